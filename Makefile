@@ -1,0 +1,66 @@
+# Everything that is done with this project. Each target sets up what it needs, by itself.
+
+PYTHON ?= python3
+VENV ?= .venv
+REQUIREMENTS ?= requirements.txt
+PORT ?= 8866
+PHOTOS ?= ../shared/photos
+VOILA_FLAGS ?=
+PYTEST_FLAGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# PyTorch on Linux asks for these; without a GPU they are 4 GB of nothing, so the lock leaves
+# them to pip, which takes them or not as the wheel of torch it finds requires.
+CUDA := ^(nvidia-|cuda-|triton)
+LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help page lab test browser check train lock clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+
+page: $(VENV)/page ## run the app and open it in the browser (PORT=8866)
+	$(BIN)/voila app.ipynb --port=$(PORT) $(VOILA_FLAGS)
+
+lab: $(VENV)/page ## open the notebook in JupyterLab
+	$(BIN)/jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb
+
+test: check browser ## check and test everything
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+check: $(VENV)/test ## style and types only
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of JupyterHub
+	tests/browser/install.sh $(VENV)
+
+train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
+	VOILEARN_PHOTOS="$(abspath $(PHOTOS))" $(BIN)/jupyter nbconvert --to notebook --execute \
+		--output-dir "$$(mktemp -d)" training/train.ipynb
+
+lock: $(VENV)/test ## write the two lock files anew from pyproject.toml
+	$(PIP) install uv
+	$(BIN)/uv pip compile -q pyproject.toml --extra page --extra timm --extra heic $(LOCK) \
+		| grep -vE '$(CUDA)' > requirements.new && mv requirements.new requirements.txt
+	$(BIN)/uv pip compile -q pyproject.toml --extra test --extra train -c requirements.txt $(LOCK) \
+		| grep -vE '$(CUDA)' > requirements.new && mv requirements.new tests/requirements.txt
+
+clean: ## remove the environment
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Voilearn needs Python 3.11 or newer: make page PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/page: $(REQUIREMENTS) | $(BIN)/python
+	$(PIP) install -r $(REQUIREMENTS)
+	touch $@
+
+$(VENV)/test: tests/requirements.txt | $(VENV)/page
+	$(PIP) install -r tests/requirements.txt
+	touch $@

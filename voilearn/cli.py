@@ -1,0 +1,125 @@
+"""The door from a shell: `voilearn classify`, `voilearn inspect`.
+
+In come a command and file names; out go lines of text or JSON, and an exit code. Each command
+imports its rooms when it runs, so that asking for help loads no torch.
+"""
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voilearn import __version__
+from voilearn.errors import PhotoNotFound, VoilearnError
+
+if TYPE_CHECKING:
+    from voilearn.export_file import ExportFile
+    from voilearn.prediction import Prediction
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, or 1 if a photo or the model was no good (usage: exit 2)."""
+    options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for file names that are no Unicode
+    try:
+        return int(options.run(options))
+    except VoilearnError as error:
+        print(f"voilearn: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader has had enough, as `head` does
+        sys.stderr.close()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="voilearn", description="Use a trained fastai learner.")
+    parser.add_argument("--version", action="version", version=f"voilearn {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    classify = commands.add_parser("classify", help="say what is in photos, a line for each")
+    classify.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
+    classify.add_argument("--model", type=Path, default=Path("export.pkl"), metavar="FILE")
+    classify.add_argument("--json", action="store_true", help="print a JSON object for each")
+    classify.set_defaults(run=_classify)
+
+    inspect = commands.add_parser("inspect", help="tell what is inside a model, without running it")
+    inspect.add_argument("model", type=Path, metavar="MODEL")
+    inspect.add_argument("--json", action="store_true", help="print a JSON object")
+    inspect.set_defaults(run=_inspect)
+    return parser
+
+
+def _classify(options: argparse.Namespace) -> int:
+    from voilearn.learner import load_classify
+
+    classify = load_classify(options.model)
+    failed = 0
+    for photo in options.photos:
+        try:
+            prediction = classify(_read_photo(photo))
+            line = _json_line(photo, prediction) if options.json else _line(photo, prediction)
+        except VoilearnError as error:
+            failed = 1
+            line = _error_line("photo", photo, error) if options.json else f"{photo}: {error}"
+        print(line, flush=True)
+    return failed
+
+
+def _read_photo(path: Path) -> bytes:
+    """Read a photo's bytes; of a file over the limit only so many as show that it is."""
+    from voilearn.image import LIMITS, check_size
+
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        check_size(path.stat().st_size)
+        with path.open("rb") as file:
+            return file.read(LIMITS.bytes + 1)
+    except OSError as error:
+        reason = error.strerror or "there is no such file"
+        raise PhotoNotFound(f"This photo can't be read: {reason}. Check its path.") from error
+
+
+def _line(photo: Path, prediction: "Prediction") -> str:
+    shares = ", ".join(f"{name} {p:.1%}" for name, p in prediction.probabilities.items())
+    return f"{photo}: {', '.join(prediction.labels) or 'none'} ({shares})"
+
+
+def _json_line(photo: Path, prediction: "Prediction") -> str:
+    return json.dumps({"photo": str(photo), **prediction.to_dict()})
+
+
+def _error_line(what: str, path: Path, error: VoilearnError) -> str:
+    reason = {"type": error.type, "message": str(error)}
+    return json.dumps({what: str(path), "error": reason})
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from voilearn.export_file import read_export_file
+
+    try:
+        export = read_export_file(options.model)
+    except VoilearnError as error:
+        if not options.json:
+            raise
+        print(_error_line("path", options.model, error))
+        return 1
+    print(json.dumps(export.to_dict()) if options.json else _describe(export))
+    return 0
+
+
+def _describe(export: "ExportFile") -> str:
+    rows: list[tuple[str, Any]] = [
+        ("file", f"{export.path} ({export.size / 1e6:.1f} MB)"),
+        ("sha256", export.sha256),
+        ("format", f"torch, {export.format}"),
+        ("task", export.task or "not told by plain reading"),
+        ("architecture", export.architecture or "not told by plain reading"),
+        ("loads", f"{len(export.references)} names when opened the usual way"),
+        ("of them unknown", ", ".join(export.unknown_references) or "none"),
+    ]
+    return "\n".join(f"{name:<16}{value}" for name, value in rows)

@@ -1,0 +1,207 @@
+"""Open whatever a visitor sends as one picture: upright, RGB, no larger than it has to be.
+
+In come a file's bytes, whatever its name claims; out goes a PIL image, or a PhotoError.
+"""
+
+import contextlib
+import functools
+import io
+import time
+import warnings
+from dataclasses import dataclass
+
+from PIL import Image, UnidentifiedImageError
+
+from voilearn.errors import DamagedPhoto, EmptyPhoto, PhotoTooLarge, UnsupportedPhoto
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
+
+# What a file of each kind begins with: (offset, bytes).
+# Such a file that can't be opened is damaged; any other was never a picture to us.
+SIGNATURES = (
+    (0, b"\xff\xd8\xff"),
+    (0, b"\x89PNG\r\n\x1a\n"),
+    (0, b"GIF8"),
+    (8, b"WEBP"),
+    (0, b"II*\0"),
+    (0, b"MM\0*"),
+    (0, b"BM"),
+)
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Pillow warns of every oddity in a file. A visitor gets a picture or one of our sentences; a
+# filter set once is safe with threads, where warnings.catch_warnings is not.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one photo may cost: bytes in the file, pixels in the picture, seconds to read.
+
+    Frames need no limit of their own: of an animation only the first is ever decoded.
+    """
+
+    bytes: int = 50_000_000
+    pixels: int = 50_000_000
+    seconds: float = 20.0
+
+
+LIMITS = Limits()
+
+
+def decode_photo(data: bytes, at_least: int | None = None, limits: Limits = LIMITS) -> Image.Image:
+    """Decode a photo's bytes into an upright RGB picture, transparency laid over white.
+
+    `at_least` is the number of pixels that both sides should keep: a JPEG more than twice that
+    size is decoded at 1/2, 1/4 or 1/8 scale, which is several times faster. Only the first frame
+    of an animation is read. Raises PhotoTooLarge, EmptyPhoto, UnsupportedPhoto or DamagedPhoto.
+    """
+    check_size(len(data), limits)
+    try:
+        picture = _open(data, limits)
+        _check_pixels(picture.size, limits)
+        if at_least:
+            picture.draft(None, (at_least, at_least))
+        picture.load()
+        picture = _to_rgb(_turn_upright(picture))
+        picture.info = {}  # EXIF, with the place a photo was taken at, goes no further than this
+        return picture
+    except (PhotoTooLarge, UnsupportedPhoto):
+        raise
+    except Image.DecompressionBombError as error:
+        raise PhotoTooLarge(_too_many_pixels("more than 178", limits)) from error
+    except Exception as error:  # a decoder may raise anything on bytes made to break it
+        raise DamagedPhoto(
+            "This picture is damaged or incomplete, so it can't be opened. "
+            "Please send the original file again, or another photo."
+        ) from error
+
+
+def check_size(size: int, limits: Limits = LIMITS) -> None:
+    """Raise EmptyPhoto or PhotoTooLarge for a file whose size in bytes rules it out."""
+    if size == 0:
+        raise EmptyPhoto("This file is empty: it has 0 bytes. Please choose the photo again.")
+    if size > limits.bytes:
+        raise PhotoTooLarge(
+            f"This file has {size / 1e6:,.1f} MB; the limit is {limits.bytes / 1e6:,.0f} MB. "
+            "Please send a smaller version of the photo."
+        )
+
+
+class _Deadline(io.BytesIO):
+    """A file in memory that stops being read at a deadline.
+
+    Pillow walks a file's blocks, chunks and directories in Python, and asks for each of them: a
+    file made of a million tiny ones, or of a ring of them, ends here rather than never.
+    """
+
+    def __init__(self, data: bytes, seconds: float) -> None:
+        super().__init__(data)
+        self._until = time.monotonic() + seconds
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.monotonic() > self._until:
+            raise TimeoutError("took too long to read")
+        return super().read(size)
+
+
+def _open(data: bytes, limits: Limits) -> Image.Image:
+    """Read the header and nothing more; the pixels stay undecoded."""
+    try:
+        return Image.open(_Deadline(data, limits.seconds), formats=readable_formats())
+    except UnidentifiedImageError:
+        if _looks_like_a_picture(data):
+            raise
+        raise UnsupportedPhoto(_unsupported(data)) from None
+
+
+@functools.cache
+def readable_formats() -> tuple[str, ...]:
+    """Return Pillow's names of the formats read here; HEIF only with the optional `pi-heif`."""
+    with contextlib.suppress(ImportError):
+        from pi_heif import register_heif_opener
+
+        register_heif_opener()
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _looks_like_a_picture(data: bytes) -> bool:
+    known = any(data[at : at + len(magic)] == magic for at, magic in SIGNATURES)
+    return known or data[4:12] == b"ftypavif" or (_is_heic(data) and _reads_heic())
+
+
+def _reads_heic() -> bool:
+    return "HEIF" in readable_formats()
+
+
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS
+
+
+def _unsupported(data: bytes) -> str:
+    if _is_heic(data):
+        return (
+            "This is a HEIC photo, which can't be read here. Please send it as a JPEG (whoever "
+            "runs this app can add HEIC with: pip install pi-heif)."
+        )
+    heic = ", HEIC" if _reads_heic() else ""
+    return (
+        "This file is not a picture we can read. "
+        f"Please choose a photo: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF{heic}."
+    )
+
+
+def _check_pixels(size: tuple[int, int], limits: Limits) -> None:
+    pixels = size[0] * size[1]
+    if pixels > limits.pixels:
+        raise PhotoTooLarge(_too_many_pixels(f"{pixels / 1e6:,.0f}", limits))
+
+
+def _too_many_pixels(came: str, limits: Limits) -> str:
+    return (
+        f"This picture has {came} megapixels; the limit is {limits.pixels / 1e6:,.0f}. "
+        "Please send a smaller one."
+    )
+
+
+def _turn_upright(picture: Image.Image) -> Image.Image:
+    """Turn a decoded picture as its EXIF says; one whose EXIF is broken counts as upright."""
+    try:
+        turn = UPRIGHT.get(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # noqa: BLE001  # broken EXIF takes nothing away from the picture
+        return picture
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
+        picture = _scale_to_8_bits(picture)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGB", picture.size, "white")
+        white.paste(picture, mask=picture.getchannel("A"))
+        return white
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _scale_to_8_bits(picture: Image.Image) -> Image.Image:
+    """Map a grey picture of 16 or 32 bits, or of floats, to 0..255, where Pillow only clips."""
+    white = 65535.0
+    if not picture.mode.startswith("I;"):
+        steps = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0)
+        highest = float(picture.getextrema()[1])  # type: ignore[arg-type]  # one band
+        white = next((step for step in steps if highest <= step), highest)
+    wide = picture.convert("F").point(lambda value: value * (255.0 / white) + 0.5)
+    return wide.convert("L")

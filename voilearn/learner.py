@@ -1,0 +1,151 @@
+"""Run a trained fastai Learner in this process: the reference that every other runtime is held to.
+
+In comes the path of an export.pkl; out goes a `Classify`, which is `learn.predict` on a photo's
+bytes. Importing this room takes 5 s and 500 MB, for fastai and torch.
+"""
+
+import logging
+import os
+import pathlib
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# Said on stderr while these libraries are imported, and nothing to a visitor: that matplotlib
+# builds a font cache on its first run, and that timm uses a part of torch that will go.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", message=r".*torch\.jit\.", category=FutureWarning)
+
+import torch  # noqa: E402
+from fastai.data.transforms import Categorize, MultiCategorize  # noqa: E402
+from fastai.learner import Learner  # noqa: E402
+from fastai.learner import load_learner as fastai_load_learner  # noqa: E402
+from fastai.vision.core import PILImage  # noqa: E402
+
+from voilearn.errors import UnusableModel  # noqa: E402
+from voilearn.export_file import file_sha256, read_export_file  # noqa: E402
+from voilearn.image import decode_photo  # noqa: E402
+from voilearn.prediction import Classify, ModelInfo, Prediction, predict_from  # noqa: E402
+
+
+def load_classify(path: Path | str = "export.pkl") -> Classify:
+    """Load an export.pkl and return the function from a photo's bytes to its Prediction.
+
+    A JPEG is decoded at a reduced scale, with both sides at least twice the size the learner
+    resizes to. The function may be called from several threads; they take turns. It raises the
+    PhotoErrors of `decode_photo`. Raises UnusableModel if the file can't be opened.
+    """
+    learn = load_learner(path)
+    model = model_info(learn, Path(path))
+    thresholds = [float(getattr(learn.loss_func, "thresh", 0.5))] * len(model.classes)
+    size = picture_size(learn)
+    turn = threading.Lock()
+
+    def classify(photo: bytes) -> Prediction:
+        picture = decode_photo(photo, at_least=2 * size if size else None)
+        with turn, learn.no_bar():
+            probabilities = learn.predict(PILImage.create(picture))[2]
+        return predict_from(probabilities.tolist(), model, thresholds)
+
+    return classify
+
+
+def load_learner(path: Path | str) -> Learner:
+    """Open an export.pkl with fastai's own `load_learner`, on the CPU and one thread.
+
+    One photo gains nothing from more threads; left alone, torch starts one for each of the host's
+    cores, even in a container that is granted one. Opening runs whatever code the file brings
+    along: open only files you trust. Raises UnusableModel, with what to do, if it can't be opened.
+    """
+    path = Path(path)
+    read_export_file(path)
+    torch.set_num_threads(1)
+    with _reasons(path), _paths_of_any_system(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pickle's dangers and of what old networks still use
+        learn: Learner = fastai_load_learner(path)
+    return learn
+
+
+def model_info(learn: Learner, path: Path) -> ModelInfo:
+    """Return who answers: the file's name and hash, the task and the classes of the learner.
+
+    Raises UnusableModel if the learner is not an image classifier.
+    """
+    transforms = [t for part in getattr(learn.dls, "tls", ()) for t in part.tfms.fs]
+    categories = [t for t in transforms if isinstance(t, Categorize)]
+    if len(categories) != 1:
+        raise UnusableModel(
+            f"{path.name} is a fastai learner, but not one that sorts pictures into classes. "
+            "Voilearn runs image classifiers: a learner with an ImageBlock and a CategoryBlock."
+        )
+    multi = isinstance(categories[0], MultiCategorize)
+    return ModelInfo(
+        name=path.stem,
+        sha256=file_sha256(path),
+        task="multi-label" if multi else "single-label",
+        classes=tuple(str(name) for name in categories[0].vocab),
+    )
+
+
+def picture_size(learn: Learner) -> int | None:
+    """Return the longest side, in pixels, that the learner's transforms resize to, if they do."""
+    transforms = [*learn.dls.after_item.fs, *learn.dls.after_batch.fs]
+    sizes = [size for t in transforms for size in _sides(getattr(t, "size", None))]
+    return max(sizes, default=None)
+
+
+def _sides(size: Any) -> list[int]:
+    sides = size if isinstance(size, tuple | list) else (size,)
+    return [int(side) for side in sides if isinstance(side, int) and side > 0]
+
+
+@contextmanager
+def _paths_of_any_system() -> Iterator[None]:
+    """Let an export made on Windows open elsewhere, and the reverse: it holds the trainer's paths.
+
+    Python refuses to make a path of the other system; nothing in an export uses them to predict.
+    """
+    foreign = "PosixPath" if os.name == "nt" else "WindowsPath"
+    kept = getattr(pathlib, foreign)
+    setattr(pathlib, foreign, type(Path()))
+    try:
+        yield
+    finally:
+        setattr(pathlib, foreign, kept)
+
+
+@contextmanager
+def _reasons(path: Path) -> Iterator[None]:
+    """Turn what fastai raises on a file it can't open into a sentence with what to do."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UnusableModel(
+            f"{path.name} needs the Python package {error.name}, which is not installed here. "
+            f"Install it (pip install {str(error.name).split('.')[0]}) and try again."
+        ) from error
+    except AttributeError as error:
+        raise UnusableModel(
+            f"{path.name} was exported with a function or class of its own notebook, which is not "
+            f"here: {str(error).strip().splitlines()[-1].strip()}. "
+            "Export the learner again without it, or define it before loading."
+        ) from error
+    except RuntimeError as error:
+        if "fastai<2.8" not in str(error):
+            raise _damaged(path) from error
+        raise UnusableModel(
+            f"{path.name} was exported by a fastai before 2.8, which today's fastai does not open. "
+            "Export it again with fastai 2.8 or newer (learn.load the weights, then learn.export)."
+        ) from error
+    except Exception as error:  # unpickling may raise anything
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> UnusableModel:
+    return UnusableModel(
+        f"{path.name} can't be opened: it is damaged, or was saved by versions of torch and "
+        "fastai too far from those installed here. Export or download it again."
+    )

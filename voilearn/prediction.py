@@ -1,0 +1,104 @@
+"""What the model says of one photo, and the one seam every outlet is built on.
+
+In come a model's probabilities, in the order of its classes; out goes a `Prediction`.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from voilearn.errors import UnusableModel
+
+Task = Literal["single-label", "multi-label"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which model answered.
+
+    `sha256` is of the export.pkl the model comes from, as 64 hex digits, whichever runtime
+    runs it. `classes` stand in the order of the model's outputs.
+    """
+
+    name: str
+    sha256: str
+    task: Task
+    classes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the `model` part of the Prediction JSON."""
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "task": self.task,
+            "classes": list(self.classes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One photo's answer.
+
+    `probabilities` maps every class to a number from 0 to 1, highest first. `labels` holds the
+    one label of a single-label model, or each class at or above its threshold; `label` is the
+    likeliest of them, or None if there is none. `in_scope` is None for a model without a scope.
+    """
+
+    label: str | None
+    probabilities: Mapping[str, float]
+    labels: tuple[str, ...]
+    model: ModelInfo
+    in_scope: bool | None = None
+
+    @property
+    def probability(self) -> float:
+        """The probability of `label`; with no label, that of the likeliest class."""
+        if self.label is None:
+            return next(iter(self.probabilities.values()))
+        return self.probabilities[self.label]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the Prediction JSON of the contract, as plain Python."""
+        return {
+            "label": self.label,
+            "probability": self.probability,
+            "probabilities": dict(self.probabilities),
+            "labels": list(self.labels),
+            "in_scope": self.in_scope,
+            "model": self.model.to_dict(),
+        }
+
+
+Classify = Callable[[bytes], Prediction]
+
+
+def predict_from(
+    probabilities: Sequence[float], model: ModelInfo, thresholds: Sequence[float] = ()
+) -> Prediction:
+    """Make a Prediction of one probability for each of `model.classes`, in their order.
+
+    `thresholds`, one for each class, are those of a multi-label model (0.5 where none are given).
+    Raises UnusableModel if the model's numbers are not probabilities.
+    """
+    _check_probabilities(probabilities, model)
+    ranked = sorted(zip(model.classes, map(float, probabilities), strict=True), key=lambda p: -p[1])
+    if model.task == "single-label":
+        labels: tuple[str, ...] = (ranked[0][0],)
+    else:
+        floor = dict(zip(model.classes, thresholds or [0.5] * len(ranked), strict=True))
+        labels = tuple(name for name, probability in ranked if probability >= floor[name])
+    return Prediction(labels[0] if labels else None, dict(ranked), labels, model)
+
+
+def _check_probabilities(probabilities: Sequence[float], model: ModelInfo) -> None:
+    if len(probabilities) != len(model.classes):
+        raise UnusableModel(
+            f"The model gives {len(probabilities)} numbers for its {len(model.classes)} classes, "
+            "so its answer can't be read. Export the learner again."
+        )
+    if not all(math.isfinite(p) and -1e-3 <= p <= 1 + 1e-3 for p in probabilities):
+        raise UnusableModel(
+            "The model's answer is not a set of probabilities. "
+            "Its weights may be damaged: export the learner again."
+        )

@@ -1,0 +1,58 @@
+// A real file input under a label, and the chosen photo's preview. Sends a file in pieces.
+
+const PIECE = 1_000_000; // bytes: far below the 10 MiB at which servers close the connection
+
+export default {
+  render({ model, el }) {
+    const input = element("input", { type: "file", id: `photo-${model.model_id ?? Date.now()}` });
+    input.accept = "image/*,.heic,.heif";
+    const label = element("label", { htmlFor: input.id, textContent: model.get("label") });
+    const progress = element("progress", { max: 1, hidden: true });
+    progress.setAttribute("aria-label", "Sending the photo");
+    const preview = element("img", { alt: "The photo you chose", hidden: true });
+
+    el.classList.add("voilearn-upload");
+    el.append(label, input, progress, frame(preview));
+
+    let number = 0; // of the photo being sent: a newer choice ends the sending of an older one
+    input.addEventListener("change", async () => {
+      const file = input.files[0];
+      if (!file) return;
+      input.value = ""; // so that choosing the same file again is a choice too
+      const mine = ++number;
+      model.send({ kind: "chosen", number: mine, size: file.size });
+      if (file.size > model.get("max_bytes")) return; // the answer says why
+      progress.hidden = false;
+      for (let at = 0; at < file.size && mine === number; at += PIECE) {
+        const piece = await file.slice(at, at + PIECE).arrayBuffer();
+        model.send({ kind: "piece", number: mine }, undefined, [piece]);
+        progress.value = Math.min(1, (at + PIECE) / file.size);
+      }
+      if (mine === number) progress.hidden = true;
+    });
+
+    const show = () => {
+      URL.revokeObjectURL(preview.src);
+      const bytes = model.get("preview");
+      preview.hidden = !bytes?.byteLength;
+      if (!preview.hidden) preview.src = URL.createObjectURL(new Blob([bytes]));
+      else preview.removeAttribute("src");
+    };
+    model.on("change:preview", show);
+    show();
+    return () => {
+      model.off("change:preview", show);
+      URL.revokeObjectURL(preview.src);
+    };
+  },
+};
+
+function element(tag, properties) {
+  return Object.assign(document.createElement(tag), properties);
+}
+
+function frame(preview) {
+  const box = element("div", { className: "voilearn-preview" });
+  box.append(preview);
+  return box;
+}
