@@ -1,0 +1,360 @@
+"""Bytes to a picture: every kind that visitors send, and everything that is none."""
+
+import struct
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import draw, encode
+from voilearn import image
+from voilearn.errors import (
+    EmptyPhoto,
+    PhotoError,
+    PhotoTooLarge,
+    UnsupportedPhoto,
+    VoilearnError,
+)
+from voilearn.image import Limits, decode_photo
+
+LOSSY = 12.0  # grey levels of 255, on average, that a lossy format may move a drawn picture by
+
+
+def distance(one: Image.Image, other: Image.Image) -> float:
+    """The mean difference of two pictures in grey levels; infinite where their sizes differ."""
+    if one.size != other.size:
+        return float("inf")
+    return float(np.abs(np.asarray(one, float) - np.asarray(other, float)).mean())
+
+
+@pytest.mark.parametrize(
+    ("format", "tolerance"),
+    [
+        ("JPEG", LOSSY),
+        ("PNG", 0),
+        ("WEBP", LOSSY),
+        ("GIF", LOSSY),
+        ("BMP", 0),
+        ("TIFF", 0),
+        ("PPM", 0),
+        ("AVIF", LOSSY),
+    ],
+)
+def test_decode_reads_every_kind_of_picture_a_visitor_sends(format: str, tolerance: float) -> None:
+    picture = decode_photo(encode(draw(), format))
+    assert picture.mode == "RGB"
+    assert distance(picture, draw()) <= tolerance
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_decode_takes_the_first_frame_of_an_animation(format: str) -> None:
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "green", "blue")]
+    data = encode(frames[0], format, save_all=True, append_images=frames[1:])
+    assert distance(decode_photo(data), frames[0]) <= 2
+
+
+def test_decode_of_a_long_animation_costs_no_more_than_its_first_frame() -> None:
+    frames = [Image.effect_noise((300, 200), 80) for _ in range(100)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    reads: list[int] = []
+
+    class Counting(image._Deadline):
+        def read(self, size: int | None = -1, /) -> bytes:
+            chunk = super().read(size)
+            reads.append(len(chunk))
+            return chunk
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image, "_Deadline", Counting)
+        decode_photo(data)
+    assert sum(reads) < len(data) / 20
+
+
+def test_decode_reads_heic_where_the_reader_is_installed(photos: Path) -> None:
+    pytest.importorskip("pi_heif", reason="the optional HEIC reader is not installed")
+    for photo in (photos / "odd" / "formats").glob("*.heif"):
+        assert decode_photo(photo.read_bytes()).mode == "RGB"
+
+
+def test_decode_of_heic_without_the_reader_says_what_to_install() -> None:
+    heic = b"\0\0\0\x24ftypheic" + bytes(100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "pi_heif", None)
+        image.readable_formats.cache_clear()
+        patch.delitem(Image.OPEN, "HEIF", raising=False)
+        with pytest.raises(UnsupportedPhoto, match=r"HEIC.*pip install pi-heif"):
+            decode_photo(heic)
+    image.readable_formats.cache_clear()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_decode_turns_a_sideways_photo_upright(orientation: int) -> None:
+    turned = {
+        2: [Image.Transpose.FLIP_LEFT_RIGHT],
+        3: [Image.Transpose.ROTATE_180],
+        4: [Image.Transpose.FLIP_TOP_BOTTOM],
+        5: [Image.Transpose.TRANSPOSE],
+        6: [Image.Transpose.ROTATE_90],
+        7: [Image.Transpose.TRANSVERSE],
+        8: [Image.Transpose.ROTATE_270],
+    }
+    stored = draw()
+    for turn in turned.get(orientation, []):
+        stored = stored.transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for format in ("JPEG", "PNG", "WEBP", "TIFF"):
+        data = encode(stored, format, exif=exif)
+        assert distance(decode_photo(data), draw()) <= LOSSY, format
+
+
+def test_decode_agrees_over_all_orientations_of_real_photos(photos: Path) -> None:
+    for kind in ("Landscape", "Portrait"):
+        folder = photos / "odd" / "exif_orientation"
+        shots = [decode_photo((folder / f"{kind}_{n}.jpg").read_bytes()) for n in range(1, 9)]
+        small = [shot.resize((60, 60), Image.Resampling.BOX) for shot in shots]
+        assert len({shot.size for shot in shots}) == 1
+        assert max(distance(small[0], other) for other in small) < 10
+
+
+def test_decode_lays_transparency_over_white() -> None:
+    clear = Image.new("RGBA", (20, 20), (200, 0, 0, 0))
+    half = Image.new("RGBA", (20, 20), (255, 0, 0, 128))
+    assert decode_photo(encode(clear, "PNG")).getpixel((5, 5)) == (255, 255, 255)
+    assert decode_photo(encode(half, "PNG")).getpixel((5, 5)) == (255, 127, 127)
+    grey = Image.new("LA", (20, 20), (0, 0))
+    assert decode_photo(encode(grey, "PNG")).getpixel((5, 5)) == (255, 255, 255)
+    palette = draw(mode="P")
+    corner = palette.getpixel((0, 0))
+    for format in ("PNG", "GIF"):
+        seen = decode_photo(encode(palette, format, transparency=corner, optimize=False))
+        assert seen.getpixel((0, 0)) == (255, 255, 255), format
+        assert seen.getpixel((0, 79)) != (255, 255, 255), format
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "PPM"])
+def test_decode_scales_16_bits_and_clips_nothing(format: str) -> None:
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None].repeat(8, 0)
+    row = np.asarray(decode_photo(encode(Image.fromarray(ramp), format)))[0, :, 0]
+    assert np.abs(row.astype(int) - np.arange(256)).max() <= 1
+
+
+def test_decode_scales_floats_and_32_bits_to_what_they_hold() -> None:
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(8, 0)
+    for top in (1.0, 255.0, 65535.0, 1e6):
+        row = np.asarray(decode_photo(encode(Image.fromarray(ramp * top), "TIFF")))[0, :, 0]
+        assert np.abs(row.astype(int) - np.arange(256)).max() <= 1, top
+    whole = Image.fromarray((ramp * 255).round().astype(np.int32))
+    assert np.asarray(decode_photo(encode(whole, "TIFF")))[0, 200, 0] == 200
+
+
+def test_decode_gets_cmyk_and_palette_colours_right() -> None:
+    for mode, format in (("CMYK", "JPEG"), ("CMYK", "TIFF"), ("P", "PNG"), ("P", "BMP")):
+        picture = draw(mode=mode)
+        data = encode(picture, format)
+        assert distance(decode_photo(data), picture.convert("RGB")) <= 3, (mode, format)
+    for mode in ("1", "L"):
+        assert decode_photo(encode(draw(mode=mode), "PNG")).mode == "RGB"
+
+
+def test_decode_does_not_care_what_the_file_is_called(photos: Path) -> None:
+    lying = sorted((photos / "odd" / "bears").glob("*_ext_*"))
+    assert lying
+    assert all(decode_photo(photo.read_bytes()).mode == "RGB" for photo in lying)
+
+
+def test_decode_of_odd_bears_shows_the_same_bears_as_the_plain_files(photos: Path) -> None:
+    """Each odd file was made from a photo that also lies in `bears/`, 400 px wide.
+
+    There, what is transparent became black: files with transparency are left out.
+    """
+    compared = 0
+    for odd in sorted((photos / "odd" / "bears").iterdir()):
+        kind, number = odd.name.split("_")[0], odd.stem.rsplit("_", 1)[1]
+        source = odd.stem.split("__")[-1].removesuffix(f"_{number}")
+        plain = photos / "bears" / kind / f"{source}__{number}.jpg"
+        if plain.is_file() and not {"modeP", "modeRGBA"} & set(odd.stem.split("__")):
+            pair = [decode_photo(p.read_bytes()).resize((40, 40)) for p in (odd, plain)]
+            assert distance(*pair) < 16, odd.name
+            compared += 1
+    assert compared >= 10
+
+
+def test_decode_keeps_no_exif() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "taken at home"
+    picture = decode_photo(encode(draw(), "JPEG", exif=exif))
+    assert not picture.info
+    assert b"home" not in encode(picture, "JPEG")
+
+
+def test_draft_decodes_a_big_jpeg_at_a_scale_that_still_holds_what_is_asked_for() -> None:
+    data = encode(draw((4000, 3000)), "JPEG")
+    assert decode_photo(data).size == (4000, 3000)
+    assert decode_photo(data, at_least=576).size == (1000, 750)
+    assert decode_photo(data, at_least=3001).size == (4000, 3000)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert decode_photo(encode(draw((4000, 3000)), "JPEG", exif=exif), 576).size == (750, 1000)
+
+
+# ---------------------------------------------------------------- what is no good
+
+
+def test_decode_of_an_empty_file_says_so() -> None:
+    with pytest.raises(EmptyPhoto, match="0 bytes"):
+        decode_photo(b"")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"%PDF-1.7\n" + bytes(200),
+        b"\0\0\0\x20ftypisom" + bytes(200),
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<!doctype html><html></html>",
+        b"PK\x03\x04" + bytes(100),
+        b"hello",
+        b"\0",
+        bytes(range(256)) * 40,
+        b"RIFF\x24\0\0\0WAVEfmt ",
+    ],
+)
+def test_decode_of_no_picture_names_what_can_be_read(data: bytes) -> None:
+    with pytest.raises(UnsupportedPhoto, match="JPEG, PNG"):
+        decode_photo(data)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF"])
+def test_decode_of_a_truncated_file_is_one_of_our_errors(format: str) -> None:
+    noise = Image.effect_noise((160, 120), 90).convert("RGB")
+    data = encode(noise, format)
+    for share in range(1, 20):
+        with pytest.raises(PhotoError):
+            decode_photo(data[: len(data) * share // 20])
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF"])
+def test_decode_of_a_corrupt_file_is_a_picture_or_one_of_our_errors(format: str) -> None:
+    data = bytearray(encode(draw((64, 48)), format))
+    dice = np.random.default_rng(0)
+    for _ in range(200):
+        broken = data.copy()
+        for at in dice.integers(0, len(data), 3):
+            broken[at] = int(dice.integers(0, 256))
+        try:
+            assert decode_photo(bytes(broken)).mode == "RGB"
+        except PhotoError as error:
+            assert str(error).endswith(".")
+
+
+def test_decode_refuses_too_many_bytes_and_gives_both_numbers() -> None:
+    with pytest.raises(PhotoTooLarge, match=r"51\.0 MB; the limit is 50 MB"):
+        decode_photo(bytes(51_000_000))
+
+
+def test_decode_refuses_too_many_pixels_and_gives_both_numbers() -> None:
+    with pytest.raises(PhotoTooLarge, match="64 megapixels; the limit is 50"):
+        decode_photo(png_header_of(8000, 8000))
+    with pytest.raises(PhotoTooLarge, match="more than 178 megapixels; the limit is 50"):
+        decode_photo(png_header_of(60000, 60000))
+    with pytest.raises(PhotoTooLarge, match="limit is 1"):
+        decode_photo(encode(draw((2000, 1000)), "JPEG"), limits=Limits(pixels=1_000_000))
+
+
+def png_header_of(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds next to nothing: the whole of a decompression bomb."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(1000))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+def test_decode_of_a_bomb_takes_no_memory(tmp_path: Path) -> None:
+    """50 thousand million pixels in a few hundred bytes: the peak stays where it was before."""
+    bomb = tmp_path / "bomb.png"
+    bomb.write_bytes(png_header_of(250_000, 200_000))
+    script = (
+        "import resource, sys; from pathlib import Path\n"
+        "from voilearn.errors import PhotoTooLarge; from voilearn.image import decode_photo\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "decode_photo(Path(sys.argv[1]).read_bytes())\n"
+        "before = peak()\n"
+        "try: decode_photo(Path(sys.argv[2]).read_bytes())\n"
+        "except PhotoTooLarge: print(peak() - before)\n"
+    )
+    small = tmp_path / "small.png"
+    small.write_bytes(encode(draw(), "PNG"))
+    command = [sys.executable, "-c", script, str(small), str(bomb)]
+    grown = int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    assert grown < 10_000  # kB
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        # a GIF of comments, a TIFF whose directory is its own next one, a PNG of empty chunks
+        lambda: b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe\1x\0" * 200_000,
+        lambda: b"II*\0\x08\0\0\0" + b"\0\0\x08\0\0\0" * 10,
+        lambda: (
+            b"\x89PNG\r\n\x1a\n"
+            + (b"\0\0\0\0teXt" + struct.pack(">I", zlib.crc32(b"teXt"))) * 99_999
+        ),
+    ],
+    ids=["gif", "tiff", "png"],
+)
+def test_decode_stops_reading_at_its_deadline(endless: Callable[[], bytes]) -> None:
+    started = time.monotonic()
+    with pytest.raises(PhotoError):
+        decode_photo(endless(), limits=Limits(seconds=0.05))
+    assert time.monotonic() - started < 5  # a bound against hanging, not a speed
+
+
+def test_all_odd_photos_give_a_picture_or_one_of_our_errors(photos: Path) -> None:
+    errors = {}
+    for photo in sorted((photos / "odd").rglob("*.*")):
+        try:
+            assert decode_photo(photo.read_bytes(), at_least=576).mode == "RGB"
+        except VoilearnError as error:
+            errors[photo.name] = error.type
+    assert errors == {
+        "broken.png": "DamagedPhoto",
+        "broken_data_stream.png": "DamagedPhoto",
+        "corrupted.heic": "DamagedPhoto",
+        "decompression_bomb.gif": "PhotoTooLarge",
+        "empty.heic": "EmptyPhoto",
+        "jpg__User_Comment_Encoding.jpg": "DamagedPhoto",
+        "jpg__beach.jpg": "DamagedPhoto",
+    }
+
+
+def test_decode_is_safe_from_several_threads_at_once() -> None:
+    colours = ["red", "lime", "blue", "yellow"]
+    data = [encode(Image.new("RGB", (300, 300), colour), "PNG") for colour in colours]
+    mixed = []
+
+    def work(mine: int) -> None:
+        for _ in range(50):
+            if distance(decode_photo(data[mine]), Image.new("RGB", (300, 300), colours[mine])):
+                mixed.append(mine)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not mixed

@@ -1,0 +1,58 @@
+"""The Prediction and its JSON, which people build on."""
+
+import json
+
+import pytest
+
+from voilearn.errors import UnusableModel
+from voilearn.prediction import ModelInfo, Task, predict_from
+
+BEARS = ("black", "grizzly", "teddy")
+
+
+def model(task: Task = "single-label") -> ModelInfo:
+    return ModelInfo(name="export", sha256="ab" * 32, task=task, classes=BEARS)
+
+
+def test_prediction_json_is_the_contract() -> None:
+    prediction = predict_from([0.0262, 0.9731, 0.0007], model())
+    assert json.loads(json.dumps(prediction.to_dict())) == {
+        "label": "grizzly",
+        "probability": 0.9731,
+        "probabilities": {"grizzly": 0.9731, "black": 0.0262, "teddy": 0.0007},
+        "labels": ["grizzly"],
+        "in_scope": None,
+        "model": {
+            "name": "export",
+            "sha256": "ab" * 32,
+            "task": "single-label",
+            "classes": ["black", "grizzly", "teddy"],
+        },
+    }
+
+
+def test_probabilities_are_sorted_highest_first() -> None:
+    assert list(predict_from([0.2, 0.3, 0.5], model()).to_dict()["probabilities"]) == [
+        "teddy",
+        "grizzly",
+        "black",
+    ]
+
+
+def test_multi_label_holds_every_class_at_or_above_its_threshold() -> None:
+    prediction = predict_from([0.5, 0.9, 0.4], model("multi-label"))
+    assert (prediction.label, prediction.labels) == ("grizzly", ("grizzly", "black"))
+    prediction = predict_from([0.5, 0.9, 0.4], model("multi-label"), [0.6, 0.95, 0.4])
+    assert (prediction.label, prediction.labels) == ("teddy", ("teddy",))
+    assert prediction.probability == 0.4
+
+
+def test_multi_label_with_nothing_above_has_no_label() -> None:
+    told = predict_from([0.1, 0.2, 0.3], model("multi-label")).to_dict()
+    assert (told["label"], told["labels"], told["probability"]) == (None, [], 0.3)
+
+
+@pytest.mark.parametrize("numbers", [[0.5, 0.5], [0.1, float("nan"), 0.2], [3.0, -1.0, 0.0]])
+def test_numbers_that_are_no_probabilities_are_the_models_fault(numbers: list[float]) -> None:
+    with pytest.raises(UnusableModel, match="xport the learner again"):
+        predict_from(numbers, model())
