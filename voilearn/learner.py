@@ -4,9 +4,11 @@ In comes the path of an export.pkl; out goes a `Classify`, which is `learn.predi
 bytes. Importing this room takes 5 s and 500 MB, for fastai and torch.
 """
 
+import importlib.util
 import logging
 import os
 import pathlib
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -26,9 +28,14 @@ from fastai.learner import load_learner as fastai_load_learner  # noqa: E402
 from fastai.vision.core import PILImage  # noqa: E402
 
 from voilearn.errors import UnusableModel  # noqa: E402
-from voilearn.export_file import file_sha256, read_export_file  # noqa: E402
+from voilearn.export_file import ExportFile, file_sha256, read_export_file  # noqa: E402
 from voilearn.image import decode_photo  # noqa: E402
 from voilearn.prediction import Classify, ModelInfo, Prediction, predict_from  # noqa: E402
+
+# Older exports name these; they became the package fasttransform (fastai.learner.load_learner).
+MOVED_IN_FASTAI_2_8 = ("fastcore.transform.", "fastcore.dispatch.")
+# Names of Python 2 that pickle maps to today's, and the notebook the learner was trained in.
+PICKLES_OWN = {"__builtin__", "copy_reg", "__main__"}
 
 
 def load_classify(path: Path | str = "export.pkl") -> Classify:
@@ -61,9 +68,9 @@ def load_learner(path: Path | str) -> Learner:
     along: open only files you trust. Raises UnusableModel, with what to do, if it can't be opened.
     """
     path = Path(path)
-    read_export_file(path)
+    _check_can_open(read_export_file(path))
     torch.set_num_threads(1)
-    with _reasons(path), _paths_of_any_system(), warnings.catch_warnings():
+    with _reasons_told(path), _paths_of_any_system(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pickle's dangers and of what old networks still use
         learn: Learner = fastai_load_learner(path)
     return learn
@@ -117,35 +124,36 @@ def _paths_of_any_system() -> Iterator[None]:
         setattr(pathlib, foreign, kept)
 
 
+def _check_can_open(export: ExportFile) -> None:
+    """Refuse what plain reading shows won't open; fastai loses the name of a missing package."""
+    if any(name.startswith(MOVED_IN_FASTAI_2_8) for name in export.references):
+        raise UnusableModel(
+            f"{export.path.name} was exported by a fastai before 2.8, which today's fastai does "
+            "not open. Export it again with fastai 2.8 or newer (learn.load the weights, then "
+            "learn.export)."
+        )
+    packages = {name.split(".")[0] for name in export.references} - PICKLES_OWN
+    for package in sorted(packages):
+        if package not in sys.modules and importlib.util.find_spec(package) is None:
+            raise UnusableModel(
+                f"{export.path.name} needs the Python package {package}, which is not installed "
+                f"here. Install it (pip install {package}) and try again."
+            )
+
+
 @contextmanager
-def _reasons(path: Path) -> Iterator[None]:
+def _reasons_told(path: Path) -> Iterator[None]:
     """Turn what fastai raises on a file it can't open into a sentence with what to do."""
     try:
         yield
-    except ModuleNotFoundError as error:
-        raise UnusableModel(
-            f"{path.name} needs the Python package {error.name}, which is not installed here. "
-            f"Install it (pip install {str(error.name).split('.')[0]}) and try again."
-        ) from error
     except AttributeError as error:
         raise UnusableModel(
             f"{path.name} was exported with a function or class of its own notebook, which is not "
             f"here: {str(error).strip().splitlines()[-1].strip()}. "
             "Export the learner again without it, or define it before loading."
         ) from error
-    except RuntimeError as error:
-        if "fastai<2.8" not in str(error):
-            raise _damaged(path) from error
-        raise UnusableModel(
-            f"{path.name} was exported by a fastai before 2.8, which today's fastai does not open. "
-            "Export it again with fastai 2.8 or newer (learn.load the weights, then learn.export)."
-        ) from error
     except Exception as error:  # unpickling may raise anything
-        raise _damaged(path) from error
-
-
-def _damaged(path: Path) -> UnusableModel:
-    return UnusableModel(
-        f"{path.name} can't be opened: it is damaged, or was saved by versions of torch and "
-        "fastai too far from those installed here. Export or download it again."
-    )
+        raise UnusableModel(
+            f"{path.name} can't be opened: it is damaged, or was saved by versions of torch and "
+            "fastai too far from those installed here. Export or download it again."
+        ) from error

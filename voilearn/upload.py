@@ -62,5 +62,6 @@ class PhotoUpload(anywidget.AnyWidget):
         for piece in pieces:
             self._received += piece
         if len(self._received) >= self._size:
-            photo, self._received, self._number = bytes(self._received), bytearray(), 0
+            photo = bytes(self._received[: self._size])
+            self._received, self._number = bytearray(), 0
             self._on_photo(photo)

@@ -1,0 +1,103 @@
+"""The command line of the contract, as a real process."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import voilearn
+from tests.conftest import ROOT, draw, encode
+
+
+def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "voilearn", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.mark.model
+def test_classify_json_is_one_line_a_photo_and_nothing_else(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.jpg", tmp_path / "bad.jpg"
+    good.write_bytes(encode(draw(), "JPEG"))
+    bad.write_bytes(b"no picture")
+    done = run("classify", "--json", good, bad, tmp_path / "missing.jpg", good)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    first, second, third, fourth = map(json.loads, done.stdout.splitlines())
+    assert list(first) == [
+        "photo", "label", "probability", "probabilities", "labels", "in_scope", "model",
+    ]  # fmt: skip
+    assert (first["photo"], first) == (str(good), fourth)
+    assert (second["photo"], second["error"]["type"]) == (str(bad), "UnsupportedPhoto")
+    assert set(second["error"]) == {"type", "message"}
+    assert third["error"]["type"] == "PhotoNotFound"
+
+
+@pytest.mark.model
+def test_classify_in_words_is_one_line_a_photo(tmp_path: Path) -> None:
+    photo = tmp_path / "bear.png"
+    photo.write_bytes(encode(draw(), "PNG"))
+    done = run("classify", photo)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{photo}: ")
+    assert all(name in done.stdout for name in ("black", "grizzly", "teddy"))
+
+
+@pytest.mark.model
+def test_classify_takes_another_model(tmp_path: Path, export: Path) -> None:
+    other = tmp_path / "mine.pkl"
+    shutil.copy(export, other)
+    photo = tmp_path / "bear.png"
+    photo.write_bytes(encode(draw(), "PNG"))
+    done = run("classify", photo, "--model", other, "--json")
+    assert json.loads(done.stdout)["model"]["name"] == "mine"
+
+
+def test_classify_without_a_model_is_a_sentence(tmp_path: Path) -> None:
+    done = run("classify", "x.jpg", "--model", tmp_path / "gone.pkl")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("voilearn: There is no file gone.pkl")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["classify"], ["inspect"], ["paint", "x"]])
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage:" in done.stderr
+
+
+def test_version_is_the_packages() -> None:
+    assert run("--version").stdout.strip() == f"voilearn {voilearn.__version__}"
+
+
+def test_inspect_tells_what_is_inside(export: Path) -> None:
+    done = run("inspect", export)
+    assert (done.returncode, done.stderr) == (0, "")
+    for told in ("single-label", "EfficientNet", "sha256"):
+        assert told in done.stdout
+    told = json.loads(run("inspect", export, "--json").stdout)
+    assert told["task"] == "single-label"
+
+
+def test_inspect_of_no_model_exits_with_1(tmp_path: Path) -> None:
+    page = tmp_path / "export.pkl"
+    page.write_text("<!DOCTYPE html><title>export.pkl</title>")
+    done = run("inspect", page)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "web page" in done.stderr
+    done = run("inspect", page, "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["type"]) == (1, "UnusableModel")
+
+
+@pytest.mark.model
+def test_all_odd_photos_are_a_line_each_and_no_traceback(photos: Path) -> None:
+    odd = sorted(path for path in (photos / "odd").rglob("*") if path.is_file())
+    done = run("classify", "--json", *odd)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr) == (1, "")
+    assert [line["photo"] for line in lines] == [str(path) for path in odd]
+    assert all(("label" in line) != ("error" in line) for line in lines)

@@ -1,0 +1,218 @@
+"""The reference: our `classify` is fastai's `learn.predict` on an upright picture."""
+
+import pickle
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import draw, encode
+
+torch = pytest.importorskip("torch")
+
+from fastai.data.all import (  # noqa: E402
+    CategoryBlock,
+    DataBlock,
+    MultiCategoryBlock,
+    RandomSplitter,
+)
+from fastai.learner import Learner  # noqa: E402
+from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat  # noqa: E402
+from fastai.vision.core import PILImage  # noqa: E402
+from fastai.vision.data import ImageBlock  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from voilearn.errors import DamagedPhoto, UnusableModel  # noqa: E402
+from voilearn.image import decode_photo  # noqa: E402
+from voilearn.learner import load_classify, load_learner, picture_size  # noqa: E402
+from voilearn.prediction import Classify  # noqa: E402
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def learn(export: Path) -> Learner:
+    return load_learner(export)
+
+
+@pytest.fixture(scope="module")
+def classify(export: Path) -> Classify:
+    return load_classify(export)
+
+
+def network(classes: int) -> Any:
+    torch.manual_seed(0)
+    layers = torch.nn
+    return layers.Sequential(
+        layers.AdaptiveAvgPool2d(8), layers.Flatten(), layers.Linear(192, classes)
+    )
+
+
+def make_export(folder: Path, block: Any, loss: Any, labels: Any) -> Path:
+    """Write an export.pkl of a tiny network, the way a student would."""
+    for i in range(4):
+        draw((40, 30)).save(folder / f"{i}.png")
+    data = DataBlock(
+        (ImageBlock, block),
+        get_items=lambda path: sorted(path.glob("*.png")),
+        splitter=RandomSplitter(0.5, seed=0),
+        get_y=labels,
+    )
+    loaders = data.dataloaders(folder, bs=2, num_workers=0)
+    learn = Learner(loaders, network(2), loss_func=loss, path=folder)
+    learn.export("tiny.pkl", pickle_module=pytest.importorskip("cloudpickle"))
+    return folder / "tiny.pkl"
+
+
+def test_classify_is_learn_predict_on_the_same_bytes(learn: Learner, classify: Classify) -> None:
+    data = encode(draw((400, 300)), "PNG")
+    with learn.no_bar():
+        label, _, probabilities = learn.predict(PILImage.create(decode_photo(data)))
+    prediction = classify(data)
+    assert prediction.label == label
+    assert [prediction.probabilities[c] for c in learn.dls.vocab] == probabilities.tolist()
+
+
+def test_classify_names_the_model_it_asked(classify: Classify, export: Path) -> None:
+    import hashlib
+
+    model = classify(encode(draw(), "PNG")).model
+    assert model.sha256 == hashlib.sha256(export.read_bytes()).hexdigest()
+    assert (model.name, model.task) == ("export", "single-label")
+    assert model.classes == ("black", "grizzly", "teddy")
+
+
+def test_classify_prints_nothing(classify: Classify, capfd: pytest.CaptureFixture[str]) -> None:
+    classify(encode(draw(), "JPEG"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_classify_raises_the_photos_own_error_and_goes_on(classify: Classify) -> None:
+    before = classify(encode(draw(), "PNG"))
+    with pytest.raises(DamagedPhoto):
+        classify(encode(draw(), "PNG")[:80])
+    assert classify(encode(draw(), "PNG")) == before
+
+
+def test_several_threads_get_each_their_own_answer(classify: Classify) -> None:
+    photos = [encode(Image.new("RGB", (90, 60), c), "PNG") for c in ("white", "brown", "black")]
+    alone = [classify(photo) for photo in photos]
+    wrong = []
+
+    def ask(at: int) -> None:
+        wrong.extend([at for _ in range(5) if classify(photos[at]) != alone[at]])
+
+    threads = [threading.Thread(target=ask, args=(at,)) for at in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_draft_decoding_changes_no_label_and_no_probability_by_a_hundredth(
+    photos: Path, learn: Learner, classify: Classify
+) -> None:
+    """Over every bear and every large odd file; the small ones are decoded whole either way."""
+    size = picture_size(learn)
+    assert size
+    drafted = 0
+    for photo in [*(photos / "bears").rglob("*.jpg"), *(photos / "odd" / "bears").iterdir()]:
+        data = photo.read_bytes()
+        whole = decode_photo(data)
+        if decode_photo(data, at_least=2 * size).size == whole.size:
+            continue
+        with learn.no_bar():
+            label, _, probabilities = learn.predict(PILImage.create(whole))
+        answer = classify(data)
+        drafted += 1
+        assert answer.label == label, photo.name
+        for name, p in zip(learn.dls.vocab, probabilities.tolist(), strict=True):
+            assert abs(answer.probabilities[name] - p) <= 0.01, photo.name
+    assert drafted >= 6
+
+
+def test_the_export_knows_the_real_bears(photos: Path, classify: Classify) -> None:
+    """The odd files' class is the start of their name; none of them was trained on as such."""
+    for photo in sorted((photos / "odd" / "bears").iterdir()):
+        assert classify(photo.read_bytes()).label == photo.name.split("_")[0], photo.name
+
+
+def test_a_learner_of_two_classes_opens(tmp_path: Path) -> None:
+    def label(path: Path) -> str:
+        return "even" if int(path.stem) % 2 == 0 else "odd"
+
+    export = make_export(tmp_path, CategoryBlock, CrossEntropyLossFlat(), label)
+    prediction = load_classify(export)(encode(draw(), "PNG"))
+    assert prediction.model.classes == ("even", "odd")
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)
+
+
+def test_a_multi_label_learner_uses_its_own_threshold(tmp_path: Path) -> None:
+    loss = BCEWithLogitsLossFlat(thresh=0.0)
+    labels = {"0": ["a", "b"], "1": ["a"], "2": ["a", "b"], "3": ["a"]}
+    export = make_export(tmp_path, MultiCategoryBlock, loss, lambda path: labels[path.stem])
+    prediction = load_classify(export)(encode(draw(), "PNG"))
+    assert prediction.model.task == "multi-label"
+    assert set(prediction.labels) == {"a", "b"}
+
+
+def test_an_export_made_on_the_other_system_opens(export: Path, tmp_path: Path) -> None:
+    """The same length of name, so that the pickle stays whole: PosixPath, or its cousin."""
+    import zipfile
+
+    foreign = tmp_path / "windows.pkl"
+    with zipfile.ZipFile(export) as source, zipfile.ZipFile(foreign, "w") as target:
+        for member in source.namelist():
+            data = source.read(member)
+            if member.endswith("data.pkl"):
+                data = data.replace(b"cpathlib\nPosixPath\n", b"cpathlib\nWindowsPath\n")
+            target.writestr(member, data)
+    load_learner(foreign)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html><html>", "Download"),
+        (b"", "0 bytes"),
+        (pickle.dumps({"a": 1}), r"learn\.export\(\)"),
+        (b"PK\x03\x04rest", "cut short"),
+    ],
+)
+def test_a_wrong_file_is_told_with_what_to_do(tmp_path: Path, written: bytes, told: str) -> None:
+    wrong = tmp_path / "export.pkl"
+    wrong.write_bytes(written)
+    with pytest.raises(UnusableModel, match=told):
+        load_classify(wrong)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UnusableModel, match=r"no file export\.pkl"):
+        load_classify(tmp_path / "export.pkl")
+
+
+class Elsewhere:
+    """Stands for what only the author's notebook has."""
+
+
+@pytest.mark.parametrize(
+    ("gone", "told"),
+    [
+        ("no_such_package", "pip install no_such_package"),
+        ("fastcore.transform", r"fastai before 2\.8"),
+        ("tests.conftest", "of its own notebook"),
+    ],
+)
+def test_an_export_that_needs_what_is_not_here_names_it(
+    tmp_path: Path, gone: str, told: str
+) -> None:
+    """A legacy export by hand: fastai's name for the reader, then a class that is nowhere."""
+    body = b"\x80\x02(cfastai.learner\nLearner\nc" + gone.encode() + b"\nElsewhere\nt."
+    magic = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps({}, 2)
+    wrong = tmp_path / "export.pkl"
+    wrong.write_bytes(magic + body)
+    with pytest.raises(UnusableModel, match=told):
+        load_classify(wrong)
