@@ -36,7 +36,7 @@ check: $(VENV)/test ## style and types only
 	$(BIN)/mypy
 
 browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of JupyterHub
-	tests/browser/install.sh $(VENV)
+	tests/install-browser.sh $(VENV)
 
 train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
 	VOILEARN_PHOTOS="$(abspath $(PHOTOS))" $(BIN)/jupyter nbconvert --to notebook --execute \
