@@ -16,6 +16,7 @@ from PIL import Image
 from tests.conftest import draw, encode
 from voilearn import image
 from voilearn.errors import (
+    DamagedPhoto,
     EmptyPhoto,
     PhotoError,
     PhotoTooLarge,
@@ -322,6 +323,59 @@ def test_decode_stops_reading_at_its_deadline(endless: Callable[[], bytes]) -> N
     with pytest.raises(PhotoError):
         decode_photo(endless(), limits=Limits(seconds=0.05))
     assert time.monotonic() - started < 5  # a bound against hanging, not a speed
+
+
+def test_decode_stops_at_its_deadline_between_the_scans_of_a_jpeg() -> None:
+    """Each scan of a progressive JPEG goes over the whole picture; this one has 5,000 more."""
+    data = encode(Image.new("L", (3000, 3000), 128), "JPEG", progressive=True)
+    last_scan = data[data.rindex(b"\xff\xda") : -2]
+    started = time.thread_time()
+    with pytest.raises(DamagedPhoto):
+        decode_photo(data[:-2] + last_scan * 5000, limits=Limits(seconds=0.2))
+    assert time.thread_time() - started < 3
+
+
+def tiff_of(tags: list[tuple[int, int, int, bytes]], rest: bytes) -> bytes:
+    """A TIFF of 10 by 10 grey pixels with more tags: (number, type, count, value or offset)."""
+
+    def short(value: int) -> bytes:
+        return struct.pack("<HH", value, 0)
+
+    usual = [(256, 3, 1, short(10)), (257, 3, 1, short(10)), (258, 3, 1, short(8))]
+    usual += [(259, 3, 1, short(1)), (262, 3, 1, short(1)), (277, 3, 1, short(1))]
+    usual += [(273, 3, 1, short(500)), (278, 3, 1, short(10)), (279, 3, 1, short(100))]
+    rows = sorted({tag[0]: tag for tag in [*usual, *tags]}.values())
+    body = b"".join(struct.pack("<HHI", *tag[:3]) + tag[3] for tag in rows)
+    head = b"II*\0" + struct.pack("<IH", 8, len(rows)) + body + bytes(4)
+    return head.ljust(1000, b"\0") + rest
+
+
+def test_decode_makes_no_object_of_each_number_in_a_tag() -> None:
+    """Six million fractions in a TIFF's tag took 1.7 GB and half a minute."""
+    at = struct.pack("<I", 1000)
+    assert decode_photo(tiff_of([(282, 5, 1, at)], struct.pack("<II", 72, 1))).size == (10, 10)
+    with pytest.raises(DamagedPhoto):
+        decode_photo(tiff_of([(282, 5, 200_000, at)], struct.pack("<II", 7, 9) * 200_000))
+
+
+def test_decode_refuses_a_tile_far_larger_than_its_picture() -> None:
+    """Such a tile is decoded whole: 1.6 GB for 10 by 10 pixels."""
+    side = struct.pack("<I", 40_000)
+    tags = [(322, 4, 1, side), (323, 4, 1, side), (259, 3, 1, struct.pack("<HH", 8, 0))]
+    with pytest.raises(PhotoTooLarge, match="1,600 megapixels"):
+        decode_photo(tiff_of(tags, zlib.compress(bytes(1000))))
+
+
+def test_decode_reads_no_exif_of_megabytes() -> None:
+    """Its numbers would become an object each; a camera's has 64 kB at most."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    real = exif.tobytes()
+    assert decode_photo(encode(draw((90, 60)), "PNG", exif=real)).size == (60, 90)
+    assert decode_photo(encode(draw((90, 60)), "PNG", exif=real + bytes(1_100_000))).size == (
+        90,
+        60,
+    )
 
 
 def test_all_odd_photos_give_a_picture_or_one_of_our_errors(photos: Path) -> None:

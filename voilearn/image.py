@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, ImageFileDirectory_v2
 
 from voilearn.errors import DamagedPhoto, EmptyPhoto, PhotoTooLarge, UnsupportedPhoto
 
@@ -23,11 +24,14 @@ SIGNATURES = (
     (0, b"\x89PNG\r\n\x1a\n"),
     (0, b"GIF8"),
     (8, b"WEBP"),
-    (0, b"II*\0"),
-    (0, b"MM\0*"),
     (0, b"BM"),
 )
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+TIFF_HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+BIG_TIFF = 43
+RAW = (1, 2, 7)  # TIFF's types that Pillow keeps as they are: bytes, text, undefined
+MAX_TAG = 1_000_000  # bytes: a tag that says where 50,000 rows of a picture lie has 200,000
 
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -47,14 +51,14 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one photo may cost: bytes in the file, pixels in the picture, seconds to read.
+    """How much one photo may cost: bytes in the file, pixels in the picture, seconds of CPU.
 
     Frames need no limit of their own: of an animation only the first is ever decoded.
     """
 
     bytes: int = 50_000_000
     pixels: int = 50_000_000
-    seconds: float = 20.0
+    seconds: float = 10.0
 
 
 LIMITS = Limits()
@@ -71,6 +75,7 @@ def decode_photo(data: bytes, at_least: int | None = None, limits: Limits = LIMI
     try:
         picture = _open(data, limits)
         _check_pixels(picture.size, limits)
+        _check_pixels(_tile_size(picture), limits)
         if at_least:
             picture.draft(None, (at_least, at_least))
         picture.load()
@@ -100,7 +105,7 @@ def check_size(size: int, limits: Limits = LIMITS) -> None:
 
 
 class _Deadline(io.BytesIO):
-    """A file in memory that stops being read at a deadline.
+    """A file in memory that stops being read after so many seconds of this thread's own time.
 
     Pillow walks a file's blocks, chunks and directories in Python, and asks for each of them: a
     file made of a million tiny ones, or of a ring of them, ends here rather than never.
@@ -108,10 +113,10 @@ class _Deadline(io.BytesIO):
 
     def __init__(self, data: bytes, seconds: float) -> None:
         super().__init__(data)
-        self._until = time.monotonic() + seconds
+        self._until = time.thread_time() + seconds
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if time.monotonic() > self._until:
+        if time.thread_time() > self._until:
             raise TimeoutError("took too long to read")
         return super().read(size)
 
@@ -119,7 +124,12 @@ class _Deadline(io.BytesIO):
 def _open(data: bytes, limits: Limits) -> Image.Image:
     """Read the header and nothing more; the pixels stay undecoded."""
     try:
-        return Image.open(_Deadline(data, limits.seconds), formats=readable_formats())
+        _check_tags(data)
+        picture = Image.open(_Deadline(data, limits.seconds), formats=readable_formats())
+        # A JPEG's every scan goes over the whole picture, and thousands fit into the 64 kB that
+        # Pillow decodes at a time: in smaller bites the deadline comes in between.
+        picture.decodermaxblock = 4096
+        return picture
     except UnidentifiedImageError:
         if _looks_like_a_picture(data):
             raise
@@ -138,7 +148,9 @@ def readable_formats() -> tuple[str, ...]:
 
 
 def _looks_like_a_picture(data: bytes) -> bool:
-    known = any(data[at : at + len(magic)] == magic for at, magic in SIGNATURES)
+    known = data[:4] in TIFF_HEADERS or any(
+        data[at : at + len(magic)] == magic for at, magic in SIGNATURES
+    )
     return known or data[4:12] == b"ftypavif" or (_is_heic(data) and _reads_heic())
 
 
@@ -163,6 +175,26 @@ def _unsupported(data: bytes) -> str:
     )
 
 
+def _check_tags(data: bytes) -> None:
+    """Refuse a TIFF whose tags hold millions of numbers: Pillow makes an object of each."""
+    if data[:4] not in TIFF_HEADERS:
+        return
+    file = io.BytesIO(data)
+    tags = ImageFileDirectory_v2(file.read(16 if data[2] == BIG_TIFF or data[3] == BIG_TIFF else 8))
+    file.seek(tags.next)
+    tags.load(file)
+    if any(
+        len(raw) > MAX_TAG for tag, raw in tags._tagdata.items() if tags.tagtype[tag] not in RAW
+    ):
+        raise ValueError("a TIFF tag of millions of numbers")
+
+
+def _tile_size(picture: Image.Image) -> tuple[int, int]:
+    """Return the size of a TIFF's tiles: each is decoded whole, however small the picture."""
+    tags = getattr(picture, "tag_v2", {})
+    return int(tags.get(TILEWIDTH, 0)), int(tags.get(TILELENGTH, 0))
+
+
 def _check_pixels(size: tuple[int, int], limits: Limits) -> None:
     pixels = size[0] * size[1]
     if pixels > limits.pixels:
@@ -179,6 +211,8 @@ def _too_many_pixels(came: str, limits: Limits) -> str:
 def _turn_upright(picture: Image.Image) -> Image.Image:
     """Turn a decoded picture as its EXIF says; one whose EXIF is broken counts as upright."""
     try:
+        if len(picture.info.get("exif", b"")) > MAX_TAG:
+            return picture
         turn = UPRIGHT.get(picture.getexif().get(ORIENTATION, 1))
     except Exception:  # noqa: BLE001  # broken EXIF takes nothing away from the picture
         return picture
