@@ -5,8 +5,6 @@ show. Photos stay in memory, and only the last one.
 """
 
 import io
-import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,8 @@ from pathlib import Path
 import anywidget
 import ipywidgets as widgets
 import traitlets
+from IPython import get_ipython
+from IPython.display import display
 from PIL import Image
 
 from voilearn.errors import OUR_FAULT, VoilearnError
@@ -87,9 +87,25 @@ class Page(widgets.VBox):
             yield
         except VoilearnError as error:
             self._refuse(error)
-        except Exception:  # noqa: BLE001
-            traceback.print_exc(file=sys.__stderr__)  # the server's log, not the visitor's page
+        except Exception:
+            self.log.exception("A bug ended the answer.")  # in the server's log, not on the page
             self.answer.say("error", OUR_FAULT)
+
+
+def show_errors() -> None:
+    """Let a cell that ends in one of our errors show its sentence, in place of a traceback.
+
+    For a page that can't be, because its model can't be opened: its author reads why on the page.
+    """
+
+    def show(_shell: object, _type: object, error: VoilearnError, *_: object, **__: object) -> None:
+        sentence = Answer()
+        sentence.log.error("%s", error)
+        sentence.say("error", str(error))
+        display(sentence)
+
+    if shell := get_ipython():
+        shell.set_custom_exc((VoilearnError,), show)
 
 
 def sentence_of(prediction: Prediction) -> str:
