@@ -14,12 +14,21 @@ export default {
     el.classList.add("voilearn-upload");
     el.append(label, input, progress, frame(preview));
 
+    const lost = element("p", { className: "voilearn-error", hidden: true });
+    lost.setAttribute("role", "alert");
+    el.append(lost);
+    const [ask, stopWatching] = watchConnection(model, (connected) => {
+      lost.hidden = connected;
+      lost.textContent = connected ? "" : "The connection to this page is lost. Please reload it.";
+    });
+
     let number = 0; // of the photo being sent: a newer choice ends the sending of an older one
     input.addEventListener("change", async () => {
       const file = input.files[0];
       if (!file) return;
       input.value = ""; // so that choosing the same file again is a choice too
       const mine = ++number;
+      ask();
       model.send({ kind: "chosen", number: mine, size: file.size });
       if (file.size > model.get("max_bytes")) return; // the answer says why
       progress.hidden = false;
@@ -41,11 +50,41 @@ export default {
     model.on("change:preview", show);
     show();
     return () => {
+      stopWatching();
       model.off("change:preview", show);
       URL.revokeObjectURL(preview.src);
     };
   },
 };
+
+// While the page is looked at, says so to the kernel now and then, so that a server that ends idle
+// kernels leaves this one; and tells whether the kernel answers.
+function watchConnection(model, tell) {
+  let waiting;
+  const wait = () => {
+    waiting ??= setTimeout(() => tell(false), 1000 * model.get("patience"));
+  };
+  const heard = () => {
+    clearTimeout(waiting);
+    waiting = undefined;
+    tell(true);
+  };
+  const ask = () => {
+    if (document.hidden) return;
+    wait();
+    model.send({ kind: "here" });
+  };
+  model.on("msg:custom", heard);
+  document.addEventListener("visibilitychange", ask);
+  const beat = setInterval(ask, 1000 * model.get("heartbeat"));
+  const stop = () => {
+    clearInterval(beat);
+    clearTimeout(waiting);
+    document.removeEventListener("visibilitychange", ask);
+    model.off("msg:custom", heard);
+  };
+  return [ask, stop];
+}
 
 function element(tag, properties) {
   return Object.assign(document.createElement(tag), properties);

@@ -20,8 +20,9 @@ from voilearn.image import LIMITS, Limits, check_size
 class PhotoUpload(anywidget.AnyWidget):
     """Choose a photo: a labelled file input, with a preview that the page sets.
 
-    `max_bytes` is the largest file sent; `preview` the bytes of a JPEG to show, or empty. The
-    callbacks are `on_choose()` at the moment a file is chosen, `on_photo(bytes)` when all of it
+    `max_bytes` is the largest file sent; `preview` the bytes of a JPEG to show, or empty. While
+    the page is looked at, the browser says every `heartbeat` seconds that it is here, and tells
+    the visitor that the connection is lost after `patience` seconds with no answer. The callbacks are `on_choose()` at the moment a file is chosen, `on_photo(bytes)` when all of it
     is here, and `on_error(VoilearnError)` when its size rules it out. A file's name is never sent.
     """
 
@@ -30,6 +31,8 @@ class PhotoUpload(anywidget.AnyWidget):
     label = traitlets.Unicode("Choose a photo").tag(sync=True)
     preview = traitlets.Bytes(b"").tag(sync=True)
     max_bytes = traitlets.Int(LIMITS.bytes).tag(sync=True)
+    heartbeat = traitlets.Float(60.0).tag(sync=True)
+    patience = traitlets.Float(20.0).tag(sync=True)
 
     def __init__(
         self,
@@ -44,7 +47,9 @@ class PhotoUpload(anywidget.AnyWidget):
         self.on_msg(self._receive)
 
     def _receive(self, _widget: Any, message: dict[str, Any], pieces: list[memoryview]) -> None:
-        if message.get("kind") == "chosen":
+        if message.get("kind") == "here":
+            self.send({"kind": "here"})
+        elif message.get("kind") == "chosen":
             self._begin(int(message["number"]), int(message["size"]))
         elif message.get("kind") == "piece" and message["number"] == self._number:
             self._continue(pieces)

@@ -1,0 +1,204 @@
+"""What the browser tests share: a server for every way of running, Chromium, the reference.
+
+In: the checkout; out: fixtures. Screenshots go to tests/screenshots or VOILEARN_SCREENSHOTS.
+"""
+
+import contextlib
+import io
+import os
+import shutil
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from PIL import Image, ImageOps
+from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
+
+from tests.browser import ways
+from tests.browser.visitor import Visitor
+from tests.browser.ways import Place, Server
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+# a kernel left by an earlier test ends soon, one that a test still uses does not
+TIDY = {"cull_idle_timeout": 60, "cull_interval": 10}
+NEEDED = ("app.ipynb", "export.pkl", "voilearn", "voila.json", ".jupyter", "requirements.txt")
+
+Predict = Callable[[bytes], dict[str, float]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder as a browser test."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(400))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the server's log and keep a screenshot when a test fails."""
+    report = yield
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, Visitor):
+                _keep(value, item.name)
+                report.sections.append(("the browser's console", "\n".join(value.console)))
+                value = value.server
+            if isinstance(value, Server):
+                report.sections.append((f"log of {value.way}", value.log_tail()))
+    return report
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Find the machine's Chromium or playwright's own."""
+    for name in BROWSERS:
+        if found := shutil.which(name):
+            return found
+    with sync_playwright() as playwright:
+        if Path(playwright.chromium.executable_path).exists():
+            return playwright.chromium.executable_path
+    return _missing("no chromium or chrome on the PATH, nor one installed by playwright")
+
+
+@pytest.fixture(scope="session")
+def playwright(chromium_path: str) -> Iterator[Playwright]:
+    """Run playwright's driver."""
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def launch(playwright: Playwright, chromium_path: str) -> Callable[[], Browser]:
+    """Return what starts another browser process."""
+
+    def start() -> Browser:
+        return playwright.chromium.launch(executable_path=chromium_path, args=list(QUIET))
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Callable[[], Browser]) -> Iterator[Browser]:
+    """Run the one browser most tests share."""
+    running = launch()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Return the folder where pictures of the page are kept."""
+    return Path(os.environ.get("VOILEARN_SCREENSHOTS", HERE.parent / "screenshots"))
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy what the page needs, so that no test writes into the checkout."""
+    if not (ROOT / "export.pkl").exists():
+        pytest.skip("there is no export.pkl in the root")
+    folder = tmp_path_factory.mktemp("app")
+    for name in (*NEEDED, "Makefile", "pyproject.toml"):
+        _copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def place(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Return where the servers of this session run."""
+    return Place(app, tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture(scope="session", params=ways.every_way())
+def server(request: pytest.FixtureRequest, place: Place) -> Iterator[Server]:
+    """Run the page in every way, one after the other."""
+    with ways.running(request.param, place, **TIDY) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def visitor(server: Server, browser: Browser) -> Iterator[Visitor]:
+    """Bring one visitor to the page of every way; the page stays open for all its tests."""
+    with _context(browser) as page:
+        yield Visitor(page, server).arrive()
+
+
+@pytest.fixture(scope="module")
+def voila(place: Place) -> Iterator[Server]:
+    """Run the page the usual way, for what is the same in every way."""
+    with ways.running("voila", place, **TIDY) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def guest(voila: Server, browser: Browser) -> Iterator[Visitor]:
+    """Bring one visitor to the page run the usual way."""
+    with _context(browser) as page:
+        yield Visitor(page, voila).arrive()
+
+
+@pytest.fixture
+def arrive(voila: Server, browser: Browser) -> Iterator[Callable[[], Visitor]]:
+    """Return what brings one more visitor, with cookies and a kernel of their own."""
+    with contextlib.ExitStack() as everyone:
+        yield lambda: Visitor(everyone.enter_context(_context(browser)), voila).arrive()
+
+
+@pytest.fixture(scope="session")
+def predict() -> Predict:
+    """Return fastai's own answer to a photo's bytes, upright."""
+    vision = pytest.importorskip("fastai.vision.all", reason="fastai is not installed")
+    learner = vision.load_learner(ROOT / "export.pkl")
+
+    def answer(data: bytes) -> dict[str, float]:
+        upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+        with learner.no_bar(), learner.no_logging():
+            _, _, probabilities = learner.predict(vision.PILImage.create(upright))
+        pairs = zip(learner.dls.vocab, map(float, probabilities), strict=True)
+        return dict(sorted(pairs, key=lambda pair: -pair[1]))
+
+    return answer
+
+
+@contextlib.contextmanager
+def _context(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1000, "height": 800})
+    page = context.new_page()
+    yield page
+    with contextlib.suppress(Error):  # the test may have closed it already
+        page.goto("about:blank")  # says goodbye, so that the kernel ends now
+    context.close()
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    elif source.exists():
+        shutil.copy2(source, target)
+
+
+def _keep(visitor: Visitor, name: str) -> None:
+    folder = Path(os.environ.get("VOILEARN_SCREENSHOTS", HERE.parent / "screenshots"))
+    with contextlib.suppress(Error):
+        visitor.show(folder, f"failed-{name}")
+
+
+def _missing(what: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)

@@ -1,0 +1,81 @@
+"""Visitors at the same time get their own answers, and their photos go nowhere.
+
+In: several visitors on `voila app.ipynb`; out: their answers, and what is on the disk.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.browser import drawn
+from tests.browser.visitor import Visitor
+from tests.browser.ways import Server
+
+Predict = Callable[[bytes], dict[str, float]]
+
+ROUNDS = 2
+AGREES = 1e-4
+TELLING = 64  # so many bytes in a row of a compressed photo occur nowhere else
+
+
+@pytest.mark.model
+def test_two_visitors_at_once_do_not_mix(
+    arrive: Callable[[], Visitor], predict: Predict, screenshots: Path
+) -> None:
+    one, other = arrive(), arrive()
+    for turn in range(ROUNDS):
+        mine, theirs = drawn.png(100 + turn), drawn.png(200 + turn)
+        one.upload(mine)
+        other.upload(theirs)
+        one.classify_button.click()
+        other.classify_button.click()
+        answers = other.answer(), one.answer()
+        assert answers[0] == pytest.approx(predict(theirs), abs=AGREES)
+        assert answers[1] == pytest.approx(predict(mine), abs=AGREES)
+    one.show(screenshots, "visitors-one")
+    other.show(screenshots, "visitors-other")
+    assert one.kernel_id() != other.kernel_id()
+
+
+def test_a_photo_is_never_written_to_disk(voila: Server, arrive: Callable[[], Visitor]) -> None:
+    visitor = arrive()
+    folders = dict(_folder_times(voila))
+    files = dict(_file_times(voila))
+    photo = drawn.png(9)
+    visitor.ask(photo)
+    # a file made and removed again would leave its trace in the time of its folder
+    assert dict(_folder_times(voila)) == folders
+    changed = [path for path, time in _file_times(voila) if files.get(path) != time]
+    assert not [path for path in changed if _holds_photo(path, photo)]
+
+
+def _file_times(server: Server) -> Iterator[tuple[Path, int]]:
+    for path in _everything(server):
+        if path.is_file() and path != server.log:
+            yield path, path.stat().st_mtime_ns
+
+
+def _folder_times(server: Server) -> Iterator[tuple[Path, int]]:
+    for path in (server.folder, server.home, server.tmp, *_everything(server)):
+        if path.is_dir():
+            yield path, path.stat().st_mtime_ns
+
+
+def _everything(server: Server) -> Iterator[Path]:
+    for place in (server.folder, server.home, server.tmp):
+        yield from place.rglob("*")
+
+
+def _holds_photo(path: Path, photo: bytes) -> bool:
+    data = path.read_bytes()
+    middle = len(photo) // 2
+    if photo[middle : middle + TELLING] in data:
+        return True
+    try:
+        Image.open(io.BytesIO(data)).load()
+    except OSError:
+        return False
+    return True
