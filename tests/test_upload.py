@@ -34,11 +34,16 @@ def visitor() -> Visitor:
     return Visitor()
 
 
-def test_a_photo_in_pieces_arrives_whole(visitor: Visitor) -> None:
+def test_a_photo_in_pieces_arrives_whole_and_each_is_confirmed(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(visitor.upload, "send", sent.append)
     visitor.choose(1, 5)
     for piece in (b"ab", b"cd", b"e"):
         visitor.send(1, piece)
     assert visitor.told == ["chosen", b"abcde"]
+    assert sent == [{"kind": "received"}] * 3
 
 
 def test_a_new_choice_ends_the_old_photo(visitor: Visitor) -> None:
@@ -69,6 +74,16 @@ def test_more_bytes_than_promised_are_not_kept(visitor: Visitor) -> None:
     visitor.send(1, b"abcdef")
     visitor.send(1, b"more")
     assert visitor.told == ["chosen", b"ab"]
+
+
+def test_a_visitor_who_says_to_be_here_is_answered(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(visitor.upload, "send", sent.append)
+    visitor.upload._handle_custom_msg({"kind": "here"}, [])
+    assert sent == [{"kind": "here"}]
+    assert visitor.told == []
 
 
 @pytest.mark.parametrize("message", [{}, {"kind": "piece"}, {"kind": "chosen"}, {"kind": 3}])

@@ -14,13 +14,14 @@ export default {
     el.classList.add("voilearn-upload");
     el.append(label, input, progress, frame(preview));
 
-    const lost = element("p", { className: "voilearn-error", hidden: true });
-    lost.setAttribute("role", "alert");
-    el.append(lost);
-    const [ask, stopWatching] = watchConnection(model, (connected) => {
-      lost.hidden = connected;
-      lost.textContent = connected ? "" : "The connection to this page is lost. Please reload it.";
+    const lost = element("p", {
+      className: "voilearn-error",
+      textContent: "The connection to this page is lost. Please reload it.",
     });
+    lost.setAttribute("role", "alert"); // read aloud as it comes onto the page
+    const [ask, stopWatching] = watchConnection(model, (connected) =>
+      connected ? lost.remove() : el.append(lost),
+    );
 
     let number = 0; // of the photo being sent: a newer choice ends the sending of an older one
     input.addEventListener("change", async () => {
@@ -34,7 +35,9 @@ export default {
       progress.hidden = false;
       for (let at = 0; at < file.size && mine === number; at += PIECE) {
         const piece = await file.slice(at, at + PIECE).arrayBuffer();
+        const received = answer(model, "received");
         model.send({ kind: "piece", number: mine }, undefined, [piece]);
+        await received; // one at a time: a slow line is never blocked for other messages
         progress.value = Math.min(1, (at + PIECE) / file.size);
       }
       if (mine === number) progress.hidden = true;
@@ -84,6 +87,18 @@ function watchConnection(model, tell) {
     model.off("msg:custom", heard);
   };
   return [ask, stop];
+}
+
+// Resolves when the kernel sends a message of that kind.
+function answer(model, kind) {
+  return new Promise((resolve) => {
+    const hear = (message) => {
+      if (message.kind !== kind) return;
+      model.off("msg:custom", hear);
+      resolve();
+    };
+    model.on("msg:custom", hear);
+  });
 }
 
 function element(tag, properties) {

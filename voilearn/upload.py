@@ -22,8 +22,11 @@ class PhotoUpload(anywidget.AnyWidget):
 
     `max_bytes` is the largest file sent; `preview` the bytes of a JPEG to show, or empty. While
     the page is looked at, the browser says every `heartbeat` seconds that it is here, and tells
-    the visitor that the connection is lost after `patience` seconds with no answer. The callbacks are `on_choose()` at the moment a file is chosen, `on_photo(bytes)` when all of it
-    is here, and `on_error(VoilearnError)` when its size rules it out. A file's name is never sent.
+    the visitor that the connection is lost after `patience` seconds without an answer.
+
+    The callbacks are `on_choose()` at the moment a file is chosen, `on_photo(bytes)` when all of
+    it is here, and `on_error(VoilearnError)` when its size rules it out. A file's name is never
+    sent.
     """
 
     _esm = Path(__file__).with_name("upload.js")
@@ -51,8 +54,10 @@ class PhotoUpload(anywidget.AnyWidget):
             self.send({"kind": "here"})
         elif message.get("kind") == "chosen":
             self._begin(int(message["number"]), int(message["size"]))
-        elif message.get("kind") == "piece" and message["number"] == self._number:
-            self._continue(pieces)
+        elif message.get("kind") == "piece":
+            self.send({"kind": "received"})
+            if message.get("number") == self._number:
+                self._continue(pieces)
 
     def _begin(self, number: int, size: int) -> None:
         self._number, self._size, self._received = number, size, bytearray()

@@ -31,8 +31,8 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-# a kernel left by an earlier test ends soon, one that a test still uses does not
-TIDY = {"cull_idle_timeout": 60, "cull_interval": 10}
+# a kernel left by an earlier test ends in time; one in use says every minute that it is
+TIDY = {"cull_idle_timeout": 240, "cull_interval": 10}
 NEEDED = ("app.ipynb", "export.pkl", "voilearn", "voila.json", ".jupyter", "requirements.txt")
 
 Predict = Callable[[bytes], dict[str, float]]

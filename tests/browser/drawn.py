@@ -6,9 +6,30 @@ In: a seed or a size; out: the bytes a visitor would upload.
 import io
 import random
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 EXIF_ORIENTATION = 0x0112
+BROWN, LIGHT, BLACK = (170, 112, 62), (222, 182, 134), (25, 18, 14)
+# A teddy's discs in a square of 300, the lowest first: x, y, half the width and height, colour.
+DISCS = (
+    (150, 205, 62, 66, BROWN),
+    (150, 212, 38, 44, LIGHT),
+    (86, 190, 24, 40, BROWN),
+    (214, 190, 24, 40, BROWN),
+    (104, 262, 34, 28, BROWN),
+    (196, 262, 34, 28, BROWN),
+    (100, 264, 19, 17, LIGHT),
+    (200, 264, 19, 17, LIGHT),
+    (92, 58, 28, 28, BROWN),
+    (208, 58, 28, 28, BROWN),
+    (92, 58, 16, 16, LIGHT),
+    (208, 58, 16, 16, LIGHT),
+    (150, 98, 68, 60, BROWN),
+    (150, 120, 32, 26, LIGHT),
+    (124, 88, 7, 7, BLACK),
+    (176, 88, 7, 7, BLACK),
+    (150, 109, 11, 8, BLACK),
+)
 SIDEWAYS = 6  # the camera was turned a quarter, as most phones' photos are
 
 
@@ -42,6 +63,22 @@ def bmp_above(megabytes: int) -> bytes:
     height = megabytes * 1_000_000 // (3 * width) + 100
     noise = random.Random(megabytes).randbytes(3 * width * height)
     return _saved(Image.frombytes("RGB", (width, height), noise), "BMP")
+
+
+def teddy(size: int = 900) -> bytes:
+    """Draw a teddy that the real learner takes for one, as a JPEG."""
+    picture = Image.new("RGB", (size, size), (214, 226, 232))
+    pen = ImageDraw.Draw(picture)
+    unit = size / 300
+    pen.rectangle((0, 230 * unit, size, size), fill=(188, 160, 128))
+    for x, y, width, height, colour in DISCS:
+        box = (x - width, y - height, x + width, y + height)
+        pen.ellipse(tuple(unit * side for side in box), fill=colour)
+    for side in (118, 182):
+        bow = ((150, 160), (side, 146), (side, 176))
+        pen.polygon([(x * unit, y * unit) for x, y in bow], fill=(190, 40, 46))
+    fur = Image.effect_noise(picture.size, 40).filter(ImageFilter.GaussianBlur(1)).convert("RGB")
+    return _saved(Image.blend(picture, ImageChops.overlay(picture, fur), 0.7), "JPEG", quality=90)
 
 
 def _colour(dice: random.Random) -> tuple[int, int, int]:

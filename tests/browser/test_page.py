@@ -42,9 +42,9 @@ def test_real_photos_get_the_answer_of_learner_predict(
 def test_the_answer_is_a_sentence_and_a_bar_for_every_class(
     guest: Visitor, screenshots: Path
 ) -> None:
-    found = guest.ask(drawn.png(3))
-    best = next(iter(found))
-    expect(guest.status).to_contain_text(best)
+    found = guest.ask(drawn.teddy(), "teddy.jpg")
+    assert next(iter(found)) == "teddy"
+    expect(guest.status).to_have_text(re.compile(r"teddy, (over )?\d+ % sure"))
     assert list(found.values()) == sorted(found.values(), reverse=True)
     assert sum(found.values()) == pytest.approx(1, abs=AGREES)
     for name, size in (("wide", WIDE), ("phone", PHONE)):
@@ -72,7 +72,7 @@ def test_a_new_photo_clears_the_old_answer_at_once(guest: Visitor, screenshots: 
     guest.choose(drawn.bmp_above(12), "photo.bmp")
     expect(guest.bars).to_have_count(NO_ANSWER_OF_OLD, timeout=SOON)
     expect(guest.status).not_to_contain_text("sure")
-    guest.show(screenshots, "page-busy-wide")
+    guest.show(screenshots, "page-sending-phone")
     expect(guest.classify_button).to_be_enabled(timeout=ANSWER_WITHIN)
 
 
