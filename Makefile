@@ -1,6 +1,6 @@
 # Everything that is done with this project. Each target sets up what it needs, by itself.
 
-PYTHON ?= python3
+PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3))
 VENV ?= .venv
 REQUIREMENTS ?= requirements.txt
 PORT ?= 8866
@@ -39,8 +39,8 @@ browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of Jupyter
 	tests/install-browser.sh $(VENV)
 
 train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
-	VOILEARN_PHOTOS="$(abspath $(PHOTOS))" $(BIN)/jupyter nbconvert --to notebook --execute \
-		--output-dir "$$(mktemp -d)" training/train.ipynb
+	out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; VOILEARN_PHOTOS="$(abspath $(PHOTOS))" \
+		$(BIN)/jupyter nbconvert --to notebook --execute --output-dir "$$out" training/train.ipynb
 
 lock: $(VENV)/test ## write the two lock files anew from pyproject.toml
 	$(PIP) install uv
@@ -55,9 +55,10 @@ clean: ## remove the environment
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Voilearn needs Python 3.11 or newer: make page PYTHON=python3.11"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 
-$(VENV)/page: $(REQUIREMENTS) | $(BIN)/python
+$(VENV)/page: requirements.txt $(REQUIREMENTS) | $(BIN)/python
 	$(PIP) install -r $(REQUIREMENTS)
 	touch $@
 

@@ -1,6 +1,7 @@
 """What the tests share: the real export, the real photos, and pictures made by code."""
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).parents[1]
-PHOTOS = ROOT.parent / "shared" / "photos"
+PHOTOS = Path(os.environ.get("VOILEARN_PHOTOS", ROOT.parent / "shared" / "photos"))
 
 
 @pytest.fixture(scope="session")

@@ -4,21 +4,24 @@
 set -eu
 venv=$1
 
-has() { command -v "$1" >/dev/null 2>&1; }
+has_chromium() {
+    for name in chromium chromium-browser google-chrome google-chrome-stable chrome; do
+        "$name" --version >/dev/null 2>&1 && return
+    done
+    false
+}
 
-if ! has chromium && ! has chromium-browser && ! has google-chrome && ! has google-chrome-stable; then
-    if has apt-get && [ "$(id -u)" = 0 ]; then
-        apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core
-    else
-        "$venv/bin/playwright" install chromium ||
-            echo "No Chromium could be installed: the browser tests will be skipped." >&2
-    fi
-fi
+apt_install() {
+    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"
+}
 
-if ! has configurable-http-proxy && ! [ -x "$venv/bin/configurable-http-proxy" ]; then
-    if has npm; then
-        npm install --global --loglevel=error --no-fund --no-audit --prefix "$venv" configurable-http-proxy@5.3.0
-    else
-        echo "No npm here: the JupyterHub test will be skipped." >&2
-    fi
-fi
+has_chromium || apt_install chromium fonts-dejavu-core || true
+has_chromium || "$venv/bin/playwright" install --with-deps chromium ||
+    echo "No Chromium could be installed: the browser tests will be skipped." >&2
+
+proxy="$venv/bin/configurable-http-proxy"
+command -v npm >/dev/null || apt_install npm || true
+[ -x "$proxy" ] || npm install --global --loglevel=error --no-fund --no-audit \
+    --prefix "$venv" configurable-http-proxy@5.3.0 ||
+    echo "JupyterHub's proxy could not be installed: the test of the hub will be skipped." >&2

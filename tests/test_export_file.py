@@ -55,6 +55,20 @@ def test_reading_runs_nothing_and_names_what_would_run(tmp_path: Path, protocol:
     assert not mark.exists()
 
 
+def test_a_name_hidden_from_plain_reading_is_told_as_such(tmp_path: Path) -> None:
+    """The names last pushed are popped again: what is imported is os.system."""
+    hidden = b"\x80\x04\x8c\x02os\x8c\x06system\x8c\x0ffastai.learner0\x8c\x07Learner0\x93."
+    export = tmp_path / "export.pkl"
+    export.write_bytes(b"\x80\x02cfastai.learner\nLearner\n." + hidden)
+    assert "?" in read_export_file(export).unknown_references
+
+
+def test_running_code_is_never_a_known_name(tmp_path: Path) -> None:
+    export = tmp_path / "export.pkl"
+    export.write_bytes(b"\x80\x02(cfastai.learner\nLearner\ncbuiltins\neval\nt.")
+    assert read_export_file(export).unknown_references == ("builtins.eval",)
+
+
 def test_a_name_of_the_authors_own_is_told_as_unknown(tmp_path: Path) -> None:
     export = tmp_path / "export.pkl"
     export.write_bytes(b"\x80\x02(cfastai.learner\nLearner\nc__main__\nget_y\nt.")

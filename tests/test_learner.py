@@ -16,10 +16,12 @@ from fastai.data.all import (  # noqa: E402
     DataBlock,
     MultiCategoryBlock,
     RandomSplitter,
+    TransformBlock,
 )
 from fastai.learner import Learner  # noqa: E402
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat  # noqa: E402
-from fastai.vision.core import PILImage  # noqa: E402
+from fastai.vision.augment import CropPad, RandomCrop  # noqa: E402
+from fastai.vision.core import PILImage, PILImageBW  # noqa: E402
 from fastai.vision.data import ImageBlock  # noqa: E402
 from PIL import Image  # noqa: E402
 
@@ -49,18 +51,20 @@ def network(classes: int) -> Any:
     )
 
 
-def make_export(folder: Path, block: Any, loss: Any, labels: Any) -> Path:
+def make_export(folder: Path, block: Any, loss: Any, labels: Any, **changed: Any) -> Path:
     """Write an export.pkl of a tiny network, the way a student would."""
     for i in range(4):
         draw((40, 30)).save(folder / f"{i}.png")
     data = DataBlock(
-        (ImageBlock, block),
+        (changed.get("images", ImageBlock), block),
         get_items=lambda path: sorted(path.glob("*.png")),
         splitter=RandomSplitter(0.5, seed=0),
         get_y=labels,
+        item_tfms=changed.get("item_tfms"),
     )
     loaders = data.dataloaders(folder, bs=2, num_workers=0)
-    learn = Learner(loaders, network(2), loss_func=loss, path=folder)
+    net = changed.get("net", network(2))
+    learn = Learner(loaders, net, loss_func=loss, path=folder)
     learn.export("tiny.pkl", pickle_module=pytest.importorskip("cloudpickle"))
     return folder / "tiny.pkl"
 
@@ -140,10 +144,7 @@ def test_the_export_knows_the_real_bears(photos: Path, classify: Classify) -> No
 
 
 def test_a_learner_of_two_classes_opens(tmp_path: Path) -> None:
-    def label(path: Path) -> str:
-        return "even" if int(path.stem) % 2 == 0 else "odd"
-
-    export = make_export(tmp_path, CategoryBlock, CrossEntropyLossFlat(), label)
+    export = make_export(tmp_path, CategoryBlock, CrossEntropyLossFlat(), parity)
     prediction = load_classify(export)(encode(draw(), "PNG"))
     assert prediction.model.classes == ("even", "odd")
     assert sum(prediction.probabilities.values()) == pytest.approx(1)
@@ -158,8 +159,60 @@ def test_a_multi_label_learner_uses_its_own_threshold(tmp_path: Path) -> None:
     assert set(prediction.labels) == {"a", "b"}
 
 
-def test_an_export_made_on_the_other_system_opens(export: Path, tmp_path: Path) -> None:
-    """The same length of name, so that the pickle stays whole: PosixPath, or its cousin."""
+def parity(path: Path) -> str:
+    return "even" if int(path.stem) % 2 == 0 else "odd"
+
+
+def test_a_learner_of_encoded_multi_labels_is_multi_label(tmp_path: Path) -> None:
+    block = MultiCategoryBlock(encoded=True, vocab=["a", "b"])
+    export = make_export(tmp_path, block, BCEWithLogitsLossFlat(thresh=0.0), lambda path: [1, 0])
+    prediction = load_classify(export)(encode(draw(), "PNG"))
+    assert (prediction.model.task, set(prediction.labels)) == ("multi-label", {"a", "b"})
+
+
+def test_a_learner_of_grey_pictures_gets_grey_pictures(tmp_path: Path) -> None:
+    grey = torch.nn.Sequential(
+        torch.nn.AdaptiveAvgPool2d(8), torch.nn.Flatten(), torch.nn.Linear(64, 2)
+    )
+    images = ImageBlock(PILImageBW)
+    loss = CrossEntropyLossFlat()
+    export = make_export(tmp_path, CategoryBlock, loss, parity, images=images, net=grey)
+    learn = load_learner(export)
+    with learn.no_bar():
+        expected = learn.predict(tmp_path / "0.png")[2].tolist()
+    found = load_classify(export)((tmp_path / "0.png").read_bytes()).probabilities
+    assert [found["even"], found["odd"]] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("cut", [CropPad, RandomCrop])
+def test_a_learner_that_cuts_out_by_the_pixel_gets_the_whole_photo(
+    tmp_path: Path, cut: Any
+) -> None:
+    """At a reduced scale, the same number of pixels would show another part of it."""
+    loss = CrossEntropyLossFlat()
+    export = make_export(tmp_path, CategoryBlock, loss, parity, item_tfms=cut(32))
+    assert picture_size(load_learner(export)) is None
+
+
+def test_a_learner_that_gives_no_answer_is_told_when_it_is_opened(tmp_path: Path) -> None:
+    broken = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(7, 2))
+    export = make_export(tmp_path, CategoryBlock, CrossEntropyLossFlat(), parity, net=broken)
+    with pytest.raises(UnusableModel, match="gives no answer"):
+        load_classify(export)
+
+
+def test_a_learner_of_no_pictures_is_told(tmp_path: Path) -> None:
+    numbers = TransformBlock(type_tfms=lambda path: torch.tensor([float(path.stem)]))
+    net = torch.nn.Linear(1, 2)
+    loss = CrossEntropyLossFlat()
+    export = make_export(tmp_path, CategoryBlock, loss, parity, images=numbers, net=net)
+    with pytest.raises(UnusableModel, match="not one that sorts pictures"):
+        load_classify(export)
+
+
+@pytest.mark.parametrize("name", [b"pathlib\nWindowsPath", b"pathlib._local\nPosixPath"])
+def test_an_export_made_elsewhere_opens(export: Path, tmp_path: Path, name: bytes) -> None:
+    """It holds the paths of Windows, or of Python 3.13."""
     import zipfile
 
     foreign = tmp_path / "windows.pkl"
@@ -167,7 +220,8 @@ def test_an_export_made_on_the_other_system_opens(export: Path, tmp_path: Path) 
         for member in source.namelist():
             data = source.read(member)
             if member.endswith("data.pkl"):
-                data = data.replace(b"cpathlib\nPosixPath\n", b"cpathlib\nWindowsPath\n")
+                assert b"cpathlib\nPosixPath\n" in data
+                data = data.replace(b"cpathlib\nPosixPath\n", b"c" + name + b"\n")
             target.writestr(member, data)
     load_learner(foreign)
 

@@ -43,7 +43,7 @@ def test_a_photo_in_pieces_arrives_whole_and_each_is_confirmed(
     for piece in (b"ab", b"cd", b"e"):
         visitor.send(1, piece)
     assert visitor.told == ["chosen", b"abcde"]
-    assert sent == [{"kind": "received"}] * 3
+    assert sent == [{"kind": "cleared", "number": 1}, *[{"kind": "received"}] * 3]
 
 
 def test_a_new_choice_ends_the_old_photo(visitor: Visitor) -> None:
@@ -86,9 +86,51 @@ def test_a_visitor_who_says_to_be_here_is_answered(
     assert visitor.told == []
 
 
-@pytest.mark.parametrize("message", [{}, {"kind": "piece"}, {"kind": "chosen"}, {"kind": 3}])
-def test_a_message_that_makes_no_sense_is_ignored(
-    visitor: Visitor, message: dict[str, Any]
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        [],
+        "chosen",
+        {"kind": 3},
+        {"kind": "piece"},
+        {"kind": "piece", "number": None},
+        {"kind": "chosen"},
+        {"kind": "chosen", "number": 1, "size": -5},
+        {"kind": "chosen", "number": 1, "size": "9" * 6000},
+        {"kind": "chosen", "number": [], "size": 3},
+        {"kind": "unreadable", "number": 1},
+    ],
+)
+def test_a_message_that_makes_no_sense_is_no_photo_and_no_error(
+    visitor: Visitor, message: Any
 ) -> None:
-    visitor.upload._handle_custom_msg(message, [])
+    visitor.upload._receive(visitor.upload, message, [memoryview(b"abc")])
     assert visitor.told == []
+    assert not visitor.upload._received
+
+
+def test_the_browser_cannot_raise_the_limit() -> None:
+    visitor = Visitor(max_bytes=3)
+    visitor.upload.set_state({"max_bytes": 10**12})
+    visitor.choose(1, 10**11)
+    for number in (0, 1):
+        visitor.send(number, b"abcd")
+    visitor.upload._receive(visitor.upload, {"kind": "piece", "number": None}, [memoryview(b"a")])
+    assert visitor.told == ["chosen", "PhotoTooLarge"]
+    assert not visitor.upload._received
+
+
+def test_a_file_the_browser_cannot_read_is_an_error(visitor: Visitor) -> None:
+    visitor.choose(4, 10)
+    visitor.upload._receive(visitor.upload, {"kind": "unreadable", "number": 4}, [])
+    assert visitor.told == ["chosen", "PhotoNotFound"]
+
+
+def test_the_browser_is_told_when_the_old_photo_is_put_away(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(visitor.upload, "send", sent.append)
+    visitor.choose(7, 10)
+    assert sent == [{"kind": "cleared", "number": 7}]

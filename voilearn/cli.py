@@ -30,6 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VoilearnError as error:
         print(f"voilearn: {error}", file=sys.stderr)
         return 1
+    except ImportError as error:
+        print(
+            f"voilearn: the Python package {error.name} is not installed here. "
+            "Install what this needs: python -m pip install -r requirements.txt",
+            file=sys.stderr,
+        )
+        return 1
     except BrokenPipeError:  # the reader has had enough, as `head` does
         sys.stderr.close()
         return 1

@@ -21,7 +21,12 @@ from voilearn.prediction import Task
 MAX_PICKLE_BYTES = 200_000_000
 LEGACY_PICKLES = 5
 
-TASKS: dict[str, Task] = {"MultiCategorize": "multi-label", "Categorize": "single-label"}
+UNTOLD = "?"
+TASKS: dict[str, Task] = {
+    "MultiCategorize": "multi-label",
+    "EncodedMultiCategorize": "multi-label",
+    "Categorize": "single-label",
+}
 
 # Where the usual networks come from; the first package a network of which is inside is its own.
 ARCHITECTURES = ("timm.models", "torchvision.models", "fastai.vision.models")
@@ -31,9 +36,10 @@ ARCHITECTURES = ("timm.models", "torchvision.models", "fastai.vision.models")
 class ExportFile:
     """What plain reading can tell of an export.pkl.
 
-    `format` is torch's container (`zip` or `legacy`), `references` every `module.name` that
-    opening the file the usual way would import, sorted; `architecture` and `task` are read off
-    these names, and None where they don't tell.
+    `format` is torch's container (`zip` or `legacy`), `references` the `module.name`s that
+    opening the file the usual way would import, sorted; a name that only running the pickle could
+    tell is UNTOLD. `architecture` and `task` are read off these names, and None where they don't
+    tell.
     """
 
     path: Path
@@ -46,8 +52,8 @@ class ExportFile:
 
     @property
     def unknown_references(self) -> tuple[str, ...]:
-        """The names that belong to no library an export is normally made of."""
-        return tuple(name for name in self.references if name.split(".")[0] not in KNOWN_PACKAGES)
+        """The names that an export is not normally made of: other libraries, and running code."""
+        return tuple(name for name in self.references if not _is_known(name))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `voilearn inspect --json` prints."""
@@ -71,6 +77,7 @@ KNOWN_PACKAGES = frozenset((
     "re", "inspect",
 ))
 # fmt: on
+RUNS_CODE = {"eval", "exec", "compile", "open", "__import__"}
 
 
 def read_export_file(path: Path | str) -> ExportFile:
@@ -105,6 +112,11 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_known(name: str) -> bool:
+    package, _, last = name.partition(".")
+    return package in KNOWN_PACKAGES and not ("builtin" in package and last in RUNS_CODE)
 
 
 def _check_is_a_file(path: Path) -> None:
@@ -187,23 +199,24 @@ def _globals(pickled: bytes) -> Iterator[str]:
 
 
 def _globals_of_one(stream: io.BytesIO) -> Iterator[str]:
-    strings: list[str] = []  # as pushed, so that the last two are STACK_GLOBAL's module and name
+    """Yield what one pickle imports, or UNTOLD where its name is not two plain strings in a row."""
+    strings: list[str] = []  # pushed just now, one after the other
     memo: dict[int, str] = {}
-    pushed: str | None = None
     for opcode, argument, _ in pickletools.genops(stream):
-        if opcode.name in ("GLOBAL", "INST"):
+        kind = opcode.name
+        if kind in ("GLOBAL", "INST"):
             yield str(argument).replace(" ", ".")
-        elif opcode.name == "STACK_GLOBAL":
-            yield ".".join(strings[-2:])
-        if opcode.name == "MEMOIZE" or opcode.name.endswith("PUT"):
+        elif kind == "STACK_GLOBAL":
+            yield ".".join(strings[-2:]) if len(strings) >= 2 else UNTOLD
+        if kind == "MEMOIZE" or kind.endswith("PUT"):
             index = len(memo) if argument is None else int(str(argument))
-            memo[index] = pushed or ""
-            continue
-        pushed = str(argument) if "UNICODE" in opcode.name else None
-        if opcode.name.endswith("GET"):
-            pushed = memo.get(int(str(argument)))
-        if pushed:
-            strings.append(pushed)
+            memo[index] = strings[-1] if strings else UNTOLD
+        elif kind.endswith("GET"):
+            strings.append(memo.get(int(str(argument)), UNTOLD))
+        elif "UNICODE" in kind or "STRING" in kind:
+            strings.append(str(argument))
+        elif kind != "FRAME":
+            strings.clear()
 
 
 def _architecture(references: tuple[str, ...]) -> str | None:

@@ -10,8 +10,13 @@ import time
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
-from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, ImageFileDirectory_v2
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import (
+    PHOTOMETRIC_INTERPRETATION,
+    TILELENGTH,
+    TILEWIDTH,
+    ImageFileDirectory_v2,
+)
 
 from voilearn.errors import DamagedPhoto, EmptyPhoto, PhotoTooLarge, UnsupportedPhoto
 
@@ -227,7 +232,7 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
         white = Image.new("RGB", picture.size, "white")
         white.paste(picture, mask=picture.getchannel("A"))
         return white
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+    return picture.convert("RGB")  # a plain copy, also of RGB: the file's own holds its EXIF
 
 
 def _scale_to_8_bits(picture: Image.Image) -> Image.Image:
@@ -238,4 +243,5 @@ def _scale_to_8_bits(picture: Image.Image) -> Image.Image:
         highest = float(picture.getextrema()[1])  # type: ignore[arg-type]  # one band
         white = next((step for step in steps if highest <= step), highest)
     wide = picture.convert("F").point(lambda value: value * (255.0 / white) + 0.5)
-    return wide.convert("L")
+    min_is_white = getattr(picture, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == 0
+    return ImageOps.invert(wide.convert("L")) if min_is_white else wide.convert("L")

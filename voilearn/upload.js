@@ -1,18 +1,21 @@
 // A real file input under a label, and the chosen photo's preview. Sends a file in pieces.
 
 const PIECE = 1_000_000; // bytes: far below the 10 MiB at which servers close the connection
+let inputs = 0; // on this page, so that each has an id of its own
 
 export default {
   render({ model, el }) {
-    const input = element("input", { type: "file", id: `photo-${model.model_id ?? Date.now()}` });
+    const input = element("input", { type: "file", id: `voilearn-photo-${++inputs}` });
     input.accept = "image/*,.heic,.heif";
     const label = element("label", { htmlFor: input.id, textContent: model.get("label") });
-    const progress = element("progress", { max: 1, hidden: true });
-    progress.setAttribute("aria-label", "Sending the photo");
+    const progress = element("progress", { max: 1, value: 0, hidden: true });
+    progress.setAttribute("aria-label", "Sending");
     const preview = element("img", { alt: "The photo you chose", hidden: true });
+    const frame = element("div", { className: "voilearn-preview" });
 
     el.classList.add("voilearn-upload");
-    el.append(label, input, progress, frame(preview));
+    frame.append(preview);
+    el.append(label, input, progress, frame);
 
     const lost = element("p", {
       className: "voilearn-error",
@@ -23,22 +26,36 @@ export default {
       connected ? lost.remove() : el.append(lost),
     );
 
+    // What stands on the page is of the old photo until the kernel has put it away: it is not
+    // shown, and the button can't be pressed for it.
+    const outdated = (yes) => {
+      const page = el.closest(".voilearn-page") ?? el;
+      page.classList.toggle("voilearn-outdated", yes);
+      for (const button of page.querySelectorAll("button")) button.inert = yes;
+    };
+
     let number = 0; // of the photo being sent: a newer choice ends the sending of an older one
     input.addEventListener("change", async () => {
       const file = input.files[0];
       if (!file) return;
       input.value = ""; // so that choosing the same file again is a choice too
       const mine = ++number;
+      outdated(true);
+      answer(model, (m) => m.kind === "cleared" && m.number === mine).then(
+        () => setTimeout(() => mine === number && outdated(false)), // once its news are shown
+      );
       ask();
       model.send({ kind: "chosen", number: mine, size: file.size });
-      if (file.size > model.get("max_bytes")) return; // the answer says why
-      progress.hidden = false;
-      for (let at = 0; at < file.size && mine === number; at += PIECE) {
-        const piece = await file.slice(at, at + PIECE).arrayBuffer();
-        const received = answer(model, "received");
-        model.send({ kind: "piece", number: mine }, undefined, [piece]);
-        await received; // one at a time: a slow line is never blocked for other messages
-        progress.value = Math.min(1, (at + PIECE) / file.size);
+      progress.value = 0;
+      progress.hidden = file.size > model.get("max_bytes");
+      if (progress.hidden) return; // the answer says why
+      try {
+        await sendInPieces(model, file, mine, (share) => {
+          if (mine === number) progress.value = share;
+          return mine === number;
+        });
+      } catch {
+        model.send({ kind: "unreadable", number: mine });
       }
       if (mine === number) progress.hidden = true;
     });
@@ -60,13 +77,22 @@ export default {
   },
 };
 
+// Sends one piece after the other is confirmed: a slow line is never blocked for other messages.
+// Goes on while `proceed`, told the share that was sent, returns true.
+async function sendInPieces(model, file, number, proceed) {
+  for (let at = 0; at < file.size; at += PIECE) {
+    const piece = await file.slice(at, at + PIECE).arrayBuffer();
+    const received = answer(model, (message) => message.kind === "received");
+    model.send({ kind: "piece", number }, undefined, [piece]);
+    await received;
+    if (!proceed(Math.min(1, (at + PIECE) / file.size))) return;
+  }
+}
+
 // While the page is looked at, says so to the kernel now and then, so that a server that ends idle
 // kernels leaves this one; and tells whether the kernel answers.
 function watchConnection(model, tell) {
   let waiting;
-  const wait = () => {
-    waiting ??= setTimeout(() => tell(false), 1000 * model.get("patience"));
-  };
   const heard = () => {
     clearTimeout(waiting);
     waiting = undefined;
@@ -74,7 +100,7 @@ function watchConnection(model, tell) {
   };
   const ask = () => {
     if (document.hidden) return;
-    wait();
+    waiting ??= setTimeout(() => tell(false), 1000 * model.get("patience"));
     model.send({ kind: "here" });
   };
   model.on("msg:custom", heard);
@@ -89,11 +115,11 @@ function watchConnection(model, tell) {
   return [ask, stop];
 }
 
-// Resolves when the kernel sends a message of that kind.
-function answer(model, kind) {
+// Resolves at the kernel's first message that is the one meant.
+function answer(model, isMeant) {
   return new Promise((resolve) => {
     const hear = (message) => {
-      if (message.kind !== kind) return;
+      if (!isMeant(message)) return;
       model.off("msg:custom", hear);
       resolve();
     };
@@ -103,10 +129,4 @@ function answer(model, kind) {
 
 function element(tag, properties) {
   return Object.assign(document.createElement(tag), properties);
-}
-
-function frame(preview) {
-  const box = element("div", { className: "voilearn-preview" });
-  box.append(preview);
-  return box;
 }

@@ -13,8 +13,10 @@ from typing import Any
 import anywidget
 import traitlets
 
-from voilearn.errors import VoilearnError
+from voilearn.errors import PhotoNotFound, VoilearnError
 from voilearn.image import LIMITS, Limits, check_size
+
+UNREADABLE = "The browser can't read this file. Please choose it again, or another photo."
 
 
 class PhotoUpload(anywidget.AnyWidget):
@@ -46,26 +48,34 @@ class PhotoUpload(anywidget.AnyWidget):
     ) -> None:
         super().__init__(**traits)
         self._on_choose, self._on_photo, self._on_error = on_choose, on_photo, on_error
-        self._number, self._size, self._received = 0, 0, bytearray()
+        self._limits = Limits(bytes=self.max_bytes)  # ours: a browser can set the trait
+        self._number: int | None = None  # of the photo that is coming
+        self._size, self._received = 0, bytearray()
         self.on_msg(self._receive)
 
-    def _receive(self, _widget: Any, message: dict[str, Any], pieces: list[memoryview]) -> None:
-        if message.get("kind") == "here":
-            self.send({"kind": "here"})
-        elif message.get("kind") == "chosen":
-            self._begin(int(message["number"]), int(message["size"]))
-        elif message.get("kind") == "piece":
-            self.send({"kind": "received"})
-            if message.get("number") == self._number:
-                self._continue(pieces)
+    def _receive(self, _widget: Any, message: Any, pieces: list[memoryview]) -> None:
+        """Take one message of the browser: a browser may send anything, and no error goes back."""
+        match message:
+            case {"kind": "here"}:
+                self.send({"kind": "here"})
+            case {"kind": "chosen", "number": int(number), "size": int(size)} if size >= 0:
+                self._begin(number, size)
+                self.send({"kind": "cleared", "number": number})
+            case {"kind": "piece", "number": int(number)}:
+                self.send({"kind": "received"})
+                if number == self._number:
+                    self._continue(pieces)
+            case {"kind": "unreadable", "number": int(number)} if number == self._number:
+                self._number = None
+                self._on_error(PhotoNotFound(UNREADABLE))
 
     def _begin(self, number: int, size: int) -> None:
         self._number, self._size, self._received = number, size, bytearray()
         self._on_choose()
         try:
-            check_size(size, Limits(bytes=self.max_bytes))
+            check_size(size, self._limits)
         except VoilearnError as error:
-            self._number = 0  # pieces of it that come all the same belong to no photo
+            self._number = None  # pieces of it that come all the same belong to no photo
             self._on_error(error)
 
     def _continue(self, pieces: list[memoryview]) -> None:
@@ -73,5 +83,5 @@ class PhotoUpload(anywidget.AnyWidget):
             self._received += piece
         if len(self._received) >= self._size:
             photo = bytes(self._received[: self._size])
-            self._received, self._number = bytearray(), 0
+            self._received, self._number = bytearray(), None
             self._on_photo(photo)

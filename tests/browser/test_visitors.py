@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from tests.browser import drawn
@@ -19,25 +18,6 @@ Predict = Callable[[bytes], dict[str, float]]
 ROUNDS = 2
 AGREES = 1e-4
 TELLING = 64  # so many bytes in a row of a compressed photo occur nowhere else
-
-
-@pytest.mark.model
-def test_two_visitors_at_once_do_not_mix(
-    arrive: Callable[[], Visitor], predict: Predict, screenshots: Path
-) -> None:
-    one, other = arrive(), arrive()
-    for turn in range(ROUNDS):
-        mine, theirs = drawn.png(100 + turn), drawn.png(200 + turn)
-        one.upload(mine)
-        other.upload(theirs)
-        one.classify_button.click()
-        other.classify_button.click()
-        answers = other.answer(), one.answer()
-        assert answers[0] == pytest.approx(predict(theirs), abs=AGREES)
-        assert answers[1] == pytest.approx(predict(mine), abs=AGREES)
-    one.show(screenshots, "visitors-one")
-    other.show(screenshots, "visitors-other")
-    assert one.kernel_id() != other.kernel_id()
 
 
 def test_a_photo_is_never_written_to_disk(voila: Server, arrive: Callable[[], Visitor]) -> None:

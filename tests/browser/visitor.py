@@ -111,7 +111,9 @@ class Visitor:
 
     def upload(self, data: bytes, name: str = "photo.png") -> None:
         """Give a good photo and wait until it can be asked about."""
+        old = self.preview.get_attribute("src") or "none"
         self.choose(data, name)
+        expect(self.preview).not_to_have_attribute("src", old, timeout=ANSWER_WITHIN)
         expect(self.preview).to_be_visible(timeout=ANSWER_WITHIN)
         expect(self.classify_button).to_be_enabled(timeout=ANSWER_WITHIN)
 
