@@ -3,8 +3,16 @@
 const PIECE = 1_000_000; // bytes: far below the 10 MiB at which servers close the connection
 let inputs = 0; // on this page, so that each has an id of its own
 
-export default {
-  render({ model, el }) {
+export default () => {
+  // A notebook may draw this anew at any time: what is being sent outlives the old drawing.
+  let kernel;
+  let number = 0; // of the photo being sent: a newer choice ends the sending of an older one
+
+  function initialize({ model }) {
+    kernel = model;
+  }
+
+  function render({ model, el }) {
     const input = element("input", { type: "file", id: `voilearn-photo-${++inputs}` });
     input.accept = "image/*,.heic,.heif";
     const label = element("label", { htmlFor: input.id, textContent: model.get("label") });
@@ -34,28 +42,27 @@ export default {
       for (const button of page.querySelectorAll("button")) button.inert = yes;
     };
 
-    let number = 0; // of the photo being sent: a newer choice ends the sending of an older one
     input.addEventListener("change", async () => {
       const file = input.files[0];
       if (!file) return;
       input.value = ""; // so that choosing the same file again is a choice too
       const mine = ++number;
       outdated(true);
-      answer(model, (m) => m.kind === "cleared" && m.number === mine).then(
+      answer(kernel, (m) => m.kind === "cleared" && m.number === mine).then(
         () => setTimeout(() => mine === number && outdated(false)), // once its news are shown
       );
       ask();
-      model.send({ kind: "chosen", number: mine, size: file.size });
+      kernel.send({ kind: "chosen", number: mine, size: file.size });
       progress.value = 0;
       progress.hidden = file.size > model.get("max_bytes");
       if (progress.hidden) return; // the answer says why
       try {
-        await sendInPieces(model, file, mine, (share) => {
+        await sendInPieces(kernel, file, mine, (share) => {
           if (mine === number) progress.value = share;
           return mine === number;
         });
       } catch {
-        model.send({ kind: "unreadable", number: mine });
+        kernel.send({ kind: "unreadable", number: mine });
       }
       if (mine === number) progress.hidden = true;
     });
@@ -74,16 +81,18 @@ export default {
       model.off("change:preview", show);
       URL.revokeObjectURL(preview.src);
     };
-  },
+  }
+
+  return { initialize, render };
 };
 
 // Sends one piece after the other is confirmed: a slow line is never blocked for other messages.
 // Goes on while `proceed`, told the share that was sent, returns true.
-async function sendInPieces(model, file, number, proceed) {
+async function sendInPieces(kernel, file, number, proceed) {
   for (let at = 0; at < file.size; at += PIECE) {
     const piece = await file.slice(at, at + PIECE).arrayBuffer();
-    const received = answer(model, (message) => message.kind === "received");
-    model.send({ kind: "piece", number }, undefined, [piece]);
+    const received = answer(kernel, (message) => message.kind === "received");
+    kernel.send({ kind: "piece", number }, undefined, [piece]);
     await received;
     if (!proceed(Math.min(1, (at + PIECE) / file.size))) return;
   }
@@ -116,14 +125,14 @@ function watchConnection(model, tell) {
 }
 
 // Resolves at the kernel's first message that is the one meant.
-function answer(model, isMeant) {
+function answer(kernel, isMeant) {
   return new Promise((resolve) => {
     const hear = (message) => {
       if (!isMeant(message)) return;
-      model.off("msg:custom", hear);
+      kernel.off("msg:custom", hear);
       resolve();
     };
-    model.on("msg:custom", hear);
+    kernel.on("msg:custom", hear);
   });
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import FileChooser, Page, ViewportSize, expect
 
 from tests.browser import drawn
 from tests.browser.visitor import ANSWER_WITHIN, Visitor
@@ -89,11 +89,17 @@ def test_nothing_scrolls_sideways_on_a_phone(guest: Visitor) -> None:
 
 
 def test_the_keyboard_alone_is_enough(guest: Visitor) -> None:
+    # listened for well ahead: the browser hands its dialog over only once it was asked to
+    choosers: list[FileChooser] = []
+    guest.page.on("filechooser", lambda chooser: choosers.append(chooser))
     guest.page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0) }")
     _tab_to(guest.page, "e => e.type === 'file'")
-    with guest.page.expect_file_chooser() as chooser:
-        guest.page.keyboard.press("Enter")
-    chooser.value.set_files({"name": "a.png", "mimeType": "image/png", "buffer": drawn.png(7)})
+    guest.page.keyboard.press("Enter")
+    for _ in range(100):
+        if not choosers:
+            guest.page.wait_for_timeout(100)
+    choosers[0].set_files({"name": "a.png", "mimeType": "image/png", "buffer": drawn.png(7)})
+    expect(guest.preview).to_be_visible(timeout=ANSWER_WITHIN)
     expect(guest.classify_button).to_be_enabled(timeout=ANSWER_WITHIN)
     _tab_to(guest.page, "e => e.textContent.trim() === 'Classify'")
     guest.page.keyboard.press("Enter")
