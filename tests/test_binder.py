@@ -72,6 +72,16 @@ def test_the_settings_keep_what_mybinder_sets() -> None:
     assert not {"allow_origin", "shutdown_no_activity_timeout", "ip"} & set(config["ServerApp"])
 
 
+def test_voila_and_jupyter_server_are_set_alike() -> None:
+    voila = json.loads((ROOT / "voila.json").read_text())
+    server = json.loads((ROOT / ".jupyter" / "jupyter_server_config.json").read_text())
+    alone, behind = (c["tornado_settings"] for c in (voila["Voila"], server["ServerApp"]))
+    for setting in ("headers", "websocket_max_message_size"):
+        assert alone[setting] == behind[setting]
+    for name, value in server["VoilaConfiguration"].items():
+        assert voila["VoilaConfiguration"][name] == value
+
+
 def test_pip_takes_the_wheels_without_cuda(tmp_path: Path) -> None:
     lock = (ROOT / "requirements.txt").read_text().splitlines()
     pins = [line for line in lock if re.match(r"torch(vision)?==", line)]

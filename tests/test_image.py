@@ -80,8 +80,13 @@ def test_decode_of_a_long_animation_costs_no_more_than_its_first_frame() -> None
 
 def test_decode_reads_heic_where_the_reader_is_installed(photos: Path) -> None:
     pytest.importorskip("pi_heif", reason="the optional HEIC reader is not installed")
-    for photo in (photos / "odd" / "formats").glob("*.heif"):
-        assert decode_photo(photo.read_bytes()).mode == "RGB"
+    found = sorted((photos / "odd" / "formats").glob("*.heif"))
+    assert found
+    for photo in found:
+        picture = decode_photo(photo.read_bytes())
+        width, height = map(int, photo.stem.split("__")[1].split("x"))
+        assert (picture.mode, picture.size) == ("RGB", (width, height))
+        assert np.asarray(picture).std() > 20, "a picture, not one flat colour"
 
 
 def test_decode_of_heic_without_the_reader_says_what_to_install() -> None:

@@ -34,11 +34,17 @@ def visitor() -> Visitor:
     return Visitor()
 
 
+@pytest.fixture
+def sent(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What goes back to the browser."""
+    messages: list[Any] = []
+    monkeypatch.setattr(visitor.upload, "send", messages.append)
+    return messages
+
+
 def test_a_photo_in_pieces_arrives_whole_and_each_is_confirmed(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, sent: list[Any]
 ) -> None:
-    sent: list[Any] = []
-    monkeypatch.setattr(visitor.upload, "send", sent.append)
     visitor.choose(1, 5)
     for piece in (b"ab", b"cd", b"e"):
         visitor.send(1, piece)
@@ -76,11 +82,7 @@ def test_more_bytes_than_promised_are_not_kept(visitor: Visitor) -> None:
     assert visitor.told == ["chosen", b"ab"]
 
 
-def test_a_visitor_who_says_to_be_here_is_answered(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent: list[Any] = []
-    monkeypatch.setattr(visitor.upload, "send", sent.append)
+def test_a_visitor_who_says_to_be_here_is_answered(visitor: Visitor, sent: list[Any]) -> None:
     visitor.upload._handle_custom_msg({"kind": "here"}, [])
     assert sent == [{"kind": "here"}]
     assert visitor.told == []
@@ -128,9 +130,7 @@ def test_a_file_the_browser_cannot_read_is_an_error(visitor: Visitor) -> None:
 
 
 def test_the_browser_is_told_when_the_old_photo_is_put_away(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, sent: list[Any]
 ) -> None:
-    sent: list[Any] = []
-    monkeypatch.setattr(visitor.upload, "send", sent.append)
     visitor.choose(7, 10)
     assert sent == [{"kind": "cleared", "number": 7}]
