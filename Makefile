@@ -59,6 +59,7 @@ $(BIN)/python:
 		|| { rm -rf $(VENV); echo "On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 
 $(VENV)/page: requirements.txt $(REQUIREMENTS) | $(BIN)/python
+	@echo "Installing what the page needs: some minutes, the first time."
 	$(PIP) install -r $(REQUIREMENTS)
 	touch $@
 
