@@ -7,6 +7,7 @@ export default () => {
   // A notebook may draw this anew at any time: what is being sent outlives the old drawing.
   let kernel;
   let number = 0; // of the photo being sent: a newer choice ends the sending of an older one
+  let announced = Promise.resolve(); // that photo, and the kernel has said so
 
   function initialize({ model }) {
     kernel = model;
@@ -48,14 +49,20 @@ export default () => {
       input.value = ""; // so that choosing the same file again is a choice too
       const mine = ++number;
       outdated(true);
-      answer(kernel, (m) => m.kind === "cleared" && m.number === mine).then(
-        () => setTimeout(() => mine === number && outdated(false)), // once its news are shown
-      );
-      ask();
-      kernel.send({ kind: "chosen", number: mine, size: file.size });
       progress.value = 0;
       progress.hidden = file.size > model.get("max_bytes");
-      if (progress.hidden) return; // the answer says why
+      ask();
+      // JupyterLab may send two messages by two ways, and the second then arrives first: so each
+      // is sent once the one before is confirmed, or its answer lost.
+      const atMost = new Promise((resolve) => setTimeout(resolve, 1000 * model.get("patience")));
+      announced = Promise.race([announced, atMost]).then(() => {
+        const cleared = answer(kernel, (m) => m.kind === "cleared" && m.number === mine);
+        kernel.send({ kind: "chosen", number: mine, size: file.size });
+        return cleared;
+      });
+      await announced;
+      setTimeout(() => mine === number && outdated(false)); // once its news are shown
+      if (mine !== number || progress.hidden) return; // too large: the answer says why
       try {
         await sendInPieces(kernel, file, mine, (share) => {
           if (mine === number) progress.value = share;
