@@ -41,8 +41,9 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def choose(page: Page, size: int) -> None:
-    photo = {"name": "photo.png", "mimeType": "image/png", "buffer": bytes(size)}
-    page.locator("input").set_input_files(photo)
+    page.locator("input").set_input_files(
+        {"name": "photo.png", "mimeType": "image/png", "buffer": bytes(size)}
+    )
 
 
 def wait_for(page: Page, *kinds: str) -> list[int]:
