@@ -6,7 +6,7 @@ REQUIREMENTS ?= requirements.txt
 PORT ?= 8866
 PHOTOS ?= ../shared/photos
 VOILA_FLAGS ?=
-PYTEST_FLAGS ?=
+PYTEST_FLAGS ?= -m 'not slow'
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -16,7 +16,7 @@ CUDA := ^(nvidia-|cuda-|triton)
 LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help page lab test browser check train lock clean
+.PHONY: help page lab test matrix browser check bench train lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -27,8 +27,11 @@ page: $(VENV)/page ## run the app and open it in the browser (PORT=8866)
 lab: $(VENV)/page ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb
 
-test: check browser ## check and test everything
+test: check browser ## check and test everything but the long matrices
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+matrix: browser ## the long matrices: every way of running, big networks, 10,000 damaged files
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m slow
 
 check: $(VENV)/test ## style and types only
 	$(BIN)/ruff format --check .
@@ -37,6 +40,10 @@ check: $(VENV)/test ## style and types only
 
 browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of JupyterHub
 	tests/install-browser.sh $(VENV)
+
+bench: $(VENV)/test ## measure, side by side with fastai's own way
+	$(BIN)/python -W ignore benchmarks/opening.py
+	$(BIN)/python -W ignore benchmarks/agreement.py
 
 train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
 	out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; VOILEARN_PHOTOS="$(abspath $(PHOTOS))" \

@@ -16,14 +16,21 @@ ORDER = [
     {"__init__"},
     {"errors"},
     {"image", "prediction"},
+    {"pickle_records", "renamed"},
+    {"plain_values", "tensor_records"},
+    {"torch_file"},
+    {"architecture", "leftovers", "transforms", "wrong_file"},
+    {"learner_records"},
     {"export_file"},
-    {"learner", "upload"},
-    {"page"},
+    {"added", "cost", "describe", "trusted", "upload"},
+    {"network"},
+    {"rebuild"},
+    {"learner", "page"},
     {"cli"},
     {"__main__"},
 ]
 OUTLETS = {"page", "cli"}
-PROVIDERS = {"learner"}
+PROVIDERS = {"learner", "rebuild", "trusted"}
 
 HEAVY = {
     "torch",
@@ -42,7 +49,18 @@ MAY_LOAD = {
     "__init__": set(),
     "errors": set(),
     "prediction": set(),
+    "pickle_records": set(),
+    "renamed": set(),
+    "plain_values": set(),
+    "torch_file": set(),
+    "tensor_records": set(),
+    "leftovers": set(),
+    "learner_records": set(),
+    "architecture": set(),
+    "transforms": set(),
+    "wrong_file": set(),
     "export_file": set(),
+    "describe": set(),
     "cli": set(),
     "image": PIL,
     "upload": WIDGETS,

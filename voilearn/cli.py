@@ -10,14 +10,16 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from voilearn import __version__
 from voilearn.errors import PhotoNotFound, VoilearnError
 
 if TYPE_CHECKING:
-    from voilearn.export_file import ExportFile
     from voilearn.prediction import Prediction
+
+
+TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whatever code is in it."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     classify.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     classify.add_argument("--model", type=Path, default=Path("export.pkl"), metavar="FILE")
     classify.add_argument("--json", action="store_true", help="print a JSON object for each")
+    classify.add_argument("--trust", action="store_true", help="run the code in the model's file")
     classify.set_defaults(run=_classify)
 
     inspect = commands.add_parser("inspect", help="tell what is inside a model, without running it")
@@ -63,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 def _classify(options: argparse.Namespace) -> int:
     from voilearn.learner import load_classify
 
-    classify = load_classify(options.model)
+    if options.trust:
+        print(TRUST.format(options.model), file=sys.stderr)
+    classify = load_classify(options.model, options.trust)
     failed = 0
     for photo in options.photos:
         try:
@@ -106,6 +111,7 @@ def _error_line(what: str, path: Path, error: VoilearnError) -> str:
 
 
 def _inspect(options: argparse.Namespace) -> int:
+    from voilearn.describe import describe
     from voilearn.export_file import read_export_file
 
     try:
@@ -115,18 +121,5 @@ def _inspect(options: argparse.Namespace) -> int:
             raise
         print(_error_line("path", options.model, error))
         return 1
-    print(json.dumps(export.to_dict()) if options.json else _describe(export))
-    return 0
-
-
-def _describe(export: "ExportFile") -> str:
-    rows: list[tuple[str, Any]] = [
-        ("file", f"{export.path} ({export.size / 1e6:.1f} MB)"),
-        ("sha256", export.sha256),
-        ("format", f"torch, {export.format}"),
-        ("task", export.task or "not told by plain reading"),
-        ("architecture", export.architecture or "not told by plain reading"),
-        ("loads", f"{len(export.references)} names when opened the usual way"),
-        ("of them unknown", ", ".join(export.unknown_references) or "none"),
-    ]
-    return "\n".join(f"{name:<16}{value}" for name, value in rows)
+    print(json.dumps(export.to_dict()) if options.json else describe(export))
+    return 0 if export.hindrance is None else 1

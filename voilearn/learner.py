@@ -1,18 +1,14 @@
 """Run a trained fastai Learner in this process: the reference that every other runtime is held to.
 
 In comes the path of an export.pkl; out goes a `Classify`, which is `learn.predict` on a photo's
-bytes. Importing this room takes 5 s and 500 MB, for fastai and torch.
+bytes. The learner is built anew from what the file holds, with today's fastai, and runs none of the
+file's own code. Importing this room takes 5 s and 500 MB, for fastai and torch.
 """
 
-import importlib.util
 import logging
-import os
-import pathlib
-import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,39 +18,38 @@ logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", message=r".*torch\.jit\.", category=FutureWarning)
 
 import torch  # noqa: E402
+from fastai.callback.progress import ProgressCallback  # noqa: E402, F401  # gives learners no_bar
 from fastai.data.transforms import (  # noqa: E402
     Categorize,
     EncodedMultiCategorize,
     MultiCategorize,
 )
 from fastai.learner import Learner  # noqa: E402
-from fastai.learner import load_learner as fastai_load_learner  # noqa: E402
-from fastai.vision.augment import RandomResizedCrop, Resize  # noqa: E402
+from fastai.vision.augment import RandomResizedCrop, RatioResize, Resize  # noqa: E402
 from fastai.vision.core import PILBase  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from voilearn.errors import UnusableModel  # noqa: E402
-from voilearn.export_file import UNTOLD, ExportFile, file_sha256, read_export_file  # noqa: E402
+from voilearn.export_file import file_sha256, open_export_file  # noqa: E402
 from voilearn.image import decode_photo  # noqa: E402
 from voilearn.prediction import Classify, ModelInfo, Prediction, predict_from  # noqa: E402
+from voilearn.rebuild import build_learner  # noqa: E402
+from voilearn.trusted import load_trusted  # noqa: E402
 
-# Older exports name these; they became the package fasttransform (fastai.learner.load_learner).
-MOVED_IN_FASTAI_2_8 = ("fastcore.transform.", "fastcore.dispatch.")
-RESIZES = (Resize, RandomResizedCrop)
-# Names of Python 2 that pickle maps to today's, and the notebook the learner was trained in.
-PICKLES_OWN = {"__builtin__", "copy_reg", "__main__"}
+RESIZES = (Resize, RandomResizedCrop, RatioResize)
 
 
-def load_classify(path: Path | str = "export.pkl") -> Classify:
+def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Classify:
     """Load an export.pkl and return the function from a photo's bytes to its Prediction.
 
     A JPEG is decoded at a reduced scale, with both sides at least twice the size the learner
     resizes to. The function may be called from several threads; they take turns. It raises the
-    PhotoErrors of `decode_photo`. Raises UnusableModel if the file can't be opened.
+    PhotoErrors of `decode_photo`. Raises UnusableModel if the file can't be opened; `trust` is as
+    in `load_learner`.
     """
-    learn = load_learner(path)
-    model = model_info(learn, Path(path))
-    thresholds = [float(getattr(learn.loss_func, "thresh", 0.5))] * len(model.classes)
+    learn, sha256 = _open(Path(path), trust)
+    model = model_info(learn, Path(path), sha256)
+    thresholds = _thresholds(learn, len(model.classes))
     kind, size = picture_kind(learn, Path(path)), picture_size(learn)
     turn = threading.Lock()
 
@@ -71,23 +66,32 @@ def load_classify(path: Path | str = "export.pkl") -> Classify:
     return classify
 
 
-def load_learner(path: Path | str) -> Learner:
-    """Open an export.pkl with fastai's own `load_learner`, on the CPU and one thread.
+def load_learner(path: Path | str, trust: bool = False) -> Learner:
+    """Open an export.pkl of any fastai 2, on the CPU and one thread, running none of its code.
+
+    The learner is today's, built from the file's weights, classes and transforms; its `predict`
+    gives what the exported one gave. With `trust`, fastai's own `load_learner` opens it, which runs
+    whatever code the file brings along: for layers and transforms of the author's own.
 
     One photo gains nothing from more threads; left alone, torch starts one for each of the host's
-    cores, even in a container that is granted one. Opening runs whatever code the file brings
-    along: open only files you trust. Raises UnusableModel, with what to do, if it can't be opened.
+    cores, even in a container that is granted one. Raises UnusableModel, with what to do, if the
+    file can't be opened.
     """
-    path = Path(path)
-    _check_can_open(read_export_file(path))
+    return _open(Path(path), trust)[0]
+
+
+def _open(path: Path, trust: bool) -> tuple[Learner, str]:
+    """Return the learner, and the SHA-256 of the file that it is of."""
     torch.set_num_threads(1)
-    with _reasons_told(path), _paths_of_any_system(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pickle's dangers and of what old networks still use
-        learn: Learner = fastai_load_learner(path)
-    return learn
+    if trust:
+        return load_trusted(path), file_sha256(path)
+    with open_export_file(path) as (export, file):
+        if export.hindrance:
+            raise UnusableModel(export.hindrance)
+        return build_learner(export.learner, file), export.sha256
 
 
-def model_info(learn: Learner, path: Path) -> ModelInfo:
+def model_info(learn: Learner, path: Path, sha256: str) -> ModelInfo:
     """Return who answers: the file's name and hash, the task and the classes of the learner.
 
     Raises UnusableModel if the learner is not an image classifier.
@@ -99,7 +103,7 @@ def model_info(learn: Learner, path: Path) -> ModelInfo:
     multi = isinstance(categories[0], MultiCategorize | EncodedMultiCategorize)
     return ModelInfo(
         name=path.stem,
-        sha256=file_sha256(path),
+        sha256=sha256,
         task="multi-label" if multi else "single-label",
         classes=tuple(str(name) for name in categories[0].vocab),
     )
@@ -123,9 +127,13 @@ def picture_size(learn: Learner) -> int | None:
     photo that was decoded at a reduced scale.
     """
     transforms = [*learn.dls.after_item.fs, *learn.dls.after_batch.fs]
-    if not isinstance(next((t for t in transforms if hasattr(t, "size")), None), RESIZES):
+    if not isinstance(next((t for t in transforms if _changes_size(t)), None), RESIZES):
         return None
-    sizes = [size for t in transforms for size in _sides(getattr(t, "size", None))]
+    sizes = [
+        size
+        for t in transforms
+        for size in (*_sides(getattr(t, "size", None)), *_sides(getattr(t, "max_sz", None)))
+    ]
     return max(sizes, default=None)
 
 
@@ -154,54 +162,11 @@ def _sides(size: Any) -> list[int]:
     return [int(side) for side in sides if isinstance(side, int) and side > 0]
 
 
-@contextmanager
-def _paths_of_any_system() -> Iterator[None]:
-    """Let an export made on Windows open elsewhere, and the reverse: it holds the trainer's paths.
-
-    Python refuses to make a path of the other system; nothing in an export uses them to predict.
-    """
-    foreign = "PosixPath" if os.name == "nt" else "WindowsPath"
-    kept = getattr(pathlib, foreign)
-    setattr(pathlib, foreign, type(Path()))
-    added = sys.modules.setdefault("pathlib._local", pathlib)  # where Python 3.13 has its paths
-    try:
-        yield
-    finally:
-        setattr(pathlib, foreign, kept)
-        if added is pathlib:
-            del sys.modules["pathlib._local"]
+def _changes_size(transform: Any) -> bool:
+    return hasattr(transform, "size") or hasattr(transform, "max_sz")
 
 
-def _check_can_open(export: ExportFile) -> None:
-    """Refuse what plain reading shows won't open; fastai loses the name of a missing package."""
-    if any(name.startswith(MOVED_IN_FASTAI_2_8) for name in export.references):
-        raise UnusableModel(
-            f"{export.path.name} was exported by a fastai before 2.8, which today's fastai does "
-            "not open. Export it again with fastai 2.8 or newer (learn.load the weights, then "
-            "learn.export)."
-        )
-    packages = {name.split(".")[0] for name in export.references} - PICKLES_OWN - {UNTOLD}
-    for package in sorted(packages):
-        if package not in sys.modules and importlib.util.find_spec(package) is None:
-            raise UnusableModel(
-                f"{export.path.name} needs the Python package {package}, which is not installed "
-                f"here. Install it (pip install {package}) and try again."
-            )
-
-
-@contextmanager
-def _reasons_told(path: Path) -> Iterator[None]:
-    """Turn what fastai raises on a file it can't open into a sentence with what to do."""
-    try:
-        yield
-    except AttributeError as error:
-        raise UnusableModel(
-            f"{path.name} was exported with a function or class of its own notebook, which is not "
-            f"here: {str(error).strip().splitlines()[-1].strip()}. "
-            "Export the learner again without it, or define it before loading."
-        ) from error
-    except Exception as error:  # unpickling may raise anything
-        raise UnusableModel(
-            f"{path.name} can't be opened: it is damaged, or was saved by versions of Python, "
-            "torch and fastai too far from those installed here. Export or download it again."
-        ) from error
+def _thresholds(learn: Learner, classes: int) -> list[float]:
+    given = getattr(learn.loss_func, "thresh", 0.5)
+    each = given.tolist() if isinstance(given, torch.Tensor) and given.ndim else [given] * classes
+    return [float(threshold) for threshold in each]

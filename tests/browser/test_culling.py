@@ -68,8 +68,8 @@ def small(app: Path, tmp_path: Path) -> Place:
     return Place(folder, tmp_path)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("way", ways.every_way(but="voila"))  # `make page` runs just that
+# `make page` runs just `voila`; on Binder, culling is a Jupyter Server's, as in the other three
+@pytest.mark.parametrize("way", ways.every_way(but="voila", slow=("lab", "notebook", "hub")))
 def test_kernels_of_pages_closed_without_goodbye_end(
     way: str, small: Place, launch: Callable[[], Browser], browser: Browser
 ) -> None:

@@ -189,10 +189,14 @@ def free_port() -> int:
         return port
 
 
-def every_way(but: str = "") -> list[Any]:
-    """Return the ways as parameters of a test, the hub marked as such."""
-    marks = {"hub": [pytest.mark.hub]}
-    return [pytest.param(way, marks=marks.get(way, [])) for way in WAYS if way != but]
+def every_way(but: str = "", slow: tuple[str, ...] = ()) -> list[Any]:
+    """Return the ways as parameters of a test, the hub marked as such, and `slow` ones as slow."""
+    return [pytest.param(way, marks=_marks(way, slow)) for way in WAYS if way != but]
+
+
+def _marks(way: str, slow: tuple[str, ...]) -> list[pytest.MarkDecorator]:
+    hub = [pytest.mark.hub] if way == "hub" else []
+    return [*hub, pytest.mark.slow] if way in slow else hub
 
 
 def missing(way: str) -> str | None:

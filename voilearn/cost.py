@@ -1,0 +1,115 @@
+"""Find out what a network would compute for one photo, without computing it.
+
+In come a network and a photo's size; out goes a `Cost`, or RefusedPickle if it is more than any
+classifier needs. A file of a few kilobytes can ask for a terabyte: the network is run on torch's
+meta device first, where tensors have sizes and no numbers.
+"""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from voilearn.pickle_records import RefusedPickle
+
+# convnext_xlarge at 384 pixels takes 360 billion
+MAX_OPERATIONS = 500e9
+MAX_BYTES = 700e6  # that are needed at one time, beside the weights
+MAX_STEPS = 20_000  # an hrnet takes 5,000
+MAX_ALIVE = 2_000
+GROWTH = 20e6  # bytes, after which the dead are counted out
+
+
+@dataclass(slots=True)
+class Cost:
+    """Floating-point operations, the most bytes at one time, and how many steps."""
+
+    operations: float = 0
+    bytes: int = 0
+    steps: int = 0
+
+    def check(self) -> None:
+        """Raise RefusedPickle if this is too much."""
+        if self.operations > MAX_OPERATIONS or self.bytes > MAX_BYTES or self.steps > MAX_STEPS:
+            raise RefusedPickle(
+                "The network needs more for one photo than any classifier: over "
+                f"{MAX_OPERATIONS / 1e9:.0f} billion operations, {MAX_BYTES / 1e6:.0f} MB or "
+                f"{MAX_STEPS:,} steps"
+            )
+
+
+class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up what each step of torch's would take."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.cost = Cost()
+        self.alive: dict[Any, int] = {}  # outcomes that somebody may still hold, and their bytes
+        self.held, self.counted = 0, 0  # those bytes, now and when the dead were last left out
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, tuple | list) else (out,):
+            if isinstance(tensor, torch.Tensor):
+                self.hold(tensor.untyped_storage())
+        if (count := flop_registry.get(func.overloadpacket)) is not None:
+            self.cost.operations += count(*args, **(kwargs or {}), out_val=out)
+        self.cost.steps += 1
+        self.cost.bytes = max(self.cost.bytes, self.held + _workspace(func, args, out))
+        self.cost.check()
+        return out
+
+    def hold(self, storage: Any) -> None:
+        ref = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+        self.held += 0 if ref in self.alive else storage.nbytes()
+        self.alive[ref] = storage.nbytes()
+        if self.held > self.counted + GROWTH or len(self.alive) > MAX_ALIVE:
+            self.alive = {ref: size for ref, size in self.alive.items() if not ref.expired()}
+            self.held = self.counted = sum(self.alive.values())
+            if len(self.alive) > MAX_ALIVE:
+                raise RefusedPickle(f"The network holds more than {MAX_ALIVE:,} tensors at a time")
+
+
+def _workspace(func: Any, args: Any, out: Any) -> int:
+    """Return the bytes of the columns that a convolution may unfold its input into."""
+    if func.overloadpacket is not torch.ops.aten.convolution:
+        return 0
+    _, inner, *kernel = args[1].shape
+    return 4 * int(inner * prod(kernel) * prod(out.shape[2:])) if prod(kernel) > 1 else 0
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what a library says, without what can't be printed."""
+    said = "".join(c for c in str(error).partition("\n")[0] if c.isprintable())
+    return f"{type(error).__name__}: {said[:120]}"
+
+
+def check_cost(network: nn.Module, channels: int, size: tuple[int, int]) -> Cost:
+    """Return what one photo of `size` (height, width) costs; raise RefusedPickle if too much.
+
+    Also raised where the network does not run at all.
+    """
+    meter = _Meter()
+    weights = {
+        name: tensor.to("meta")
+        for tensors in (network.named_parameters(), network.named_buffers())
+        for name, tensor in tensors
+    }
+    photo = torch.empty(1, channels, *size, device="meta")
+    try:
+        with torch.no_grad(), meter:
+            functional_call(network, weights, (photo,))
+    except RefusedPickle:
+        raise
+    except Exception as error:  # a layer may raise anything
+        raise RefusedPickle(
+            f"The network does not run on a picture of {size[1]} x {size[0]} pixels: "
+            f"{_reason(error)}"
+        ) from error
+    return meter.cost

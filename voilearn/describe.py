@@ -1,0 +1,79 @@
+"""Write what is inside an export.pkl for people to read, and to paste into a bug report.
+
+In comes an `ExportFile`; out goes text, a line or a few for each thing there is to know.
+"""
+
+import textwrap
+from collections.abc import Iterator
+
+from voilearn.export_file import ExportFile
+from voilearn.learner_records import LearnerRecord
+from voilearn.plain_values import printable
+
+WIDTH, MARGIN = 100, 17
+MOST, MOST_TEXT = 12, 4000  # items of a list, and characters of it
+
+
+def describe(export: ExportFile) -> str:
+    """Return the whole description, in lines of at most 100 characters."""
+    return "\n".join(_row(name, value) for name, value in _rows(export))
+
+
+def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:
+    learner, network = export.learner, export.learner.network
+    yield "file", f"{export.path} ({_megabytes(export.size)})"
+    yield "sha256", export.sha256
+    yield "saved by", f"fastai {learner.fastai}, in torch's {export.format} format"
+    yield "architecture", network.architecture
+    yield "parameters", f"{network.parameters:,} in {sum(network.layers.values()):,} layers"
+    yield "layers", _listed([f"{n} {_last(name)}" for name, n in network.layers.most_common()])
+    yield "task", learner.task
+    yield f"{len(learner.classes):,} classes", _listed(list(learner.classes))
+    if learner.task == "multi-label":
+        yield "thresholds", _listed([f"{t:g}" for t in learner.thresholds])
+    yield "takes", _takes(learner)
+    transforms = [str(t) for t in (*learner.item_transforms, *learner.batch_transforms)]
+    yield "transforms", ", ".join(transforms) or "none"
+    yield (
+        "size by part",
+        f"weights {_megabytes(network.weight_bytes)}, objects {_megabytes(export.pickle_bytes)}, "
+        f"the rest {_megabytes(export.other_bytes)}",
+    )
+    yield "not used", "; ".join(learner.dropped) or "nothing"
+    yield "own code", _listed(list(learner.own_code)) or "none"
+    yield (
+        "load_learner",
+        f"would import {len(export.references)} names; of no known library: "
+        f"{_listed(list(export.unknown_references)) or 'none'}",
+    )
+    yield "opens here", "yes, and nothing in it is run" if not export.hindrance else "no"
+    if export.hindrance:
+        yield "why not", export.hindrance
+
+
+def _takes(learner: LearnerRecord) -> str:
+    kind = "colour" if learner.picture == "RGB" else "grey"
+    if learner.picture_size is None:
+        return f"{kind} pictures of any size"
+    height, width = learner.picture_size
+    return f"{kind} pictures, {width} x {height} pixels once resized"
+
+
+def _row(name: str, value: str) -> str:
+    lines = textwrap.wrap(printable(value, MOST_TEXT), WIDTH - MARGIN, break_on_hyphens=False) or [
+        ""
+    ]
+    return f"{name:<{MARGIN}}" + ("\n" + " " * MARGIN).join(lines)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MOST:,} more" if len(names) > MOST else ""
+    return ", ".join(names[:MOST]) + more
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 50_000 else f"{size / 1e3:.1f} kB"
