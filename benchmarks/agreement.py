@@ -14,25 +14,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.exports.pictures import fixed_pictures  # noqa: E402
+from tests.exports.compare import largest_difference  # noqa: E402
 from voilearn.errors import UnusableModel  # noqa: E402
-from voilearn.learner import load_learner, picture_kind  # noqa: E402
-
-
-def largest_difference(export: Path, recorded: dict[str, Any]) -> float:
-    """Return how far the rebuilt learner's probabilities are from the recorded ones, at most."""
-    import torch
-
-    learn, worst = load_learner(export), 0.0
-    kind = picture_kind(learn, export)
-    for name, picture in fixed_pictures().items():
-        with learn.no_bar():
-            found = learn.predict(kind.create(picture.convert(kind._open_args["mode"])))[2]
-        expected = torch.tensor(recorded["pictures"][name]["probabilities"])
-        if recorded["raw_scores"]:
-            expected = expected.softmax(0)
-        worst = max(worst, float((found - expected).abs().max()))
-    return worst
 
 
 def outcome(export: Path, recorded: dict[str, Any]) -> str:

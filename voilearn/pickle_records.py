@@ -20,7 +20,7 @@ MAX_GLOBALS = 10_000  # an export has 100
 MAX_BYTES = 64_000_000  # of text and bytes objects together
 MAX_INT_BYTES = 1024
 MAX_STATES = 8  # put into one object, one after the other
-MAX_NAME = 300
+MAX_NAME, MAX_LINE = 300, 4096
 CHECK_EVERY = 64
 SCALARS = (str, int, float, bytes, bool, type(None))
 
@@ -180,12 +180,11 @@ class _Machine:
     def number(self, form: str) -> int:
         return int(struct.unpack(form, self.take(struct.calcsize(form)))[0])
 
-    def line(self) -> str:
-        limit = 4096
-        data = self.stream.readline(limit)
+    def line(self, encoding: str = "utf-8") -> str:
+        data = self.stream.readline(MAX_LINE)
         if not data.endswith(b"\n"):
             raise DamagedPickle("The pickle is cut short, or has an endless line.")
-        return data[:-1].decode()
+        return data[:-1].decode(encoding)
 
     # The stack
 
@@ -394,7 +393,7 @@ _BY_NAME: dict[str, Step] = {
     "STRING": _pushing(_quoted),
     "BINSTRING": _pushing(lambda m: _latin(m, "<i")),
     "SHORT_BINSTRING": _pushing(lambda m: _latin(m, "<B")),
-    "UNICODE": _pushing(lambda m: m.line().encode().decode("raw-unicode-escape")),
+    "UNICODE": _pushing(lambda m: m.line("raw-unicode-escape")),
     "SHORT_BINUNICODE": _pushing(lambda m: _text(m, "<B")),
     "BINUNICODE": _pushing(lambda m: _text(m, "<I")),
     "BINUNICODE8": _pushing(lambda m: _text(m, "<Q")),

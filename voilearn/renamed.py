@@ -58,6 +58,15 @@ TIMM = {
     "timm.models.efficientnet_blocks": "timm.models._efficientnet_blocks",
     "timm.models.features": "timm.models._features",
     "timm.models.helpers": "timm.models._helpers",
+    # models/inception_*.py of 0.6.13: a convolution, a norm and a ReLU, as in torchvision's
+    "timm.models.inception_v3.BasicConv2d": "torchvision.models.inception.BasicConv2d",
+    "timm.models.inception_v4.BasicConv2d": "torchvision.models.inception.BasicConv2d",
+    "timm.models.inception_resnet_v2.BasicConv2d": "torchvision.models.inception.BasicConv2d",
+    # models/rexnet.py and selecsls.py of 0.6.13, models/cspnet.py of 0.5.4
+    "timm.models.rexnet.ReXNetV1": "timm.models.rexnet.RexNet",
+    "timm.models.selecsls.SelecSLS": "timm.models.selecsls.SelecSls",
+    "timm.models.selecsls.SelecSLSBlock": "timm.models.selecsls.SelecSlsBlock",
+    "timm.models.cspnet.ResBottleneck": "timm.models.cspnet.BottleneckBlock",
 }
 ROWS = {**PYTHON_2, **PYTHON_3, **NUMPY, **FASTCORE, **FASTAI, **TORCHVISION, **TIMM}
 
