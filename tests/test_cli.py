@@ -83,6 +83,28 @@ def test_inspect_tells_what_is_inside(export: Path) -> None:
     assert told["task"] == "single-label"
 
 
+def test_inspect_of_an_export_that_does_not_open_tells_why_and_exits_with_1() -> None:
+    author = ROOT / "tests" / "exports" / "2.8.12-author_network.pkl"
+    done = run("inspect", author)
+    assert done.returncode == 1
+    assert "opens here       no" in done.stdout
+    assert "__main__.MyNet" in done.stdout
+    told = json.loads(run("inspect", author, "--json").stdout)
+    assert told["opens"] is False
+    assert "--trust" in told["hindrance"]
+
+
+@pytest.mark.model
+def test_trust_says_what_it_means_and_answers_the_same(tmp_path: Path) -> None:
+    photo = tmp_path / "bear.png"
+    photo.write_bytes(encode(draw(), "PNG"))
+    trusted, plain = run("classify", "--trust", "--json", photo), run("classify", "--json", photo)
+    assert trusted.returncode == 0
+    assert trusted.stderr.count("\n") == 1
+    assert "runs whatever code is in it" in trusted.stderr
+    assert json.loads(trusted.stdout) == json.loads(plain.stdout)
+
+
 def test_inspect_of_no_model_exits_with_1(tmp_path: Path) -> None:
     page = tmp_path / "export.pkl"
     page.write_text("<!DOCTYPE html><title>export.pkl</title>")
