@@ -10,10 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import timm  # noqa: E402
 import torchvision  # noqa: E402
 from torch import nn  # noqa: E402
 
 from voilearn.architecture import read_network  # noqa: E402
+from voilearn.cost import check_cost  # noqa: E402
 from voilearn.network import build_network, module_class  # noqa: E402
 from voilearn.pickle_records import DamagedPickle, RefusedPickle  # noqa: E402
 from voilearn.torch_file import read_torch_file  # noqa: E402
@@ -45,6 +47,43 @@ def test_a_network_gives_what_it_gave(make: Callable[[], Any], zipped: bool) -> 
     network = make().eval()
     found = rebuilt(network, _use_new_zipfile_serialization=zipped)
     assert torch.equal(found(PHOTO), network(PHOTO))
+
+
+QUICK = ("mobilenet_v3_small", "squeezenet1_1", "test_resnet.r160_in1k", "convnext_atto")
+# fmt: off
+TIMM = (
+    "levit_128s", "swin_tiny_patch4_window7_224", "mobilenetv3_small_050",
+    "efficientvit_b0", "fastvit_t8", "hgnetv2_b0", "repvgg_a0", "edgenext_xx_small",
+    "mobilevit_xxs", "tiny_vit_5m_224", "efficientformer_l1", "poolformer_s12",
+    "cait_xxs24_224", "xcit_nano_12_p16_224", "pvt_v2_b0", "gcvit_xxtiny",
+    "focalnet_tiny_srf", "eva02_tiny_patch14_224", "davit_tiny", "mobilenetv4_conv_small",
+    "starnet_s1", "dm_nfnet_f0",
+)
+TORCHVISION = (
+    "alexnet", "vgg11", "densenet121", "mnasnet0_5", "mobilenet_v2", "shufflenet_v2_x0_5",
+    "googlenet", "inception_v3", "efficientnet_b0", "efficientnet_v2_s", "regnet_x_400mf",
+    "regnet_y_400mf", "resnext50_32x4d", "wide_resnet50_2", "convnext_tiny", "swin_t",
+    "swin_v2_t", "vit_b_32", "maxvit_t",
+)
+# fmt: on
+
+
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(n, marks=pytest.mark.slow) for n in (*TIMM, *TORCHVISION))]
+)
+def test_a_network_of_a_library_gives_what_it_gave(name: str) -> None:
+    torch.manual_seed(0)
+    network: Any
+    if hasattr(torchvision.models, name):
+        network, side = torchvision.models.get_model(name, weights=None, num_classes=3), 224
+    else:
+        network = timm.create_model(name, pretrained=False, num_classes=3)
+        side = network.default_cfg["input_size"][-1]
+    photo = torch.rand(1, 3, side, side)
+    network.eval()
+    with torch.no_grad():
+        assert torch.equal(rebuilt(network)(photo), network(photo))
+    check_cost(network, 3, (side, side))
 
 
 def test_half_precision_weights_become_single() -> None:

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import nn
+from torchvision.ops.misc import Permute
+
+from voilearn.pickle_records import RefusedPickle
 
 
 def add_what_is_new(module: nn.Module) -> None:
@@ -47,12 +50,20 @@ def _activated(module: Any) -> bool:
     return getattr(module, "has_residual", False)
 
 
+def _computed_otherwise(_: Any) -> None:
+    raise RefusedPickle(
+        "the network is a convnext of an early timm (0.5), whose LayerNorm2d computed something "
+        "else than today's: its answers would differ"
+    )
+
+
 # What a layer of an older release lacks, or has as None, and today's class asks for: by class or
 # package, what its layers get, and from which layer. Sources: the same file of timm's release that
 # is named, beside that of 1.0.31; https://github.com/huggingface/pytorch-image-models/releases
 ADDED: dict[str, dict[str, Callable[[Any], Any]]] = {
-    # timm 0.9.0: layers/norm_act.py, norm.py, classifier.py, mlp.py, attention.py (1.0.17 moved
-    # it out of models/vision_transformer.py); drop1 and drop2 are of 0.5.4
+    # Of layers/: norm_act.py is so in timm 0.6.13, and was not in 0.5.4; classifier.py and mlp.py
+    # in 0.9.2, not in 0.8.10 (drop1 and drop2 in 0.5.4, not in 0.4.12); attention.py's q_norm in
+    # 0.9.2, the rest of it not yet in 1.0.3
     "timm.layers.norm_act.BatchNormAct2d": {"drop": _identity},
     "timm.layers.norm_act.GroupNormAct": {"drop": _identity},
     "timm.layers.classifier.ClassifierHead": {"drop": _identity},
@@ -65,7 +76,8 @@ ADDED: dict[str, dict[str, Callable[[Any], Any]]] = {
         "attn_dim": lambda m: m.proj.in_features,
         "head_dim": lambda m: m.proj.in_features // m.num_heads,
     },
-    # timm 0.6.5, 0.9.9 (aa) and 0.9.3 (conv_s2d): models/_efficientnet_blocks.py
+    # models/_efficientnet_blocks.py: has_skip is in timm 0.6.13, not in 0.5.4; aa, conv_s2d and
+    # mobilenetv3.py's norm_head are not yet in 1.0.3
     **{
         f"timm.models._efficientnet_blocks.{block}": {
             "has_skip": _activated,
@@ -80,7 +92,7 @@ ADDED: dict[str, dict[str, Callable[[Any], Any]]] = {
         "grad_checkpointing": _activated,
         "norm_head": _identity,
     },
-    # timm 0.6.5: models/resnet.py and its cousins
+    # models/resnet.py and its cousins: so in timm 0.6.13, not in 0.5.4
     "timm.models.resnet.BasicBlock": {"drop_block": _identity, "aa": _identity},
     "timm.models.resnet.Bottleneck": {"drop_block": _identity, "aa": _identity},
     "timm.models.resnest.ResNestBottleneck": {"drop_block": _identity},
@@ -88,7 +100,7 @@ ADDED: dict[str, dict[str, Callable[[Any], Any]]] = {
     "timm.layers.split_attn.SplitAttn": {"drop": _identity},
     "timm.models.regnet.RegNet": {"final_conv": _identity},
     "timm.models.regnet.Bottleneck": {
-        # until 0.5.4 None was a shortcut as it is, since 0.6.5 it is none at all
+        # until 0.5.4 None was a shortcut as it is, in 0.6.13 it is none at all
         "downsample": lambda m: nn.Identity() if m.drop_path is None else None,
         "drop_path": _identity,
         "se": _identity,
@@ -104,7 +116,7 @@ ADDED: dict[str, dict[str, Callable[[Any], Any]]] = {
     "timm.models.ghostnet.GhostModule": {"out_chs": lambda m: m.oup},
     "timm.models.xception_aligned.XceptionAligned": {"act": _identity},
     "timm.models.xception_aligned.SeparableConv2d": dict.fromkeys(("act_dw", "act_pw"), _identity),
-    # timm 0.9.0: drop-out before the last layer, which does nothing when predicting
+    # timm 0.9.2, not 0.8.10: drop-out before the last layer, which does nothing when predicting
     **{
         f"timm.models.{network}": {"head_drop": _identity}
         for network in (
@@ -115,7 +127,8 @@ ADDED: dict[str, dict[str, Callable[[Any], Any]]] = {
     },
     "timm.models.inception_resnet_v2.Block35": {"act": lambda m: m.relu},
     "timm.models.inception_resnet_v2.Block17": {"act": lambda m: m.relu},
-    # timm 0.6.5 (fc_norm), 0.9.0 and 1.0.0
+    # models/vision_transformer.py: fc_norm is in timm 0.6.13, not in 0.5.4; patch_drop in 0.9.2;
+    # reg_token, attn_pool and dynamic_img_size in 0.9.16, not in 0.9.2
     "timm.models.vision_transformer.VisionTransformer": {
         "num_prefix_tokens": lambda m: m.num_tokens,
         "fc_norm": lambda m: m.pre_logits,
@@ -130,11 +143,18 @@ ADDED: dict[str, dict[str, Callable[[Any], Any]]] = {
     "timm.models.beit.Beit": {"num_prefix_tokens": lambda _: 1, "head_drop": _identity},
     "timm.models.beit.Block": dict.fromkeys(("drop_path1", "drop_path2"), _identity),
     "timm.models.convnext.ConvNeXtBlock": {"shortcut": _identity},
+    # layers/norm.py has it in timm 0.6.13; 0.5.4 took the unbiased variance, off by 1e-3
+    "timm.layers.norm.LayerNorm2d": {"_fast_norm": _computed_otherwise},
     # torchvision 0.11: models/mobilenetv3.py, whose block became ops/misc.py
     "torchvision.ops.misc.SqueezeExcitation": {
         "avgpool": lambda _: nn.AdaptiveAvgPool2d(1),
         "activation": lambda _: nn.ReLU(),
         "scale_activation": lambda _: nn.Hardsigmoid(),
+    },
+    # torchvision 0.14: models/swin_transformer.py; 0.13.1 did both in forward()
+    "torchvision.models.swin_transformer.SwinTransformer": {
+        "permute": lambda _: Permute([0, 3, 1, 2]),
+        "flatten": lambda _: nn.Flatten(1),
     },
     # choices between ways to compute the same
     "timm": dict.fromkeys(("fused_attn", "grad_checkpointing", "_fast_norm"), _false),

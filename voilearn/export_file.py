@@ -20,6 +20,7 @@ from voilearn.leftovers import unknown_references
 from voilearn.pickle_records import DamagedPickle, RefusedPickle, time_limit
 from voilearn.plain_values import printable
 from voilearn.torch_file import NotFromTorch, TorchFile, read_torch_file
+from voilearn.wrong_file import shown
 
 MAX_SECONDS = 8.0  # a resnet152 takes 0.4
 # Not waiting for whoever might write into a pipe; O_BINARY is Windows' own.
@@ -51,7 +52,7 @@ class ExportFile:
     @property
     def hindrance(self) -> str | None:
         """Why it can't be opened, as a sentence; None if it can."""
-        return self.learner.hindrance and f"{self.path.name} {self.learner.hindrance}"
+        return self.learner.hindrance and f"{shown(self.path)} {self.learner.hindrance}"
 
     @property
     def other_bytes(self) -> int:
@@ -107,10 +108,10 @@ def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]
     wrong_file.check_is_a_file(path)
     with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS):
         size = os.fstat(file.fileno()).st_size
-        wrong_file.check_head(path.name, file.read(1024))
+        wrong_file.check_head(shown(path), file.read(1024))
         with _sense_made():
             contents = read_torch_file(file)
-            learner = read_learner(path.name, contents.pickle)
+            learner = read_learner(shown(path), contents.pickle)
         names = _references(contents)
         sha256 = _sha256(file)
         yield (
@@ -126,7 +127,7 @@ def read_references(path: Path) -> tuple[str, ...]:
     """
     wrong_file.check_is_a_file(path)
     with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS):
-        wrong_file.check_head(path.name, file.read(1024))
+        wrong_file.check_head(shown(path), file.read(1024))
         with _sense_made():
             return _references(read_torch_file(file))
 
@@ -156,10 +157,10 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         descriptor = os.open(path, OPEN_FLAGS)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "its name is no path"
-        raise UnusableModel(f"{path.name!a} can't be read: {reason}.") from error
+        raise UnusableModel(f"{shown(path)} can't be read: {reason}.") from error
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnusableModel(f"{path.name} is no file. Name the export.pkl itself.")
+            raise UnusableModel(f"{shown(path)} is no file. Name the export.pkl itself.")
         yield file
 
 
@@ -172,19 +173,19 @@ def _said_of(path: Path) -> Iterator[None]:
         raise
     except NotFromTorch as error:
         if error.root is None and "zip" in str(error):
-            raise wrong_file.of_zip(path.name, error.names) from error
-        raise wrong_file.of_pickle(path.name, error.names, error.root) from error
+            raise wrong_file.of_zip(shown(path), error.names) from error
+        raise wrong_file.of_pickle(shown(path), error.names, error.root) from error
     except RefusedPickle as error:
         raise UnusableModel(
-            f"{path.name} can't be opened: {_bare(str(error))}. {wrong_file.IF_YOU_TRUST}"
+            f"{shown(path)} can't be opened: {_bare(str(error))}. {wrong_file.IF_YOU_TRUST}"
         ) from error
     except DamagedPickle as error:
         raise UnusableModel(
-            f"{path.name} is damaged, cut short, or no export.pkl at all ({_bare(str(error))}). "
+            f"{shown(path)} is damaged, cut short, or no export.pkl at all ({_bare(str(error))}). "
             "Download or export it again, and compare the sizes."
         ) from error
     except RecursionError as error:
-        raise UnusableModel(f"{path.name} holds values in values without end.") from error
+        raise UnusableModel(f"{shown(path)} holds values in values without end.") from error
 
 
 @contextmanager

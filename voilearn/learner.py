@@ -35,6 +35,7 @@ from voilearn.image import decode_photo  # noqa: E402
 from voilearn.prediction import Classify, ModelInfo, Prediction, predict_from  # noqa: E402
 from voilearn.rebuild import build_learner  # noqa: E402
 from voilearn.trusted import load_trusted  # noqa: E402
+from voilearn.wrong_file import shown  # noqa: E402
 
 RESIZES = (Resize, RandomResizedCrop, RatioResize)
 
@@ -145,14 +146,14 @@ def _try_out(predict: Callable[[Image.Image], Prediction], path: Path) -> None:
         raise
     except Exception as error:
         raise UnusableModel(
-            f"{path.name} opens, but gives no answer to a picture: {type(error).__name__}. "
+            f"{shown(path)} opens, but gives no answer to a picture: {type(error).__name__}. "
             "Check that learn.predict works in the notebook it was trained in, and export it again."
         ) from error
 
 
 def _no_image_classifier(path: Path) -> UnusableModel:
     return UnusableModel(
-        f"{path.name} is a fastai learner, but not one that sorts pictures into classes. "
+        f"{shown(path)} is a fastai learner, but not one that sorts pictures into classes. "
         "Voilearn runs image classifiers: a learner with an ImageBlock and a CategoryBlock."
     )
 

@@ -30,8 +30,8 @@ EMPTY = nn.Module().__dict__
 PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 # What decorators and annotations leave in a layer's __dict__; no layer computes with it.
 NOTES = re.compile("__(annotations|doc|module|name|qualname|signature|stored_args|wrapped)__")
-# timm's cards of where pretrained weights come from
-CARDS = ("default_cfg", "pretrained_cfg", "pretrained_cfg_overlay")
+# timm's cards of where pretrained weights come from, and a levit's store of what it computes anew
+EMPTIED = ("default_cfg", "pretrained_cfg", "pretrained_cfg_overlay", "attention_bias_cache")
 # Functions that libraries keep in a layer: each of one picture's numbers, and nothing else
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     f"torch.nn.functional.{name}": getattr(functional, name)
@@ -122,7 +122,7 @@ class _Builder:
         for key, value in state_of(record).items():
             if key in ("_parameters", "_buffers", "_modules") or NOTES.fullmatch(key):
                 continue
-            if key in CARDS:
+            if key in EMPTIED:
                 yield key, {}
             elif key in EMPTY:
                 _check_empty(key, value, name)
@@ -196,6 +196,10 @@ def _named_value(value: Global, name: str) -> Any:
     path = today(value.path)
     if path in FUNCTIONS:
         return FUNCTIONS[path]
+    if path.startswith("timm.layers.activations."):
+        function = vars(importlib.import_module("timm.layers.activations")).get(path[24:])
+        if inspect.isfunction(function) and function.__module__ == "timm.layers.activations":
+            return function
     if path.startswith("torch.") and isinstance(getattr(torch, path[6:], None), torch.dtype):
         return getattr(torch, path[6:])
     return module_class(path, name)

@@ -112,8 +112,8 @@ def _to_float(state: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def _normalize(state: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     statistics = {name: tensor_of(state.get(name)) for name in ("mean", "std")}
     for tensor in statistics.values():
-        if tensor is None or len(tensor.size) != 4 or tensor.numel not in (1, 3):
-            raise DamagedPickle("The statistics of Normalize are missing.")
+        if tensor is None or tensor.size not in ((1, 1, 1, 1), (1, 3, 1, 1)):
+            raise DamagedPickle("The statistics of Normalize are not one for each colour.")
         if tensor.dtype not in ("float32", "float64", "float16"):
             raise DamagedPickle("The statistics of Normalize are no numbers.")
     return "Normalize", statistics

@@ -18,6 +18,7 @@ from fastai.learner import load_learner as fastai_load_learner
 
 from voilearn.errors import UnusableModel
 from voilearn.export_file import read_references
+from voilearn.wrong_file import shown
 
 # Older exports name these; they became the package fasttransform (fastai.learner.load_learner).
 MOVED_IN_FASTAI_2_8 = ("fastcore.transform.", "fastcore.dispatch.")
@@ -42,15 +43,15 @@ def _check_can_open(path: Path, references: Sequence[str]) -> None:
     """Refuse what plain reading shows won't open; fastai loses the name of a missing package."""
     if any(name.startswith(MOVED_IN_FASTAI_2_8) for name in references):
         raise UnusableModel(
-            f"{path.name} was exported by a fastai before 2.8, which today's fastai can't open by "
-            "itself. Open it without --trust, or export it again with fastai 2.8 or newer "
+            f"{shown(path)} was exported by a fastai before 2.8, which today's fastai can't open "
+            "by itself. Open it without --trust, or export it again with fastai 2.8 or newer "
             "(learn.load the weights, then learn.export)."
         )
     packages = {name.split(".")[0] for name in references} - PICKLES_OWN
     for package in sorted(packages):
         if package not in sys.modules and importlib.util.find_spec(package) is None:
             raise UnusableModel(
-                f"{path.name} needs the Python package {package}, which is not installed "
+                f"{shown(path)} needs the Python package {package}, which is not installed "
                 f"here. Install it (pip install {package}) and try again."
             )
 
@@ -80,12 +81,12 @@ def _reasons_told(path: Path) -> Iterator[None]:
         yield
     except AttributeError as error:
         raise UnusableModel(
-            f"{path.name} was exported with a function or class of its own notebook, which is not "
-            f"here: {str(error).strip().splitlines()[-1].strip()}. "
+            f"{shown(path)} was exported with a function or class of its own notebook, which is "
+            f"not here: {str(error).strip().splitlines()[-1].strip()}. "
             "Export the learner again without it, or define it before loading."
         ) from error
     except Exception as error:  # unpickling may raise anything
         raise UnusableModel(
-            f"{path.name} can't be opened: it is damaged, or was saved by versions of Python, "
+            f"{shown(path)} can't be opened: it is damaged, or was saved by versions of Python, "
             "torch and fastai too far from those installed here. Export or download it again."
         ) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from voilearn.errors import UnusableModel
+from voilearn.plain_values import printable
 
 EXPORT = "Run learn.export() where the model was trained, and use the export.pkl that it writes."
 BUILD_LEARNER = (
@@ -18,18 +19,27 @@ BUILD_LEARNER = (
 )
 
 
+def shown(path: Path) -> str:
+    """Return a file's name as it can be shown, whatever is in it."""
+    return printable(path.name, 80)
+
+
 def check_is_a_file(path: Path) -> None:
     """Raise UnusableModel unless `path` is a regular file that is not empty."""
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError):  # a name that is no name
+        is_folder, is_file = False, False
+    if is_folder:
         inside = "Name the export.pkl file inside it."
-        raise UnusableModel(f"{path.name} is a folder. {inside}")
-    if not path.is_file():
+        raise UnusableModel(f"{shown(path)} is a folder. {inside}")
+    if not is_file:
         raise UnusableModel(
-            f"There is no file {path.name} here. Put the export.pkl that learn.export() wrote "
+            f"There is no file {shown(path)} here. Put the export.pkl that learn.export() wrote "
             "beside app.ipynb, or name it with --model."
         )
     if not path.stat().st_size:
-        raise UnusableModel(f"{path.name} is empty: it has 0 bytes. Export or download it again.")
+        raise UnusableModel(f"{shown(path)} is empty: it has 0 bytes. Export or download it again.")
 
 
 def check_head(name: str, head: bytes) -> None:
