@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from voilearn.prediction import Prediction
 
 
+MOST = 100_000  # characters of an answer
 TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whatever code is in it."
 
 
@@ -97,8 +98,12 @@ def _read_photo(path: Path) -> bytes:
 
 
 def _line(photo: Path, prediction: "Prediction") -> str:
+    from voilearn.plain_values import printable
+
     shares = ", ".join(f"{name} {p:.1%}" for name, p in prediction.probabilities.items())
-    return f"{photo}: {', '.join(prediction.labels) or 'none'} ({shares})"
+    return (
+        f"{photo}: {printable(', '.join(prediction.labels)) or 'none'} ({printable(shares, MOST)})"
+    )
 
 
 def _json_line(photo: Path, prediction: "Prediction") -> str:

@@ -5,6 +5,7 @@ classifier needs. A file of a few kilobytes can ask for a terabyte: the network 
 meta device first, where tensors have sizes and no numbers.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -18,9 +19,10 @@ from torch.utils.flop_counter import flop_registry
 
 from voilearn.pickle_records import RefusedPickle
 
-# convnext_xlarge at 384 pixels takes 360 billion
+# convnext_xlarge at 384 pixels takes 415 billion, with what it touches
 MAX_OPERATIONS = 500e9
 MAX_BYTES = 700e6  # that are needed at one time, beside the weights
+TOUCH = 50  # operations that are done in the time that reading and writing a number takes
 MAX_STEPS = 20_000  # an hrnet takes 5,000
 MAX_ALIVE = 2_000
 GROWTH = 20e6  # bytes, after which the dead are counted out
@@ -28,15 +30,17 @@ GROWTH = 20e6  # bytes, after which the dead are counted out
 
 @dataclass(slots=True)
 class Cost:
-    """Floating-point operations, the most bytes at one time, and how many steps."""
+    """Floating-point operations, numbers touched, the most bytes at one time, and steps."""
 
     operations: float = 0
+    touched: int = 0
     bytes: int = 0
     steps: int = 0
 
     def check(self) -> None:
         """Raise RefusedPickle if this is too much."""
-        if self.operations > MAX_OPERATIONS or self.bytes > MAX_BYTES or self.steps > MAX_STEPS:
+        work = self.operations + TOUCH * self.touched
+        if work > MAX_OPERATIONS or self.bytes > MAX_BYTES or self.steps > MAX_STEPS:
             raise RefusedPickle(
                 "The network needs more for one photo than any classifier: over "
                 f"{MAX_OPERATIONS / 1e9:.0f} billion operations, {MAX_BYTES / 1e6:.0f} MB or "
@@ -47,9 +51,10 @@ class Cost:
 class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up what each step of torch's would take."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Iterable[torch.Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.cost = Cost()
+        self.weights = {StorageWeakRef(w.untyped_storage()) for w in weights}  # type: ignore[no-untyped-call]
         self.alive: dict[Any, int] = {}  # outcomes that somebody may still hold, and their bytes
         self.held, self.counted = 0, 0  # those bytes, now and when the dead were last left out
 
@@ -60,6 +65,7 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.hold(tensor.untyped_storage())
         if (count := flop_registry.get(func.overloadpacket)) is not None:
             self.cost.operations += count(*args, **(kwargs or {}), out_val=out)
+        self.cost.touched += _touched(func, args, out)
         self.cost.steps += 1
         self.cost.bytes = max(self.cost.bytes, self.held + _workspace(func, args, out))
         self.cost.check()
@@ -67,6 +73,8 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def hold(self, storage: Any) -> None:
         ref = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+        if ref in self.weights:  # a view of one takes nothing
+            return
         self.held += 0 if ref in self.alive else storage.nbytes()
         self.alive[ref] = storage.nbytes()
         if self.held > self.counted + GROWTH or len(self.alive) > MAX_ALIVE:
@@ -74,6 +82,16 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.held = self.counted = sum(self.alive.values())
             if len(self.alive) > MAX_ALIVE:
                 raise RefusedPickle(f"The network holds more than {MAX_ALIVE:,} tensors at a time")
+
+
+def _touched(func: Any, args: Any, out: Any) -> int:
+    """Return how many numbers a step reads or writes, again for each place that it looks from."""
+    window = 1
+    if "pool" in func.overloadpacket.__name__ and len(args) > 1 and isinstance(args[1], list):
+        window = prod(args[1]) if "adaptive" not in func.overloadpacket.__name__ else 1
+    outcomes = out if isinstance(out, tuple | list) else (out,)
+    tensors = [t for t in (*args[:2], *outcomes) if isinstance(t, torch.Tensor)]
+    return window * max((t.numel() for t in tensors), default=0)
 
 
 def _workspace(func: Any, args: Any, out: Any) -> int:
@@ -95,12 +113,12 @@ def check_cost(network: nn.Module, channels: int, size: tuple[int, int]) -> Cost
 
     Also raised where the network does not run at all.
     """
-    meter = _Meter()
     weights = {
         name: tensor.to("meta")
         for tensors in (network.named_parameters(), network.named_buffers())
         for name, tensor in tensors
     }
+    meter = _Meter(weights.values())
     photo = torch.empty(1, channels, *size, device="meta")
     try:
         with torch.no_grad(), meter:

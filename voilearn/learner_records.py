@@ -21,6 +21,7 @@ from voilearn.transforms import Transform, UnknownTransform, read_transform
 
 LEARNER = "fastai.learner.Learner"
 MAX_CLASSES, MAX_LABEL = 10_000, 1000  # labels, and characters in one
+MAX_TRANSFORMS = 30
 CATEGORIZES: dict[str, Task] = {
     "fastai.data.transforms.Categorize": "single-label",
     "fastai.data.transforms.MultiCategorize": "multi-label",
@@ -65,9 +66,16 @@ class LearnerRecord:
 
     @property
     def picture_size(self) -> tuple[int, int] | None:
-        """The height and width that photos are resized to, in pixels; None if they are not."""
-        sizes = [t.arguments.get("size") for t in (*self.item_transforms, *self.batch_transforms)]
-        return next((size for size in reversed(sizes) if size), None)
+        """The height and width that photos are resized to, in pixels; None if they are not.
+
+        Of RatioResize, which sets the longer side alone, it is a square of that side.
+        """
+        for transform in reversed((*self.item_transforms, *self.batch_transforms)):
+            if (size := transform.arguments.get("size")) is not None:
+                return int(size[0]), int(size[1])
+            if (side := transform.arguments.get("max_sz")) is not None:
+                return int(side), int(side)
+        return None
 
 
 def read_learner(name: str, pickled: Pickle) -> LearnerRecord:
@@ -205,6 +213,8 @@ def _picture(photos: dict[str, Any]) -> str | None:
 
 
 def _known(records: Sequence[Any]) -> tuple[Transform, ...]:
+    if len(records) > MAX_TRANSFORMS:
+        raise DamagedPickle(f"A photo goes through more than {MAX_TRANSFORMS} transforms.")
     found = []
     for record in records:
         try:

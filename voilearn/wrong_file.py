@@ -56,7 +56,7 @@ HEADS: tuple[tuple[bytes, str], ...] = (
         "then `git lfs pull` in this folder.",
     ),
     (
-        rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype|html|head)",
+        rb"\s*+(<\?xml[^>]*+>\s*+)?+(<!--(?:(?!-->).)*+-->\s*+)*+<(!doctype|html|head)",
         "a web page, saved in the place of the model. On the page you downloaded it from, use the "
         "Download (or Raw) button.",
     ),
