@@ -22,7 +22,7 @@ ORDER = [
     {"architecture", "leftovers", "transforms", "wrong_file"},
     {"learner_records"},
     {"export_file"},
-    {"added", "cost", "describe", "trusted", "upload"},
+    {"added", "cost", "describe", "functions", "trusted", "upload"},
     {"network"},
     {"rebuild"},
     {"learner", "page"},

@@ -15,19 +15,34 @@ from fastai.data.all import (  # noqa: E402
     CategoryBlock,
     DataBlock,
     MultiCategoryBlock,
+    Normalize,
     RandomSplitter,
+    TfmdDL,
     TransformBlock,
 )
+from fastai.layers import Lambda  # noqa: E402
 from fastai.learner import Learner  # noqa: E402
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat  # noqa: E402
-from fastai.vision.augment import CropPad, RandomCrop  # noqa: E402
-from fastai.vision.core import PILImage, PILImageBW  # noqa: E402
+from fastai.vision.augment import (  # noqa: E402
+    Brightness,
+    CropPad,
+    RandomCrop,
+    RandomResizedCrop,
+    Resize,
+)
+from fastai.vision.core import PILImage, PILImageBW, imagenet_stats  # noqa: E402
 from fastai.vision.data import ImageBlock  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from voilearn.errors import DamagedPhoto, UnusableModel  # noqa: E402
+from voilearn.export_file import read_export_file  # noqa: E402
 from voilearn.image import decode_photo  # noqa: E402
-from voilearn.learner import load_classify, load_learner, picture_size  # noqa: E402
+from voilearn.learner import (  # noqa: E402
+    load_classify,
+    load_learner,
+    picture_kind,
+    picture_size,
+)
 from voilearn.prediction import Classify  # noqa: E402
 
 pytestmark = pytest.mark.model
@@ -57,12 +72,14 @@ def make_export(folder: Path, block: Any, loss: Any, labels: Any, **changed: Any
         draw((40, 30)).save(folder / f"{i}.png")
     data = DataBlock(
         (changed.get("images", ImageBlock), block),
+        dl_type=changed.get("dl_type"),
         get_items=lambda path: sorted(path.glob("*.png")),
         splitter=RandomSplitter(0.5, seed=0),
         get_y=labels,
         item_tfms=changed.get("item_tfms"),
+        batch_tfms=changed.get("batch_tfms"),
     )
-    loaders = data.dataloaders(folder, bs=2, num_workers=0)
+    loaders = data.dataloaders(folder, bs=2, num_workers=0, **changed.get("loader", {}))
     net = changed.get("net", network(2))
     learn = Learner(loaders, net, loss_func=loss, path=folder)
     learn.export("tiny.pkl", pickle_module=pytest.importorskip("cloudpickle"))
@@ -194,9 +211,119 @@ def test_a_learner_that_cuts_out_by_the_pixel_gets_the_whole_photo(
     assert picture_size(load_learner(export)) is None
 
 
+def agrees_with_load_learner(export: Path) -> None:
+    """Hold the rebuilt learner's answers to those of fastai's own load_learner."""
+    ours, theirs = load_learner(export), load_learner(export, trust=True)
+    kind = picture_kind(ours, export)
+    for size in ((40, 30), (300, 200)):
+        item = kind.create(draw(size).convert(kind._open_args["mode"]))
+        with ours.no_bar(), theirs.no_bar():
+            found, expected = (learn.predict(item)[2].tolist() for learn in (ours, theirs))
+        assert found == pytest.approx(expected, abs=1e-6)
+
+
+def shared_layer() -> Any:
+    twice = torch.nn.Conv2d(3, 3, 3, padding=1)
+    return torch.nn.Sequential(twice, torch.nn.ReLU(), twice, *network(2))
+
+
+LOSS = CrossEntropyLossFlat
+AGREE: dict[str, dict[str, Any]] = {
+    "a layer that is used twice": {"net": shared_layer},
+    "a transform of training alone": {
+        "item_tfms": lambda: [
+            RandomResizedCrop(32, split_idx=0),
+            Resize(32, method="squish", split_idx=1),
+        ]
+    },
+    "a transform with an order of its own": {
+        "item_tfms": lambda: [Resize(40, order=5), CropPad(60)]
+    },
+    "grey pictures and three statistics": {
+        "images": lambda: ImageBlock(PILImageBW),
+        "batch_tfms": lambda: [Normalize.from_stats(*imagenet_stats, cuda=False)],
+    },
+    "pictures of one size, and no Resize": {
+        "net": lambda: torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(8), *network(2))
+    },
+    "a network in parallel": {"net": lambda: torch.nn.DataParallel(network(2))},
+    "functions in layers": {"net": lambda: torch.nn.Sequential(Lambda(torch.relu), *network(2))},
+}
+
+
+@pytest.mark.parametrize("changed", AGREE.values(), ids=AGREE)
+def test_a_learner_answers_as_load_learner_does(tmp_path: Path, changed: dict[str, Any]) -> None:
+    made = {name: make() for name, make in changed.items()}
+    agrees_with_load_learner(make_export(tmp_path, CategoryBlock, LOSS(), parity, **made))
+
+
+def test_a_threshold_for_each_class_is_used(tmp_path: Path) -> None:
+    loss = BCEWithLogitsLossFlat(thresh=torch.tensor([0.0, 1.0]))
+    labels = {"0": ["a", "b"], "1": ["a"], "2": ["a", "b"], "3": ["a"]}
+    export = make_export(tmp_path, MultiCategoryBlock, loss, lambda path: labels[path.stem])
+    agrees_with_load_learner(export)
+    assert load_classify(export)(encode(draw(), "PNG")).labels == ("a",)
+
+
+def darker(batch: Any) -> Any:
+    return batch
+
+
+class MyLoader(TfmdDL):  # type: ignore[misc, unused-ignore]
+    """An author's own loader."""
+
+
+class MyLoss(CrossEntropyLossFlat):  # type: ignore[misc, unused-ignore]
+    """An author's own loss."""
+
+
+def set_activation() -> Any:
+    loss = CrossEntropyLossFlat()
+    loss.activation = torch.sigmoid
+    return loss
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a lighting that never ends": (
+        {"batch_tfms": lambda: always(Brightness())}, "Brightness"
+    ),
+    "a way to make batches": ({"loader": {"create_batch": darker}}, "create_batch"),
+    "something before each batch": ({"loader": {"before_batch": darker}}, "before_batch"),
+    "a loader": ({"dl_type": MyLoader}, "MyLoader"),
+    "an activation": ({"loss": set_activation}, "activation"),
+    "a hook": ({"net": lambda: torch.nn.utils.spectral_norm(network(2)[2])}, "hooks"),
+}  # fmt: skip
+
+
+def always(transform: Any) -> list[Any]:
+    transform.split_idx = None
+    return [transform]
+
+
+@pytest.mark.parametrize(("changed", "named"), REFUSED.values(), ids=REFUSED)
+def test_what_would_change_the_answer_is_refused_by_name(
+    tmp_path: Path, changed: dict[str, Any], named: str
+) -> None:
+    made = {n: make() if callable(make) and n not in ("dl_type",) else make for n, make in
+            changed.items()}  # fmt: skip
+    if "net" in made:
+        made["net"] = torch.nn.Sequential(*network(2)[:2], made["net"])
+    loss = made.pop("loss", LOSS())
+    export = make_export(tmp_path, CategoryBlock, loss, parity, **made)
+    with pytest.raises(UnusableModel, match=named):
+        load_learner(export)
+
+
+def test_a_loss_of_the_author_s_is_told_to_be_assumed(tmp_path: Path) -> None:
+    export = make_export(tmp_path, CategoryBlock, MyLoss(), parity)
+    told = read_export_file(export).to_dict()
+    assert (told["activation"], told["activation_assumed"]) == ("softmax", True)
+
+
 def test_a_learner_that_gives_no_answer_is_told_when_it_is_opened(tmp_path: Path) -> None:
     broken = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(7, 2))
-    export = make_export(tmp_path, CategoryBlock, CrossEntropyLossFlat(), parity, net=broken)
+    sized = {"net": broken, "item_tfms": Resize(32)}
+    export = make_export(tmp_path, CategoryBlock, CrossEntropyLossFlat(), parity, **sized)
     with pytest.raises(UnusableModel, match="does not run on a picture"):
         load_classify(export)
     with pytest.raises(UnusableModel, match="gives no answer"):

@@ -1,6 +1,7 @@
 """A transform read from its record does to a photo what the one that was saved does."""
 
 import io
+import random
 from typing import Any
 
 import pytest
@@ -80,7 +81,10 @@ def test_an_item_transform_does_what_the_saved_one_does(
     found = read_transform(record(transform))
     assert found
     photo = PILImage.create(draw(size))
-    expected, image = transform(photo, split_idx=1), made(found)(photo, split_idx=1)
+    random.seed(0)  # RatioResize leaves a pixel to chance, in fastai too
+    expected = transform(photo, split_idx=1)
+    random.seed(0)
+    image = made(found)(photo, split_idx=1)
     assert image.size == expected.size
     assert image.tobytes() == expected.tobytes()
 

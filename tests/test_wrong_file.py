@@ -57,7 +57,7 @@ WRONG: dict[str, tuple[Callable[[], bytes], str]] = {
     "an archive": (lambda: gzip.compress(b"x"), "compressed archive"),
     "a scikit-learn model": (lambda: of_class("sklearn.svm._classes.SVC"), "scikit-learn"),
     "a numpy pickle": (lambda: of_class("numpy.core.multiarray._reconstruct"), "numpy arrays"),
-    "a pickle of a dict": (lambda: pickle.dumps({"a": 1}), r"a dict.*learn\.export\(\)"),
+    "a pickle of a dict": (lambda: pickle.dumps({"a": 1}), r"pickle \(dict\).*learn\.export\(\)"),
     "a state_dict": (
         lambda: of_torch(pickle.dumps(collections.OrderedDict(a=1), 2)),
         r"weights alone.*learn\.load",
@@ -76,7 +76,7 @@ WRONG: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: of_torch(b"\x80\x02}X\x03\x00\x00\x00clscfastai.basic_train\nLearner\ns."),
         "fastai v1",
     ),
-    "a text file": (lambda: b"hello, I am no model", "no export"),
+    "a text file": (lambda: b"hello, I am no model", "text file"),
     "a picture": (lambda: b"\x89PNG\r\n\x1a\n", "picture"),
 }
 
@@ -145,3 +145,29 @@ def test_an_export_cut_short_anywhere_is_told(export: Path, tmp_path: Path) -> N
             cut.write_bytes(data[: len(data) * share // 20])
             with pytest.raises(UnusableModel, match=r"cut short|0 bytes"):
                 read_export_file(cut)
+
+
+TEXTS = [
+    b"\xef\xbb\xbf<!DOCTYPE html>",
+    "\ufeff<html>".encode("utf-16-le"),
+    b"<meta charset=utf-8>",
+    b"\xef\xbb\xbfversion https://git-lfs.github.com/spec/v1\r\n",
+    b"404: Not Found",
+    b"Quota exceeded for this bandwidth",
+    b"\x00" * 4096,
+    b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ",
+    b"%PDF-1.7 some document",
+    b"RIFF\x24\x00\x00\x00WEBPVP8 ",
+    b"\x80\x04\x95\x10\x00\x8c\x13joblib.numpy_pickle\x94",
+]
+
+
+@pytest.mark.parametrize("written", TEXTS, ids=lambda data: repr(data[:16]))
+def test_what_a_failed_download_leaves_is_not_called_damaged(
+    tmp_path: Path, written: bytes
+) -> None:
+    wrong = tmp_path / "export.pkl"
+    wrong.write_bytes(written)
+    with pytest.raises(UnusableModel) as error:
+        read_export_file(wrong)
+    assert "damaged" not in str(error.value)

@@ -31,6 +31,8 @@ RUN_CODE = (
     "fastai.layers.Debugger",  # stops in Python's debugger
 )
 ARCHITECTURES = ("torchvision.models.", "timm.models.", "fastai.vision.models.")
+PARALLEL = "torch.nn.parallel.data_parallel.DataParallel"
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 # Layers of torchvision's resnets, after which fastai cuts them off: their counts tell which it is.
 RESNETS: dict[tuple[str, tuple[int, ...]], str] = {
     ("BasicBlock", (2, 2, 2, 2)): "resnet18",
@@ -46,7 +48,7 @@ class Network:
     """What plain reading tells of a network.
 
     `layers` counts its layers by class, `unknown` names the classes that are in no library, each
-    once; `last` is the class of the last layer.
+    once, `hooked` those with code that runs whenever they do; `last` is the last layer's class.
     """
 
     record: Instance
@@ -55,6 +57,7 @@ class Network:
     weight_bytes: int
     layers: Counter[str]
     unknown: tuple[str, ...]
+    hooked: tuple[str, ...]
     last: str
 
 
@@ -65,6 +68,8 @@ def read_network(record: Any, arch: Any = None) -> Network:
     """
     if not isinstance(record, Instance):
         raise DamagedPickle("The learner has no network.")
+    if name_of(record) == PARALLEL:  # on one CPU it is what it holds
+        return read_network(children_of(record).get("module"), arch)
     _check_ends(record)
     found = list(_modules(record))
     names = [name_of(module) for module in found]
@@ -78,6 +83,7 @@ def read_network(record: Any, arch: Any = None) -> Network:
         weight_bytes=sum(stored.values()),
         layers=Counter(names),
         unknown=tuple(sorted({name for name in names if library_of(name) is None})),
+        hooked=tuple(sorted({name_of(m) for m in found if any(named(m, h) for h in HOOKS)})),
         last=names[-1],
     )
 

@@ -6,13 +6,13 @@ meta device first, where tensors have sizes and no numbers.
 """
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -23,6 +23,7 @@ from voilearn.pickle_records import RefusedPickle
 MAX_OPERATIONS = 500e9
 MAX_BYTES = 700e6  # that are needed at one time, beside the weights
 TOUCH = 50  # operations that are done in the time that reading and writing a number takes
+ANY_SIZE = (320, 320)  # of the photo a network is tried on that takes photos of any size
 MAX_STEPS = 20_000  # an hrnet takes 5,000
 MAX_ALIVE = 2_000
 GROWTH = 20e6  # bytes, after which the dead are counted out
@@ -108,26 +109,27 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {said[:120]}"
 
 
-def check_cost(network: nn.Module, channels: int, size: tuple[int, int]) -> Cost:
+def check_cost(network: nn.Module, channels: int, size: tuple[int, int] | None) -> Cost:
     """Return what one photo of `size` (height, width) costs; raise RefusedPickle if too much.
 
-    Also raised where the network does not run at all.
+    Also raised where the network does not run at all, unless the size of its photos is not known.
     """
-    weights = {
-        name: tensor.to("meta")
-        for tensors in (network.named_parameters(), network.named_buffers())
-        for name, tensor in tensors
-    }
-    meter = _Meter(weights.values())
-    photo = torch.empty(1, channels, *size, device="meta")
+    weights = [*network.parameters(), *network.buffers()]
+    # A copy, in which each weight is one without numbers: no number is copied, nothing is touched.
+    bare: dict[int, Any] = {id(weight): weight.to("meta") for weight in weights}
+    copy = deepcopy(network, bare)
+    meter = _Meter([bare[id(weight)] for weight in weights])
+    height, width = size or ANY_SIZE
+    photo = torch.empty(1, channels, height, width, device="meta")
     try:
         with torch.no_grad(), meter:
-            functional_call(network, weights, (photo,))
+            copy(photo)
     except RefusedPickle:
         raise
     except Exception as error:  # a layer may raise anything
+        if size is None:
+            return meter.cost
         raise RefusedPickle(
-            f"The network does not run on a picture of {size[1]} x {size[0]} pixels: "
-            f"{_reason(error)}"
+            f"The network does not run on a picture of {width} x {height} pixels: {_reason(error)}"
         ) from error
     return meter.cost

@@ -32,8 +32,10 @@ def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:
     if learner.task == "multi-label":
         yield "thresholds", _listed([f"{t:g}" for t in learner.thresholds])
     yield "takes", _takes(learner)
-    transforms = [str(t) for t in (*learner.item_transforms, *learner.batch_transforms)]
+    transforms = [str(transform) for transform in learner.transforms]
     yield "transforms", ", ".join(transforms) or "none"
+    assumed = f", assumed: the loss {learner.loss} is not fastai's" if learner.assumed else ""
+    yield "probabilities", f"by {learner.activation}{assumed}"
     yield (
         "size by part",
         f"weights {_megabytes(network.weight_bytes)}, objects {_megabytes(export.pickle_bytes)}, "

@@ -76,6 +76,9 @@ class ExportFile:
             "thresholds": list(learner.thresholds),
             "picture_size": learner.picture_size,
             "picture_mode": learner.picture,
+            "activation": learner.activation,
+            "activation_assumed": learner.assumed,
+            "photo_transforms": [str(transform) for transform in learner.photo_transforms],
             "item_transforms": [str(transform) for transform in learner.item_transforms],
             "batch_transforms": [str(transform) for transform in learner.batch_transforms],
             "bytes": {
@@ -111,7 +114,7 @@ def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]
         wrong_file.check_head(shown(path), file.read(1024))
         with _sense_made():
             contents = read_torch_file(file)
-            learner = read_learner(shown(path), contents.pickle)
+            learner = read_learner(shown(path), contents)
         names = _references(contents)
         sha256 = _sha256(file)
         yield (
@@ -177,7 +180,7 @@ def _said_of(path: Path) -> Iterator[None]:
         raise wrong_file.of_pickle(shown(path), error.names, error.root) from error
     except RefusedPickle as error:
         raise UnusableModel(
-            f"{shown(path)} can't be opened: {_bare(str(error))}. {wrong_file.IF_YOU_TRUST}"
+            f"{shown(path)} can't be opened: {_bare(str(error))}. {wrong_file.OR_TRUST}"
         ) from error
     except DamagedPickle as error:
         raise UnusableModel(

@@ -63,7 +63,7 @@ def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Class
     def classify(photo: bytes) -> Prediction:
         return predict(decode_photo(photo, at_least=2 * size if size else None))
 
-    _try_out(predict, Path(path))
+    _try_out(predict, Path(path), size is not None)
     return classify
 
 
@@ -138,13 +138,18 @@ def picture_size(learn: Learner) -> int | None:
     return max(sizes, default=None)
 
 
-def _try_out(predict: Callable[[Image.Image], Prediction], path: Path) -> None:
-    """Let the learner answer once, for a plain picture: it is warm then, or known not to work."""
+def _try_out(predict: Callable[[Image.Image], Prediction], path: Path, sized: bool) -> None:
+    """Let the learner answer once, for a plain picture: it is warm then, or known not to work.
+
+    One that does not resize its photos may work with those of the right size only.
+    """
     try:
         predict(Image.new("RGB", (64, 64), "grey"))
     except UnusableModel:
         raise
     except Exception as error:
+        if not sized:
+            return
         raise UnusableModel(
             f"{shown(path)} opens, but gives no answer to a picture: {type(error).__name__}. "
             "Check that learn.predict works in the notebook it was trained in, and export it again."

@@ -6,22 +6,29 @@ and why it could not be made, if so. A learner of another kind is UnusableModel,
 
 import importlib.util
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from voilearn import wrong_file
 from voilearn.architecture import Network, library_of, read_network
 from voilearn.errors import UnusableModel
 from voilearn.leftovers import own_code, unused
-from voilearn.pickle_records import DamagedPickle, Pickle
+from voilearn.pickle_records import DamagedPickle
 from voilearn.plain_values import items_of, name_of, plain, state_of
 from voilearn.prediction import Task
 from voilearn.renamed import today
-from voilearn.transforms import Transform, UnknownTransform, read_transform
+from voilearn.tensor_records import Tensor, tensor_of
+from voilearn.torch_file import TorchFile
+from voilearn.transforms import Transform, UnknownTransform, is_own_method, read_transform
 
 LEARNER = "fastai.learner.Learner"
 MAX_CLASSES, MAX_LABEL = 10_000, 1000  # labels, and characters in one
 MAX_TRANSFORMS = 30
+# What fastai's DataLoader takes functions for (fastai/data/load.py, `_funcs_kwargs`)
+LOADER_CODE = (
+    *("get_idxs", "sample", "shuffle_fn", "do_batch", "create_item", "create_batch", "retain"),
+    *("before_iter", "after_iter", "create_batches", "wif"),
+)
 CATEGORIZES: dict[str, Task] = {
     "fastai.data.transforms.Categorize": "single-label",
     "fastai.data.transforms.MultiCategorize": "multi-label",
@@ -46,9 +53,10 @@ class LearnerRecord:
     `fastai` is the releases that write such a file. `classes` are in the order of the network's
     answers; `thresholds`, one for each class, are of a multi-label learner; `activation` makes
     probabilities of the answers: softmax, sigmoid or none. `picture` is PIL's mode of the photos it
-    takes. `item_transforms` and `batch_transforms` are those that a photo goes through when it is
-    predicted. `dropped` says what is not used, `own_code` what code the file brings along.
-    `hindrance` says why it can't be built, without the file's name in front, or is None.
+    takes. `photo_transforms`, `item_transforms` and `batch_transforms` are what a photo goes
+    through when it is predicted, in this order. `dropped` says what is not used, `own_code` what
+    code the file brings along. `hindrance` says why it can't be built, without the file's name in
+    front, or is None.
     """
 
     fastai: str
@@ -56,7 +64,9 @@ class LearnerRecord:
     classes: tuple[str, ...]
     thresholds: tuple[float, ...]
     activation: str
+    loss: str
     picture: str
+    photo_transforms: tuple[Transform, ...]
     item_transforms: tuple[Transform, ...]
     batch_transforms: tuple[Transform, ...]
     network: Network
@@ -65,12 +75,22 @@ class LearnerRecord:
     hindrance: str | None
 
     @property
+    def transforms(self) -> tuple[Transform, ...]:
+        """All that a photo goes through, in the order it does."""
+        return (*self.photo_transforms, *self.item_transforms, *self.batch_transforms)
+
+    @property
+    def assumed(self) -> bool:
+        """Whether the loss is not fastai's, so that the activation is what belongs to the task."""
+        return self.loss not in ACTIVATIONS
+
+    @property
     def picture_size(self) -> tuple[int, int] | None:
         """The height and width that photos are resized to, in pixels; None if they are not.
 
         Of RatioResize, which sets the longer side alone, it is a square of that side.
         """
-        for transform in reversed((*self.item_transforms, *self.batch_transforms)):
+        for transform in reversed(self.transforms):
             if (size := transform.arguments.get("size")) is not None:
                 return int(size[0]), int(size[1])
             if (side := transform.arguments.get("max_sz")) is not None:
@@ -78,16 +98,18 @@ class LearnerRecord:
         return None
 
 
-def read_learner(name: str, pickled: Pickle) -> LearnerRecord:
-    """Read the learner in a pickle; `name` is the file's, for the sentences.
+def read_learner(name: str, file: TorchFile) -> LearnerRecord:
+    """Read the learner in a file; `name` is the file's, for the sentences.
 
     Raises UnusableModel for what is no image classifier, and DamagedPickle for parts that make no
     sense.
     """
+    pickled = file.pickle
     names = tuple(today(g.path) for g in pickled.globals)
     _check_is_a_learner(name, pickled.root, names)
     learner = state_of(pickled.root)
-    loader = _loader(learner)
+    loader_record = _loader(learner)
+    loader = state_of(loader_record)
     lists = [state_of(part) for part in items_of(state_of(loader.get("dataset")).get("tls"))]
     category = next((c for part in lists[1:] for c in _transforms(part) if _is_category(c)), None)
     if category is None or len(lists) != 2 or not any(PIL in name for name in names):
@@ -95,19 +117,28 @@ def read_learner(name: str, pickled: Pickle) -> LearnerRecord:
     items, batches = (_transforms(state_of(loader.get(k))) for k in ("after_item", "after_batch"))
     network = read_network(learner.get("model"), learner.get("arch"))
     classes = _classes(category)
-    loss, thresholds = _loss(learner, len(classes))
+    loss, thresholds = _loss(learner, len(classes), file)
     task = CATEGORIZES[name_of(category)]
-    used = {id(record) for record in (category, *items, *batches) if _is_used(record)}
-    hindrances = [*_unknown_layers(network), *_unknown_transforms(lists[0], items, batches)]
+    photos = _after_opening(lists[0])
+    used = {id(r) for r in (category, *photos, *items, *batches) if _is_used(r, file)}
+    hindrances = [
+        *_unknown_layers(network),
+        *_unknown_pictures(lists[0]),
+        *_unknown_transforms([*photos, *items, *batches]),
+        *_unknown_loader(loader_record),
+        *_unknown_activation(learner.get("loss_func")),
+    ]
     return LearnerRecord(
         fastai=_era([g.path for g in pickled.globals], learner),
         task=task,
         classes=classes,
         thresholds=thresholds,
         activation=_activation(loss, network, task),
+        loss=loss,
         picture=_picture(lists[0]) or "RGB",
-        item_transforms=_known(items),
-        batch_transforms=_known(batches),
+        photo_transforms=_known(photos, file),
+        item_transforms=_known(items, file),
+        batch_transforms=_known(batches, file),
         network=network,
         dropped=tuple(unused(learner, [_transforms(p) for p in lists], [*items, *batches], used)),
         own_code=own_code(pickled),
@@ -147,10 +178,10 @@ FASTAI_1 = (
 )
 
 
-def _loader(learner: dict[str, Any]) -> dict[str, Any]:
-    """Return the state of the loader that fastai's predict takes its transforms from."""
+def _loader(learner: dict[str, Any]) -> Any:
+    """Return the record of the loader that fastai's predict takes its transforms from."""
     loaders = items_of(state_of(learner.get("dls")).get("loaders"))
-    return state_of(loaders[1 if len(loaders) > 1 else 0]) if loaders else {}
+    return loaders[1 if len(loaders) > 1 else 0] if loaders else None
 
 
 def _transforms(state: dict[str, Any]) -> list[Any]:
@@ -182,10 +213,13 @@ def _is_label(name: str) -> bool:
         return False
 
 
-def _loss(learner: dict[str, Any], classes: int) -> tuple[str, tuple[float, ...]]:
-    """Return the loss's name, and the threshold of each class."""
-    given = plain(state_of(learner.get("loss_func")).get("thresh", 0.5))
-    thresholds = list(given) if isinstance(given, list | tuple) else [given] * classes
+def _loss(learner: dict[str, Any], classes: int, file: TorchFile) -> tuple[str, tuple[float, ...]]:
+    """Return the loss's name, and the threshold of each class: one for all, or a tensor of them."""
+    given = state_of(learner.get("loss_func")).get("thresh", 0.5)
+    tensor = tensor_of(given)
+    each = file.read_numbers(tensor) if tensor else plain(given)
+    thresholds = list(each) if isinstance(each, list | tuple) else [each]
+    thresholds = thresholds * classes if len(thresholds) == 1 else thresholds
     if len(thresholds) != classes or not all(isinstance(t, int | float) for t in thresholds):
         raise DamagedPickle("The thresholds are no numbers, or not one for each class.")
     return name_of(learner.get("loss_func")), tuple(map(float, thresholds))
@@ -212,7 +246,19 @@ def _picture(photos: dict[str, Any]) -> str | None:
     return next((kind for kind in reversed(kinds) if kind), None)
 
 
-def _known(records: Sequence[Any]) -> tuple[Transform, ...]:
+def _opening(photos: dict[str, Any]) -> int | None:
+    """Return which of a photo's transforms opens it: what is before finds the file."""
+    names = [str(state_of(record).get("_name")) for record in _transforms(photos)]
+    return next((at for at, name in enumerate(names) if name.endswith(".create")), None)
+
+
+def _after_opening(photos: dict[str, Any]) -> list[Any]:
+    at = _opening(photos)
+    return [] if at is None else _transforms(photos)[at + 1 :]
+
+
+def _known(records: Sequence[Any], file: TorchFile) -> tuple[Transform, ...]:
+    """Return the transforms that are known, and what is a tensor in them as numbers."""
     if len(records) > MAX_TRANSFORMS:
         raise DamagedPickle(f"A photo goes through more than {MAX_TRANSFORMS} transforms.")
     found = []
@@ -221,11 +267,19 @@ def _known(records: Sequence[Any]) -> tuple[Transform, ...]:
             found.append(read_transform(record))
         except UnknownTransform:
             continue  # told by `hindrance`
-    return tuple(transform for transform in found if transform)
+    return tuple(_with_numbers(transform, file) for transform in found if transform)
 
 
-def _is_used(record: Any) -> bool:
-    return _is_category(record) or bool(_known([record]))
+def _with_numbers(transform: Transform, file: TorchFile) -> Transform:
+    arguments = {
+        name: file.read_numbers(value) if isinstance(value, Tensor) else value
+        for name, value in transform.arguments.items()
+    }
+    return replace(transform, arguments=arguments)
+
+
+def _is_used(record: Any, file: TorchFile) -> bool:
+    return _is_category(record) or bool(_known([record], file))
 
 
 def _unknown_layers(network: Network) -> Iterator[str]:
@@ -233,6 +287,11 @@ def _unknown_layers(network: Network) -> Iterator[str]:
         yield (
             f"has layers that are not torch's, torchvision's, timm's or fastai's: "
             f"{_listed(network.unknown)}. {wrong_file.IF_YOU_TRUST}"
+        )
+    if network.hooked:
+        yield (
+            f"has layers with hooks, code that runs whenever they do (weight_norm and "
+            f"spectral_norm are such): {_listed(network.hooked)}. {wrong_file.IF_YOU_TRUST}"
         )
     for library in sorted({library_of(name) or "" for name in network.layers} - {""}):
         if importlib.util.find_spec(library) is None:
@@ -242,17 +301,13 @@ def _unknown_layers(network: Network) -> Iterator[str]:
             )
 
 
-def _unknown_transforms(photos: dict[str, Any], *pipelines: Sequence[Any]) -> Iterator[str]:
-    names = [str(state_of(record).get("_name")) for record in _transforms(photos)]
-    opened = next((at for at, name in enumerate(names) if name.endswith(".create")), None)
-    if _picture(photos) is None or opened is None:
+def _unknown_pictures(photos: dict[str, Any]) -> Iterator[str]:
+    if _picture(photos) is None or _opening(photos) is None:
         yield f"takes pictures of a kind that is not fastai's own. {wrong_file.IF_YOU_TRUST}"
-    elif names[opened + 1 :]:
-        yield (
-            "changes each photo, once it is opened, by what is not fastai's own: "
-            f"{_listed(names[opened + 1 :])}. {wrong_file.IF_YOU_TRUST}"
-        )
-    for record in (record for pipeline in pipelines for record in pipeline):
+
+
+def _unknown_transforms(records: Sequence[Any]) -> Iterator[str]:
+    for record in records:
         try:
             read_transform(record)
         except UnknownTransform as error:
@@ -260,6 +315,27 @@ def _unknown_transforms(photos: dict[str, Any], *pipelines: Sequence[Any]) -> It
                 f"changes each photo by a transform that is not fastai's own: {error.name}. "
                 f"{wrong_file.IF_YOU_TRUST}"
             )
+
+
+def _unknown_loader(loader: Any) -> Iterator[str]:
+    """Yield what an author put in the place of a loader's own ways to make a batch."""
+    state = state_of(loader)
+    own = [key for key in LOADER_CODE if not is_own_method(state.get(key), loader, key)]
+    if _transforms(state_of(state.get("before_batch"))):
+        own.append("before_batch")
+    if not name_of(loader).startswith("fastai."):
+        own.append(name_of(loader))
+    if own:
+        yield (
+            f"makes its batches by code of the author's own: {_listed(own)}. "
+            f"{wrong_file.IF_YOU_TRUST}"
+        )
+
+
+def _unknown_activation(loss: Any) -> Iterator[str]:
+    own = [key for key in ("activation", "decodes") if key in state_of(loss)]
+    if own:
+        yield f"has a loss with an {own[0]} of the author's own. {wrong_file.IF_YOU_TRUST}"
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:

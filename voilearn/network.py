@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from voilearn.added import add_what_is_new
 from voilearn.architecture import Network, library_of, named
+from voilearn.functions import function_of
 from voilearn.pickle_records import Global, Instance, RefusedPickle
 from voilearn.plain_values import NotPlain, name_of, plain, state_of
 from voilearn.renamed import today
@@ -32,15 +32,6 @@ PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 NOTES = re.compile("__(annotations|doc|module|name|qualname|signature|stored_args|wrapped)__")
 # timm's cards of where pretrained weights come from, and a levit's store of what it computes anew
 EMPTIED = ("default_cfg", "pretrained_cfg", "pretrained_cfg_overlay", "attention_bias_cache")
-# Functions that libraries keep in a layer: each of one picture's numbers, and nothing else
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    f"torch.nn.functional.{name}": getattr(functional, name)
-    for name in (
-        *("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
-        *("hardswish", "hardsigmoid", "softplus", "sigmoid", "tanh", "softmax", "log_softmax"),
-        *("normalize", "adaptive_avg_pool2d", "adaptive_max_pool2d", "dropout"),
-    )
-} | {f"torch.{name}": getattr(torch, name) for name in ("relu", "sigmoid", "tanh", "flatten")}
 
 
 def build_network(network: Network, file: TorchFile) -> nn.Module:
@@ -49,11 +40,6 @@ def build_network(network: Network, file: TorchFile) -> nn.Module:
     Raises RefusedPickle, with the layer's name, for one that can't be built.
     """
     return _Builder(file).module(network.record, "the network").eval()
-
-
-def read_tensor(tensor: Tensor, file: TorchFile) -> torch.Tensor:
-    """Return one tensor of the file. Raises DamagedPickle if its numbers are missing."""
-    return _Builder(file).tensor(tensor)
 
 
 class _Builder:
@@ -136,6 +122,8 @@ class _Builder:
         """Return what an attribute holds: plain values, tensors, functions that are known."""
         if (tensor := tensor_of(value)) is not None:
             return self.tensor(tensor)
+        if (function := function_of(value)) is not None:
+            return function
         if isinstance(value, Global):
             return _named_value(value, name)
         if today(getattr(value, "path", "")) == "functools.partial":
@@ -147,7 +135,7 @@ class _Builder:
         try:
             return plain(value)
         except NotPlain as error:
-            raise RefusedPickle(f"{name} is {error.name}, which no layer needs") from error
+            raise RefusedPickle(f"{name} is {error.name}, which is not read") from error
 
 
 def module_class(path: str, name: str) -> type[nn.Module]:
@@ -187,19 +175,20 @@ def _check_empty(key: str, value: Any, name: str) -> None:
         kind = bool if key == "training" else set
         if not isinstance(plain(value), kind):
             raise RefusedPickle(f"{name}.{key} makes no sense")
-    elif value is not None and not isinstance(value, bool) and plain(value):
+    elif value is not None and not isinstance(value, bool) and _holds_something(value):
         raise RefusedPickle(f"{name} brings hooks ({key}): that would be code that runs")
 
 
+def _holds_something(value: Any) -> bool:
+    try:
+        return bool(plain(value))
+    except NotPlain:
+        return True
+
+
 def _named_value(value: Global, name: str) -> Any:
-    """Return the function, class or dtype that an attribute names, if it is a known one."""
+    """Return the class or dtype that an attribute names, if it is a known one."""
     path = today(value.path)
-    if path in FUNCTIONS:
-        return FUNCTIONS[path]
-    if path.startswith("timm.layers.activations."):
-        function = vars(importlib.import_module("timm.layers.activations")).get(path[24:])
-        if inspect.isfunction(function) and function.__module__ == "timm.layers.activations":
-            return function
     if path.startswith("torch.") and isinstance(getattr(torch, path[6:], None), torch.dtype):
         return getattr(torch, path[6:])
     return module_class(path, name)
@@ -225,7 +214,8 @@ def _partial(record: Instance, name: str) -> Any:
     )
     if not isinstance(of, Global):
         raise RefusedPickle(f"{name} is made of what is no class")
-    return partial(_named_value(of, name), *plain(args), **plain(kwargs))
+    called = function_of(of) or _named_value(of, name)
+    return partial(called, *plain(args), **plain(kwargs))
 
 
 def _is_made(value: Any) -> bool:

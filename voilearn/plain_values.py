@@ -14,6 +14,7 @@ from voilearn.pickle_records import (
     DamagedPickle,
     Global,
     Instance,
+    RefusedPickle,
     check_time,
 )
 from voilearn.renamed import today
@@ -36,11 +37,11 @@ FORMATS = {
 }
 
 
-class NotPlain(DamagedPickle):
+class NotPlain(RefusedPickle):
     """This is an object of a class; `name` is the class's."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is no plain value.")
+        super().__init__(f"It holds {name} where a plain value is read")
         self.name = name
 
 

@@ -18,13 +18,10 @@ from PIL import Image
 
 from voilearn.cost import check_cost
 from voilearn.learner_records import LearnerRecord
-from voilearn.network import build_network, read_tensor
+from voilearn.network import build_network
 from voilearn.pickle_records import DamagedPickle, RefusedPickle
-from voilearn.tensor_records import Tensor
 from voilearn.torch_file import TorchFile
 from voilearn.transforms import Transform
-
-ANY_SIZE = (320, 320)  # of the photo a network is tried on that takes photos of any size
 
 
 def build_learner(record: LearnerRecord, file: TorchFile) -> Learner:
@@ -44,25 +41,27 @@ def build_learner(record: LearnerRecord, file: TorchFile) -> Learner:
 
 def _build(record: LearnerRecord, file: TorchFile) -> Learner:
     network = build_network(record.network, file)
-    channels = 3 if record.picture == "RGB" else 1
-    check_cost(network, channels, record.picture_size or ANY_SIZE)
+    colours = [len(t.arguments["mean"]) for t in record.transforms if t.name == "Normalize"]
+    channels = max(3 if record.picture == "RGB" else 1, *colours, 1)  # Normalize makes 3 of 1
+    check_cost(network, channels, record.picture_size)
     loss = _loss(record)
-    learn: Learner = Learner(_loaders(record, file), network, loss_func=loss, path=".")
+    learn: Learner = Learner(_loaders(record), network, loss_func=loss, path=".")
     return learn
 
 
-def _loaders(record: LearnerRecord, file: TorchFile) -> DataLoaders:
+def _loaders(record: LearnerRecord) -> DataLoaders:
     kind = PILImage if record.picture == "RGB" else PILImageBW
     photo = kind.create(Image.new(record.picture, (32, 32)))
     category, label = _category(record)
-    lists = [TfmdLists([photo], [kind.create]), TfmdLists([label], category)]
+    opened = [kind.create, *(_transform(transform) for transform in record.photo_transforms)]
+    lists = [TfmdLists([photo], opened), TfmdLists([label], category)]
     loader = TfmdDL(
         Datasets(tls=lists),
         bs=1,
         num_workers=0,
         device=torch.device("cpu"),
-        after_item=[_transform(transform, file) for transform in record.item_transforms],
-        after_batch=[_transform(transform, file) for transform in record.batch_transforms],
+        after_item=[_transform(transform) for transform in record.item_transforms],
+        after_batch=[_transform(transform) for transform in record.batch_transforms],
     )
     return DataLoaders(loader, loader).new_empty()
 
@@ -75,13 +74,15 @@ def _category(record: LearnerRecord) -> tuple[list[Any], Any]:
     return [categorize, OneHotEncode(c=len(record.classes))], [record.classes[0]]
 
 
-def _transform(transform: Transform, file: TorchFile) -> Any:
-    home = augment if hasattr(augment, transform.name) else data_transforms
-    arguments = {
-        name: read_tensor(value, file) if isinstance(value, Tensor) else value
-        for name, value in transform.arguments.items()
-    }
-    return getattr(home, transform.name)(**arguments)
+def _transform(transform: Transform) -> Any:
+    if transform.name == "Normalize":
+        made = data_transforms.Normalize.from_stats(**transform.arguments, cuda=False)
+    else:
+        home = augment if hasattr(augment, transform.name) else data_transforms
+        made = getattr(home, transform.name)(**transform.arguments)
+    if transform.order is not None:
+        made.order = transform.order
+    return made
 
 
 def _loss(record: LearnerRecord) -> Any:

@@ -10,11 +10,15 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
+from operator import mul
 from typing import Any, BinaryIO
 
 from voilearn.pickle_records import DamagedPickle, PersistentId, Pickle, read_pickle
 from voilearn.tensor_records import DTYPES, ITEM_SIZES, Tensor, is_storage
 
+FORMATS = {"float32": "f", "float64": "d", "float16": "e"}  # of struct
+MAX_NUMBERS = 100_000  # of a tensor that is read here
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 DIRECTORY_BYTES = 4_000_000  # of a zip: a model of 2,000 tensors has 200,000
 
@@ -38,6 +42,19 @@ class TorchFile:
         if len(data) != length:
             raise DamagedPickle(f"Storage {tensor.key} has not the size that the file says.")
         return data
+
+    def read_numbers(self, tensor: Tensor) -> list[float]:
+        """Return the numbers of a small tensor in its order, the last dimension first to change.
+
+        Raises DamagedPickle for one that is large, or holds no floats.
+        """
+        if tensor.dtype not in FORMATS or tensor.numel > MAX_NUMBERS or len(tensor.size) > 4:
+            raise DamagedPickle("A tensor of settings is large, or holds no numbers.")
+        stored = self.read_storage(tensor)
+        numbers = struct.unpack(f"<{tensor.storage_numel}{FORMATS[tensor.dtype]}", stored)
+        places = product(*map(range, tensor.size))
+        steps = [sum(map(mul, place, tensor.stride)) for place in places]
+        return [float(numbers[tensor.offset + step]) for step in steps]
 
 
 class NotFromTorch(DamagedPickle):

@@ -21,17 +21,25 @@ CODE = ("encodes", "decodes", "before_call", "setups", "__call__")
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """A transform of today's fastai: `name` in `fastai.vision.all`, and what to make it with."""
+    """A transform of today's fastai: `name` in `fastai.vision.all`, and what to make it with.
+
+    `order` is its place among the others, where the author changed it.
+    """
 
     name: str
     arguments: Mapping[str, Any]
+    order: int | None = None
 
     def __str__(self) -> str:
         """Write it as an author would: `Resize(size=(224, 224), method='squish')`."""
-        given = ", ".join(
-            f"{k}={v if not isinstance(v, Tensor) else '…'!r}" for k, v in self.arguments.items()
-        )
+        given = ", ".join(f"{name}={_written(value)}" for name, value in self.arguments.items())
         return f"{self.name}({given})"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(f'{number:.4g}' for number in value)}]"
+    return "…" if isinstance(value, Tensor) else repr(value)
 
 
 class UnknownTransform(DamagedPickle):
@@ -51,17 +59,23 @@ def read_transform(record: Any) -> Transform | None:
     state = state_of(record)
     if name == "fasttransform.transform.Transform" or not isinstance(record, Instance):
         raise UnknownTransform(str(state.get("_name") or name))
-    if any(key in state and not _is_own_method(state[key], record, key) for key in CODE):
+    if any(key in state and not is_own_method(state[key], record, key) for key in CODE):
         raise UnknownTransform(name)
+    split = state.get("split_idx")
     if name in TRAINING_ONLY:
+        if split not in (None, 0) or ("split_idx" in state and split is None):
+            raise UnknownTransform(f"{name}(split_idx={split!r})")  # it changes other photos too
         return None
     if name not in READERS:
         raise UnknownTransform(name)
-    return Transform(*READERS[name](state))
+    if split == 0 and READERS[name] is not _affine:  # those set it anew at every call
+        return None
+    order = state.get("order")
+    return Transform(*READERS[name](state), order if type(order) is int else None)
 
 
-def _is_own_method(value: Any, record: Instance, key: str) -> bool:
-    """Say whether this is the transform's own method, which fastai put there until 2.8.
+def is_own_method(value: Any, record: Any, key: str) -> bool:
+    """Say whether this is the object's own method, which fastai puts into it here and there.
 
     pickle writes it as `getattr(transform, "before_call")`, cloudpickle as a MethodType.
     """
@@ -74,7 +88,7 @@ def _is_own_method(value: Any, record: Instance, key: str) -> bool:
     if second is not record or not is_method or name_of(first) != "builtins.getattr":
         return False
     owner, name = first.args
-    return name_of(owner).startswith(AUGMENT) and name == key
+    return name_of(owner).startswith("fastai.") and bool(name == key)
 
 
 Reader = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
@@ -165,7 +179,9 @@ def _side(side: Any) -> int:
 
 
 def _resamples(state: dict[str, Any]) -> dict[str, Any]:
-    given = state.get("resamples") or (state.get("mode", 2), state.get("mode_mask", 0))
+    given = (state.get("mode", 2), state.get("mode_mask", 0))
+    if "mode" not in state:
+        given = state.get("resamples", given)
     modes = plain(given)
     if not isinstance(modes, tuple | list) or len(modes) != 2:
         raise DamagedPickle("A transform's resamples are no pair.")

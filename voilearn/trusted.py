@@ -44,8 +44,15 @@ def _check_can_open(path: Path, references: Sequence[str]) -> None:
     if any(name.startswith(MOVED_IN_FASTAI_2_8) for name in references):
         raise UnusableModel(
             f"{shown(path)} was exported by a fastai before 2.8, which today's fastai can't open "
-            "by itself. Open it without --trust, or export it again with fastai 2.8 or newer "
-            "(learn.load the weights, then learn.export)."
+            "by itself. Without --trust it opens unless it has parts of its author's own; "
+            "then open it where it was made, and export it again with fastai 2.8 or newer."
+        )
+    notebook = sys.modules["__main__"]
+    own = [n.partition(".")[2] for n in references if n.startswith("__main__.")]
+    if missing := [name for name in own if not hasattr(notebook, name)]:
+        raise UnusableModel(
+            f"{shown(path)} needs what its author's notebook defined: {', '.join(missing)}. Define "
+            "it in app.ipynb, as it was, in a cell before load_classify(…, trust=True)."
         )
     packages = {name.split(".")[0] for name in references} - PICKLES_OWN
     for package in sorted(packages):

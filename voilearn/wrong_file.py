@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from voilearn.errors import UnusableModel
-from voilearn.plain_values import printable
+from voilearn.plain_values import name_of, printable, state_of
 
 EXPORT = "Run learn.export() where the model was trained, and use the export.pkl that it writes."
 BUILD_LEARNER = (
@@ -44,9 +44,20 @@ def check_is_a_file(path: Path) -> None:
 
 def check_head(name: str, head: bytes) -> None:
     """Raise UnusableModel where a file's first kilobyte tells that it is something else."""
+    head = _without_mark(head)
     for pattern, sentence in HEADS:
         if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
             raise UnusableModel(f"{name} is {sentence}")
+    text = head[:60].decode("utf-8", "replace").strip()
+    if len(text) > 8 and text.isprintable() and not text.startswith("("):
+        raise UnusableModel(f"{name} is a text file that begins with {text!r}. {EXPORT}")
+
+
+def _without_mark(head: bytes) -> bytes:
+    """Return a text without its byte order mark, in UTF-8; anything else as it is."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head[: len(head) // 2 * 2].decode("utf-16", "replace").encode()
+    return head.removeprefix(b"\xef\xbb\xbf")
 
 
 HEADS: tuple[tuple[bytes, str], ...] = (
@@ -56,11 +67,15 @@ HEADS: tuple[tuple[bytes, str], ...] = (
         "then `git lfs pull` in this folder.",
     ),
     (
-        rb"\s*+(<\?xml[^>]*+>\s*+)?+(<!--(?:(?!-->).)*+-->\s*+)*+<(!doctype|html|head)",
+        rb"\s*+<[a-z!?]",
         "a web page, saved in the place of the model. On the page you downloaded it from, use the "
         "Download (or Raw) button.",
     ),
-    (rb".{8}\{\s*\"", f"a safetensors file: weights alone, without the learner. {BUILD_LEARNER}"),
+    (
+        rb".{8}\{\s*\"",
+        "a safetensors file: weights alone, without the learner. Build the learner as you did for "
+        "training, learn.model.load_state_dict(safetensors.torch.load_file(…)), learn.export().",
+    ),
     (
         rb"\x08[\x01-\x0f].{0,64}(pytorch|onnx|tf2onnx)|\x08[\x01-\x0f]\x12",
         "an ONNX model. Voilearn starts from fastai's own file: use the export.pkl that it was "
@@ -69,11 +84,22 @@ HEADS: tuple[tuple[bytes, str], ...] = (
     (rb"\x89HDF", f"an HDF5 file, as Keras writes it, not a fastai export. {EXPORT}"),
     (rb"\x93NUMPY", f"a numpy array, not a fastai export. {EXPORT}"),
     (
+        rb"\x80[\x02-\x05].{0,900}?(joblib|sklearn)",
+        f"a scikit-learn model, not a fastai export. {EXPORT}",
+    ),
+    (
+        rb"\x00\x05\x16\x07",
+        "a side file of macOS (._export.pkl), not the model itself. Copy the file without the ._ in "
+        "front of its name.",
+    ),
+    (rb"\x00{512}", "all zeros: a download that was not finished. Download it again."),
+    (rb".{257}ustar", "a tar archive. Unpack it, and use the export.pkl inside."),
+    (
         rb"\x1f\x8b|BZh|7z\xbc|Rar!|\xfd7zXZ",
         "a compressed archive. Unpack it, and use the export.pkl inside.",
     ),
     (
-        rb"(\x89PNG|\xff\xd8\xff|GIF8)",
+        rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|.{4}ftyp(heic|avif|mif1)",
         "a picture. Name the model with --model, the photos after it.",
     ),
     (rb"\s*\{", f"a JSON or text file, not a fastai export. {EXPORT}"),
@@ -91,8 +117,8 @@ def of_zip(name: str, members: Iterable[str]) -> UnusableModel:
     inside = next((n for n in names if n.endswith((".pkl", ".pth", ".pt"))), None)
     if any(n.endswith("/data.pkl") for n in names):
         return UnusableModel(
-            f"{name} was packed again by another program, which compressed it. Unpack it, and use "
-            f"the file as learn.export() wrote it."
+            f"{name} was packed again by another program. Unpack it, and use the file as "
+            f"learn.export() wrote it."
         )
     if inside:
         return UnusableModel(
@@ -103,6 +129,8 @@ def of_zip(name: str, members: Iterable[str]) -> UnusableModel:
 
 def of_pickle(name: str, names: Iterable[str], root: Any) -> UnusableModel:
     """Say what a pickle is that torch.save did not write; `names` are the classes in it."""
+    if "_modules" in state_of(root):
+        return UnusableModel(f"{name} {WHOLE_MODULE}")
     packages = {n.split(".")[0] for n in names}
     for package, kind in PICKLES.items():
         if package in packages:
@@ -111,13 +139,12 @@ def of_pickle(name: str, names: Iterable[str], root: Any) -> UnusableModel:
         return UnusableModel(
             f"{name} was pickled by Python's pickle, not by learn.export(). {EXPORT}"
         )
-    return UnusableModel(
-        f"{name} is a pickle of a {type(root).__name__}, not a fastai export. {EXPORT}"
-    )
+    return UnusableModel(f"{name} is a pickle ({name_of(root)}), not a fastai export. {EXPORT}")
 
 
 PICKLES = {
     "sklearn": "a scikit-learn model",
+    "joblib": "joblib's, as scikit-learn models are saved",
     "xgboost": "an XGBoost model",
     "lightgbm": "a LightGBM model",
     "keras": "a Keras model",
@@ -160,6 +187,10 @@ IF_YOU_TRUST = (
     "If you trust whoever made it, open it with --trust (trust=True): that runs the code in it, "
     "and needs that class where the file is opened."
 )
+OR_TRUST = (
+    "Export it again from known layers; or, if you trust whoever made it, open it with --trust "
+    "(trust=True), which runs the code in it."
+)
 WEIGHTS_ONLY = (
     "holds weights alone (a state_dict, or what learn.save writes), without the learner: no "
     f"classes, no picture size. {BUILD_LEARNER}"
@@ -169,7 +200,7 @@ WHOLE_MODULE = (
     "size. Put it into the learner that it was trained with, and learn.export() that."
 )
 FASTAI_1 = (
-    "was exported by fastai v1 (before August 2020), whose learners nothing reads today. In an "
+    "was exported by fastai v1, whose learners no fastai 2 reads. In an "
     "environment with fastai 1, save the weights; then load them in a learner of fastai 2 and "
     "learn.export()."
 )
