@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 import torchvision  # noqa: E402
 from torch import nn  # noqa: E402
 
-from voilearn.cost import check_cost  # noqa: E402
+from voilearn.cost import Clock, check_cost  # noqa: E402
 from voilearn.pickle_records import RefusedPickle  # noqa: E402
 
 pytestmark = pytest.mark.model
@@ -50,3 +50,11 @@ def test_a_network_is_left_as_it_was() -> None:
     network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2)).eval()
     check_cost(network, 3, (32, 32))
     assert all(tensor.device.type == "cpu" for tensor in network.state_dict().values())
+
+
+def test_a_clock_ends_what_takes_too_long() -> None:
+    slow = nn.Sequential(*(nn.LogSigmoid() for _ in range(10_000)))
+    began = time.thread_time()
+    with pytest.raises(RefusedPickle, match="too long"), torch.no_grad(), Clock(0.2):
+        slow(torch.zeros(1, 3, 224, 224))
+    assert time.thread_time() - began < 2

@@ -22,7 +22,7 @@ from voilearn.plain_values import printable
 from voilearn.torch_file import NotFromTorch, TorchFile, read_torch_file
 from voilearn.wrong_file import shown
 
-MAX_SECONDS = 8.0  # a resnet152 takes 0.4
+MAX_SECONDS = 8.0  # of this thread's own time, to read the records
 # Not waiting for whoever might write into a pipe; O_BINARY is Windows' own.
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 

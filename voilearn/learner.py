@@ -9,6 +9,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,17 @@ from fastai.vision.augment import RandomResizedCrop, RatioResize, Resize  # noqa
 from fastai.vision.core import PILBase  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from voilearn.cost import Clock  # noqa: E402
 from voilearn.errors import UnusableModel  # noqa: E402
 from voilearn.export_file import file_sha256, open_export_file  # noqa: E402
 from voilearn.image import decode_photo  # noqa: E402
+from voilearn.pickle_records import RefusedPickle  # noqa: E402
 from voilearn.prediction import Classify, ModelInfo, Prediction, predict_from  # noqa: E402
 from voilearn.rebuild import build_learner  # noqa: E402
 from voilearn.trusted import load_trusted  # noqa: E402
 from voilearn.wrong_file import shown  # noqa: E402
 
+TRIAL_SECONDS = 8.0  # of one thread, for the first photo
 RESIZES = (Resize, RandomResizedCrop, RatioResize)
 
 
@@ -63,7 +67,8 @@ def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Class
     def classify(photo: bytes) -> Prediction:
         return predict(decode_photo(photo, at_least=2 * size if size else None))
 
-    _try_out(predict, Path(path), size is not None)
+    with nullcontext() if trust else Clock(TRIAL_SECONDS):
+        _try_out(predict, Path(path), size is not None)
     return classify
 
 
@@ -147,6 +152,8 @@ def _try_out(predict: Callable[[Image.Image], Prediction], path: Path, sized: bo
         predict(Image.new("RGB", (64, 64), "grey"))
     except UnusableModel:
         raise
+    except RefusedPickle as error:
+        raise UnusableModel(f"{shown(path)} can't be used: {str(error).lower()}.") from error
     except Exception as error:
         if not sized:
             return

@@ -180,9 +180,9 @@ def _side(side: Any) -> int:
 
 def _resamples(state: dict[str, Any]) -> dict[str, Any]:
     given = (state.get("mode", 2), state.get("mode_mask", 0))
-    if "mode" not in state:
-        given = state.get("resamples", given)
-    modes = plain(given)
+    modes = plain(state.get("resamples", given))
+    if "mode" in state:  # what it was made with may have been changed since
+        modes = plain(given)
     if not isinstance(modes, tuple | list) or len(modes) != 2:
         raise DamagedPickle("A transform's resamples are no pair.")
     return {"resamples": tuple(_one_of(mode, range(6)) for mode in modes)}

@@ -89,8 +89,8 @@ HEADS: tuple[tuple[bytes, str], ...] = (
     ),
     (
         rb"\x00\x05\x16\x07",
-        "a side file of macOS (._export.pkl), not the model itself. Copy the file without the ._ in "
-        "front of its name.",
+        "a side file of macOS (._export.pkl), not the model itself. Copy the file without the ._ "
+        "in front of its name.",
     ),
     (rb"\x00{512}", "all zeros: a download that was not finished. Download it again."),
     (rb".{257}ustar", "a tar archive. Unpack it, and use the export.pkl inside."),
