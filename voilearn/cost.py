@@ -18,7 +18,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from voilearn.pickle_records import RefusedPickle
+from voilearn.pickle_records import RefusedPickle, check_time
 
 # convnext_xlarge at 384 pixels takes 415 billion, with what it touches
 MAX_OPERATIONS = 500e9
@@ -77,6 +77,7 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.held, self.counted = 0, 0  # those bytes, now and when the dead were last left out
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        check_time()
         out = func(*args, **(kwargs or {}))
         for tensor in out if isinstance(out, tuple | list) else (out,):
             if isinstance(tensor, torch.Tensor):

@@ -48,7 +48,10 @@ def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:
         f"would import {len(export.references)} names; of no known library: "
         f"{_listed(list(export.unknown_references)) or 'none'}",
     )
-    yield "opens here", "yes, and nothing in it is run" if not export.hindrance else "no"
+    yield (
+        "opens here",
+        "yes, as far as reading tells, and nothing in it is run" if not export.hindrance else "no",
+    )
     if export.hindrance:
         yield "why not", export.hindrance
 
