@@ -41,7 +41,7 @@ def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:
         f"weights {_megabytes(network.weight_bytes)}, objects {_megabytes(export.pickle_bytes)}, "
         f"the rest {_megabytes(export.other_bytes)}",
     )
-    yield "not used", "; ".join(learner.dropped) or "nothing"
+    yield "not taken over", "; ".join(learner.dropped) or "nothing"
     yield "own code", _listed(list(learner.own_code)) or "none"
     yield (
         "load_learner",
