@@ -37,7 +37,7 @@ def main() -> None:
         network = recorded["architecture"].removeprefix("torchvision.models.")
         print(
             f"| {release} | {what.replace('_', ' ')} | {network} | "
-            f"{recorded['task'] or recorded['kind']} | "
+            f"{recorded.get('task') or recorded['kind']} | "
             f"{outcome(facts.with_suffix('.pkl'), recorded)} | "
             f"{recorded['plain_load'].partition(':')[0]} |"
         )
