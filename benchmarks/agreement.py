@@ -39,7 +39,7 @@ def main() -> None:
             f"| {release} | {what.replace('_', ' ')} | {network} | "
             f"{recorded.get('task') or recorded['kind']} | "
             f"{outcome(facts.with_suffix('.pkl'), recorded)} | "
-            f"{recorded['plain_load'].partition(':')[0]} |"
+            f"{recorded.get('plain_load', 'not asked').partition(':')[0]} |"
         )
 
 
