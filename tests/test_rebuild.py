@@ -104,7 +104,7 @@ def test_a_rebuilt_learner_keeps_nothing_of_the_training() -> None:
     assert not names & {"MixUp", "MixedPrecision", "SaveModelCallback"}
 
 
-def test_per_class_thresholds_decide_the_labels() -> None:
+def test_the_threshold_of_the_export_decides_the_labels() -> None:
     from tests.conftest import draw, encode
 
     classify = load_classify(EXPORTS / "2.7.19-multi_label.pkl")
