@@ -360,6 +360,13 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         load_classify(tmp_path / "export.pkl")
 
 
+def test_a_module_that_an_author_s_class_imports_is_named() -> None:
+    """fastai's load_learner loses the name of what could not be imported."""
+    export = Path(__file__).parent / "exports" / "2.8.12-author_network.pkl"
+    with pytest.raises(UnusableModel, match="needs the Python package networks"):
+        load_learner(export, trust=True)
+
+
 class Elsewhere:
     """Stands for what only the author's notebook has."""
 

@@ -136,7 +136,11 @@ def read_references(path: Path) -> tuple[str, ...]:
 
 
 def _references(contents: TorchFile) -> tuple[str, ...]:
-    return tuple(sorted(name.path for name in contents.pickle.globals))
+    """Return the names in a pickle, and the modules that cloudpickle would import for its code."""
+    names = {name.path for name in contents.pickle.globals}
+    imports = [made for made in contents.pickle.instances if made.path.endswith(".subimport")]
+    modules = {made.args[0] for made in imports if made.args and isinstance(made.args[0], str)}
+    return tuple(sorted(names | {printable(module, 80) for module in modules}))
 
 
 def file_sha256(path: Path) -> str:

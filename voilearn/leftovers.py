@@ -20,6 +20,7 @@ KNOWN_PACKAGES = frozenset((
     "typing", "datetime", "random", "re", "inspect", "enum", "types", "abc",
 ))
 # fmt: on
+IMPORTED_BY_FASTAI = {"io"}  # by the code of PILBase.create, which cloudpickle puts into a file
 RUNS_CODE = {
     f"{module}.{name}"
     for module in ("builtins", "__builtin__")
@@ -32,7 +33,8 @@ def unknown_references(references: Sequence[str]) -> tuple[str, ...]:
     return tuple(
         name
         for name in references
-        if name.partition(".")[0] not in KNOWN_PACKAGES or name in RUNS_CODE
+        if name not in IMPORTED_BY_FASTAI
+        and (name.partition(".")[0] not in KNOWN_PACKAGES or name in RUNS_CODE)
     )
 
 

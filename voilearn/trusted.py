@@ -59,7 +59,8 @@ def _check_can_open(path: Path, references: Sequence[str]) -> None:
         if package not in sys.modules and importlib.util.find_spec(package) is None:
             raise UnusableModel(
                 f"{shown(path)} needs the Python package {package}, which is not installed "
-                f"here. Install it (pip install {package}) and try again."
+                f"here. Install it (pip install {package}), or put the author's file of that name "
+                "here, and try again."
             )
 
 
