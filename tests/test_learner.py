@@ -367,6 +367,13 @@ def test_a_module_that_an_author_s_class_imports_is_named() -> None:
         load_learner(export, trust=True)
 
 
+def test_a_trusted_class_of_the_author_s_own_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    exports = Path(__file__).parent / "exports"
+    monkeypatch.syspath_prepend(str(exports))  # where the module is that the class imports
+    classify = load_classify(exports / "2.8.12-author_network.pkl", trust=True)
+    assert set(classify(encode(draw(), "PNG")).probabilities) == {"ant", "bee", "cat"}
+
+
 class Elsewhere:
     """Stands for what only the author's notebook has."""
 
