@@ -51,7 +51,8 @@ train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
 
 lock: $(VENV)/test ## write the two lock files anew from pyproject.toml
 	$(PIP) install uv
-	$(BIN)/uv pip compile -q pyproject.toml --extra page --extra timm --extra heic $(LOCK) \
+	$(BIN)/uv pip compile -q pyproject.toml --extra learner --extra page --extra timm --extra heic \
+		--extra onnx --extra compile $(LOCK) \
 		| grep -vE '$(CUDA)' > requirements.new && mv requirements.new requirements.txt
 	$(BIN)/uv pip compile -q pyproject.toml --extra test --extra train -c requirements.txt $(LOCK) \
 		| grep -vE '$(CUDA)' > requirements.new && mv requirements.new tests/requirements.txt

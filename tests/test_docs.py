@@ -48,6 +48,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "voilearn", folder / "voilearn")
     draw().save(folder / "photo.jpg")
+    (folder / "examples").mkdir()
     return folder
 
 
@@ -98,7 +99,7 @@ def test_links_within_the_project_lead_somewhere(document: Path) -> None:
             assert (document.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("command", ["classify", "inspect"])
+@pytest.mark.parametrize("command", ["classify", "compile", "inspect"])
 def test_every_option_of_the_command_line_is_in_the_readme(command: str) -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "voilearn", command, "--help"],
@@ -107,7 +108,7 @@ def test_every_option_of_the_command_line_is_in_the_readme(command: str) -> None
         text=True,
         check=True,
     ).stdout
-    for option in set(re.findall(r"--[a-z]+", shown)) - {"--help"}:
+    for option in set(re.findall(r"--[a-z0-9]+", shown)) - {"--help"}:
         assert option in README, option
 
 

@@ -14,23 +14,27 @@ PACKAGE = Path(voilearn.__file__).parent
 # Each module may import those above it, never one below: towards the bytes.
 ORDER = [
     {"__init__"},
-    {"errors"},
+    {"digest", "errors"},
     {"image", "prediction"},
+    {"classifier"},
     {"pickle_records", "renamed"},
     {"plain_values", "tensor_records"},
     {"torch_file"},
     {"architecture", "leftovers", "transforms", "wrong_file"},
     {"learner_records"},
-    {"export_file"},
+    {"export_file", "compiled", "onnx_file"},
     {"added", "cost", "describe", "functions", "trusted", "upload"},
     {"network"},
     {"rebuild"},
-    {"learner", "page"},
+    {"agreement", "learner", "onnx_model", "page"},
+    {"model", "onnx_int8", "onnx_transforms"},
+    {"onnx_graph"},
+    {"onnx_export"},
     {"cli"},
     {"__main__"},
 ]
 OUTLETS = {"page", "cli"}
-PROVIDERS = {"learner", "rebuild", "trusted"}
+PROVIDERS = {"learner", "model", "onnx_model", "rebuild", "trusted"}
 
 HEAVY = {
     "torch",
@@ -38,6 +42,8 @@ HEAVY = {
     "timm",
     "numpy",
     "matplotlib",
+    "onnx",
+    "onnxruntime",
     "ipywidgets",
     "anywidget",
     "IPython",
@@ -48,6 +54,10 @@ WIDGETS = {"PIL", "anywidget", "ipywidgets", "IPython"}
 MAY_LOAD = {
     "__init__": set(),
     "errors": set(),
+    "digest": set(),
+    "compiled": set(),
+    "onnx_file": set(),
+    "model": set(),
     "prediction": set(),
     "pickle_records": set(),
     "renamed": set(),
@@ -63,9 +73,12 @@ MAY_LOAD = {
     "describe": set(),
     "cli": set(),
     "image": PIL,
+    "classifier": PIL,
+    "agreement": PIL,
+    "onnx_model": PIL | {"numpy", "onnxruntime"},
     "upload": WIDGETS,
     "page": WIDGETS,
-    "learner": HEAVY - {"ipywidgets", "anywidget"},
+    "learner": HEAVY - {"ipywidgets", "anywidget", "onnx", "onnxruntime"},
 }
 
 

@@ -1,4 +1,4 @@
-"""The door from a shell: `voilearn classify`, `voilearn inspect`.
+"""The door from a shell: `voilearn classify`, `voilearn inspect`, `voilearn compile`.
 
 In come a command and file names; out go lines of text or JSON, and an exit code. Each command
 imports its rooms when it runs, so that asking for help loads no torch.
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from voilearn.prediction import Prediction
 
 
+# The extra that brings a package along; what is not named comes with fastai.
+EXTRAS = {"onnxruntime": "onnx", "numpy": "onnx", "onnx": "compile", "onnx_ir": "compile"}
 MOST = 100_000  # characters of an answer
 TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whatever code is in it."
 
@@ -34,15 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"voilearn: {error}", file=sys.stderr)
         return 1
     except ImportError as error:
-        print(
-            f"voilearn: the Python package {error.name} is not installed here. "
-            "Install what this needs: python -m pip install -r requirements.txt",
-            file=sys.stderr,
-        )
+        print(f"voilearn: {_missing(error.name or 'that')}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader has had enough, as `head` does
         sys.stderr.close()
         return 1
+
+
+def _missing(package: str) -> str:
+    extra = EXTRAS.get(package.partition(".")[0], "learner")
+    return (
+        f"the Python package {package} is not installed here. Install what this needs: "
+        f"python -m pip install 'voilearn[{extra}]', or in a checkout: "
+        "python -m pip install -r requirements.txt"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,13 +68,20 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("model", type=Path, metavar="MODEL")
     inspect.add_argument("--json", action="store_true", help="print a JSON object")
     inspect.set_defaults(run=_inspect)
+
+    compile = commands.add_parser("compile", help="make export.onnx, which runs without torch")
+    compile.add_argument("model", type=Path, metavar="MODEL")
+    compile.add_argument("-o", dest="folder", type=Path, default=Path(), metavar="DIR")
+    compile.add_argument("--photos", type=Path, metavar="DIR", help="compare the answers on these")
+    compile.add_argument("--int8", action="store_true", help="smaller and faster, if good enough")
+    compile.set_defaults(run=_compile)
     return parser
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from voilearn.learner import load_classify
+    from voilearn.model import is_compiled, load_classify
 
-    if options.trust:
+    if options.trust and not is_compiled(options.model):
         print(TRUST.format(options.model), file=sys.stderr)
     classify = load_classify(options.model, options.trust)
     failed = 0
@@ -116,15 +130,46 @@ def _error_line(what: str, path: Path, error: VoilearnError) -> str:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from voilearn.describe import describe
-    from voilearn.export_file import read_export_file
+    from voilearn.model import is_compiled
 
     try:
-        export = read_export_file(options.model)
+        return (_inspect_compiled if is_compiled(options.model) else _inspect_export)(options)
     except VoilearnError as error:
         if not options.json:
             raise
         print(_error_line("path", options.model, error))
         return 1
+
+
+def _inspect_export(options: argparse.Namespace) -> int:
+    from voilearn.describe import describe
+    from voilearn.export_file import read_export_file
+
+    export = read_export_file(options.model)
     print(json.dumps(export.to_dict()) if options.json else describe(export))
     return 0 if export.hindrance is None else 1
+
+
+def _inspect_compiled(options: argparse.Namespace) -> int:
+    from voilearn.compiled import read_compiled
+    from voilearn.describe import describe_compiled
+    from voilearn.onnx_file import check_onnx_file
+
+    path = options.model
+    file, compiled = check_onnx_file(path), read_compiled(path)
+    told = {"path": str(path), **compiled.to_dict(), "operators": dict(file.operators)}
+    print(json.dumps(told) if options.json else describe_compiled(path, compiled, file))
+    return 0
+
+
+def _compile(options: argparse.Namespace) -> int:
+    from voilearn.onnx_export import compile_learner
+
+    def say(line: str) -> None:
+        print(f"voilearn: {line} …", file=sys.stderr, flush=True)
+
+    compiled = compile_learner(options.model, options.folder, options.photos, options.int8, say)
+    file = options.folder / "export.onnx"
+    print(f"{file} ({compiled.bytes / 1e6:.1f} MB, {compiled.precision}) and export.json written")
+    print(f"agreement with learn.predict: {compiled.agreement}")
+    return 0

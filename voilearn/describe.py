@@ -1,13 +1,17 @@
-"""Write what is inside an export.pkl for people to read, and to paste into a bug report.
+"""Write what is inside a model for people to read, and to paste into a bug report.
 
-In comes an `ExportFile`; out goes text, a line or a few for each thing there is to know.
+In comes an `ExportFile`, or a `Compiled` and what its export.onnx is made of; out goes text, a line
+or a few for each thing there is to know.
 """
 
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
+from voilearn.compiled import Compiled
 from voilearn.export_file import ExportFile
 from voilearn.learner_records import LearnerRecord
+from voilearn.onnx_file import OnnxFile
 from voilearn.plain_values import printable
 
 WIDTH, MARGIN = 100, 17
@@ -17,6 +21,28 @@ MOST, MOST_TEXT = 12, 4000  # items of a list, and characters of it
 def describe(export: ExportFile) -> str:
     """Return the whole description, in lines of at most 100 characters."""
     return "\n".join(_row(name, value) for name, value in _rows(export))
+
+
+def describe_compiled(path: Path, compiled: Compiled, file: OnnxFile) -> str:
+    """Return the whole description of an export.onnx, in lines of at most 100 characters."""
+    return "\n".join(_row(name, value) for name, value in _compiled_rows(path, compiled, file))
+
+
+def _compiled_rows(path: Path, compiled: Compiled, file: OnnxFile) -> Iterator[tuple[str, str]]:
+    model = compiled.model
+    yield "file", f"{path} ({_megabytes(compiled.bytes)})"
+    yield "sha256", compiled.sha256
+    yield "compiled from", f"{model.name}.pkl, whose sha256 is {model.sha256}"
+    yield "format", f"ONNX, opset {file.opset}, {compiled.precision}"
+    yield "parameters", f"{file.numbers:,} in {file.operators.total():,} operations"
+    yield "operations", _listed([f"{n} {name}" for name, n in file.operators.most_common()])
+    yield "task", model.task
+    yield f"{len(model.classes):,} classes", _listed(list(model.classes))
+    if compiled.thresholds:
+        yield "thresholds", _listed([f"{t:g}" for t in compiled.thresholds])
+    yield "takes", "colour pictures of any size, as uint8 [height, width, 3]"
+    yield "transforms", ", ".join(compiled.transforms) or "none"
+    yield "agreement", str(compiled.agreement)
 
 
 def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,6 @@ In comes a path; out goes an `ExportFile`: what the learner is made of, as recor
 Voilearn can open it. A file that is something else is UnusableModel, with what to do instead.
 """
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from voilearn import wrong_file
+from voilearn.digest import sha256_of
 from voilearn.errors import UnusableModel
 from voilearn.learner_records import LearnerRecord, read_learner
 from voilearn.leftovers import unknown_references
@@ -116,7 +116,7 @@ def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]
             contents = read_torch_file(file)
             learner = read_learner(shown(path), contents)
         names = _references(contents)
-        sha256 = _sha256(file)
+        sha256 = sha256_of(file)
         yield (
             ExportFile(path, size, sha256, contents.format, contents.pickle_bytes, names, learner),
             contents,
@@ -141,20 +141,6 @@ def _references(contents: TorchFile) -> tuple[str, ...]:
     imports = [made for made in contents.pickle.instances if made.path.endswith(".subimport")]
     modules = {made.args[0] for made in imports if made.args and isinstance(made.args[0], str)}
     return tuple(sorted(names | {printable(module, 80) for module in modules}))
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hex digits."""
-    with path.open("rb") as file:
-        return _sha256(file)
-
-
-def _sha256(file: BinaryIO) -> str:
-    file.seek(0)
-    digest = hashlib.sha256()
-    while block := file.read(1_000_000):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -31,10 +30,11 @@ from fastai.vision.augment import RandomResizedCrop, RatioResize, Resize  # noqa
 from fastai.vision.core import PILBase  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from voilearn.classifier import Predict, classifier  # noqa: E402
 from voilearn.cost import Clock  # noqa: E402
+from voilearn.digest import file_sha256  # noqa: E402
 from voilearn.errors import UnusableModel  # noqa: E402
-from voilearn.export_file import file_sha256, open_export_file  # noqa: E402
-from voilearn.image import decode_photo  # noqa: E402
+from voilearn.export_file import open_export_file  # noqa: E402
 from voilearn.pickle_records import RefusedPickle  # noqa: E402
 from voilearn.prediction import Classify, ModelInfo, Prediction, predict_from  # noqa: E402
 from voilearn.rebuild import build_learner  # noqa: E402
@@ -48,31 +48,37 @@ RESIZES = (Resize, RandomResizedCrop, RatioResize)
 def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Classify:
     """Load an export.pkl and return the function from a photo's bytes to its Prediction.
 
-    A JPEG is decoded at a reduced scale, with both sides at least twice the size the learner
-    resizes to. The function may be called from several threads; they take turns. It raises the
-    PhotoErrors of `decode_photo`. Raises UnusableModel if the file can't be opened; `trust` is as
-    in `load_learner`.
+    The function may be called from several threads; they take turns. It raises the PhotoErrors of
+    `decode_photo`. Raises UnusableModel if the file can't be opened; `trust` is as in
+    `load_learner`.
     """
     began = time.thread_time()
-    learn, sha256 = _open(Path(path), trust)
-    model = model_info(learn, Path(path), sha256)
-    thresholds = _thresholds(learn, len(model.classes))
-    kind, size = picture_kind(learn, Path(path)), picture_size(learn)
+    learn, sha256 = open_learner(Path(path), trust)
+    predict, size = predict_with(learn, Path(path), sha256), picture_size(learn)
+    left = OPENING_SECONDS - (time.thread_time() - began)
+    with nullcontext() if trust else Clock(left):
+        _try_out(predict, Path(path), size is not None)
+    return classifier(predict, size)
+
+
+def predict_with(learn: Learner, path: Path, sha256: str) -> Predict:
+    """Return the function from a picture to its Prediction, which is `learn.predict`.
+
+    `path` and `sha256` are of the learner's export.pkl. Raises UnusableModel if the learner is not
+    an image classifier.
+    """
+    model = model_info(learn, path, sha256)
+    limits = thresholds(learn, len(model.classes))
+    kind = picture_kind(learn, path)
     turn = threading.Lock()
 
     def predict(picture: Image.Image) -> Prediction:
         item = kind.create(picture.convert(kind._open_args["mode"]))
         with turn, learn.no_bar():
             probabilities = learn.predict(item)[2]
-        return predict_from(probabilities.tolist(), model, thresholds)
+        return predict_from(probabilities.tolist(), model, limits)
 
-    def classify(photo: bytes) -> Prediction:
-        return predict(decode_photo(photo, at_least=2 * size if size else None))
-
-    left = OPENING_SECONDS - (time.thread_time() - began)
-    with nullcontext() if trust else Clock(left):
-        _try_out(predict, Path(path), size is not None)
-    return classify
+    return predict
 
 
 def load_learner(path: Path | str, trust: bool = False) -> Learner:
@@ -86,11 +92,11 @@ def load_learner(path: Path | str, trust: bool = False) -> Learner:
     cores, even in a container that is granted one. Raises UnusableModel, with what to do, if the
     file can't be opened.
     """
-    return _open(Path(path), trust)[0]
+    return open_learner(Path(path), trust)[0]
 
 
-def _open(path: Path, trust: bool) -> tuple[Learner, str]:
-    """Return the learner, and the SHA-256 of the file that it is of."""
+def open_learner(path: Path, trust: bool = False) -> tuple[Learner, str]:
+    """Return what `load_learner` does, and the SHA-256 of the file that it is of."""
     torch.set_num_threads(1)
     if trust:
         return load_trusted(path), file_sha256(path)
@@ -146,7 +152,7 @@ def picture_size(learn: Learner) -> int | None:
     return max(sizes, default=None)
 
 
-def _try_out(predict: Callable[[Image.Image], Prediction], path: Path, sized: bool) -> None:
+def _try_out(predict: Predict, path: Path, sized: bool) -> None:
     """Let the learner answer once, for a plain picture: it is warm then, or known not to work.
 
     One that does not resize its photos may work with those of the right size only.
@@ -182,7 +188,8 @@ def _changes_size(transform: Any) -> bool:
     return hasattr(transform, "size") or hasattr(transform, "max_sz")
 
 
-def _thresholds(learn: Learner, classes: int) -> list[float]:
+def thresholds(learn: Learner, classes: int) -> list[float]:
+    """Return the probability from which on each class counts, of a multi-label learner."""
     given = getattr(learn.loss_func, "thresh", 0.5)
     each = given.tolist() if isinstance(given, torch.Tensor) and given.ndim else [given] * classes
     return [float(threshold) for threshold in each]

@@ -78,8 +78,8 @@ HEADS: tuple[tuple[bytes, str], ...] = (
     ),
     (
         rb"\x08[\x01-\x0f].{0,64}(pytorch|onnx|tf2onnx)|\x08[\x01-\x0f]\x12",
-        "an ONNX model. Voilearn starts from fastai's own file: use the export.pkl that it was "
-        "made of.",
+        "an ONNX model. If `voilearn compile` wrote it, name it export.onnx, with its export.json "
+        "beside it; otherwise use the export.pkl that it was made of.",
     ),
     (rb"\x89HDF", f"an HDF5 file, as Keras writes it, not a fastai export. {EXPORT}"),
     (rb"\x93NUMPY", f"a numpy array, not a fastai export. {EXPORT}"),

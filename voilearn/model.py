@@ -1,0 +1,30 @@
+"""Open a model, whichever kind of file it is: an export.pkl, or an export.onnx compiled from one.
+
+In comes a path; out goes a `Classify`. The room that runs it is opened only now: torch and fastai
+for the one, ONNX Runtime for the other.
+"""
+
+from pathlib import Path
+
+from voilearn.prediction import Classify
+
+
+def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Classify:
+    """Load a model and return the function from a photo's bytes to its Prediction.
+
+    The function may be called from several threads, and raises the PhotoErrors of `decode_photo`.
+    `trust` is as in `learner.load_learner`; a compiled model has no code that it could let run.
+    Raises UnusableModel, with what to do, if the file can't be used.
+    """
+    if is_compiled(path):
+        from voilearn import onnx_model
+
+        return onnx_model.load_classify(path)
+    from voilearn import learner
+
+    return learner.load_classify(path, trust)
+
+
+def is_compiled(path: Path | str) -> bool:
+    """Say whether a model's file is named as a compiled one."""
+    return Path(path).suffix.lower() == ".onnx"
