@@ -169,6 +169,7 @@ def agree(
 def classify(page: Page, photo: Path) -> dict[str, float]:
     """Hand a page that is warm a photo; return the probability of every class."""
     page.evaluate("document.querySelectorAll('li').forEach((bar) => (bar.dataset.old = 'yes'))")
+    page.set_input_files("#photo", [])  # else the photo of the visit is no other one
     page.set_input_files("#photo", photo)
     page.wait_for_selector("li[data-probability]:not([data-old])", state="attached")
     told = page.eval_on_selector_all(
@@ -284,14 +285,14 @@ def main() -> None:
             make_peer(chosen.model, folder / runtime, runtime)
             title = f"transformers.js {TRANSFORMERS.rpartition('@')[2]}, {runtime} runtime"
             sites.append(Site(title, Host(folder / runtime, chosen.mbit), "#answer"))
-        photo = photos[0] if photos else draw(folder / "photo.jpg")
-        for _ in range(chosen.rounds):
-            for site in sites:
-                measure(playwright, site, photo)
         agreements = ["not measured"] * len(sites)
         if photos:
             python = python_answers(chosen.model, photos)
             agreements = [str(agree(playwright, site, photos, python)) for site in sites]
+        photo = photos[0] if photos else draw(folder / "photo.jpg")
+        for _ in range(chosen.rounds):
+            for site in sites:
+                measure(playwright, site, photo)
     wire = f"{chosen.mbit:g} Mbit/s" if chosen.mbit else "this machine's own, with no delay"
     print(f"{chosen.model.name}: {chosen.model.stat().st_size / 1e6:.1f} MB; ", end="")
     print(f"{chosen.rounds} rounds; network: {wire}\n")
