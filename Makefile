@@ -44,6 +44,8 @@ browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of Jupyter
 bench: $(VENV)/test ## measure, side by side with fastai's own way
 	$(BIN)/python -W ignore benchmarks/opening.py
 	$(BIN)/python -W ignore benchmarks/agreement.py
+	$(PIP) install uv
+	$(BIN)/python benchmarks/install_size.py
 
 train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
 	out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; VOILEARN_PHOTOS="$(abspath $(PHOTOS))" \

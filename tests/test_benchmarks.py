@@ -1,15 +1,27 @@
 """The benchmarks run and print their tables; what they print is for people to read."""
 
+import gzip
 import shutil
 import subprocess
 import sys
+import tomllib
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from benchmarks import browser, install_size, peer
+from benchmarks.install_size import Wheel
+from benchmarks.served import Answer, Host, part_of, split
 from tests.conftest import ROOT
 
 EXPORTS = ROOT / "tests" / "exports"
+TEXT = b"console.log('the same again');\n" * 200
 
 
 def run(script: str, *arguments: object) -> list[str]:
@@ -36,3 +48,144 @@ def test_agreement_prints_a_row_for_each_export(tmp_path: Path) -> None:
 def test_opening_prints_a_row_for_each_way() -> None:
     rows = run("opening", "--rounds", 1)
     assert any(row.startswith("| voilearn inspect |") and row.endswith("| no |") for row in rows)
+
+
+@pytest.mark.parametrize("script", ["browser", "install_size"])
+def test_what_a_benchmark_takes_is_told(script: str) -> None:
+    assert any(line.startswith("usage:") for line in run(script, "--help"))
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    (tmp_path / "app.js").write_bytes(TEXT)
+    (tmp_path / "model.onnx.gz").write_bytes(gzip.compress(TEXT, mtime=0))
+    serving = Host(tmp_path)
+    yield serving
+    serving.cut()
+
+
+def get(host: Host, path: str, **headers: str) -> Any:
+    request = urllib.request.Request(host.url + path, headers=headers)
+    return urllib.request.urlopen(request, timeout=10)
+
+
+def test_a_file_is_gzipped_on_the_wire_and_its_bytes_are_counted(host: Host) -> None:
+    with get(host, "app.js") as answer:
+        body = answer.read()
+        assert answer.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(body) == TEXT
+    host.settle(0.1)
+    (told,) = host.answers
+    assert told.path == "/app.js"
+    assert len(body) < told.size < len(body) + 400
+
+
+def test_what_is_gzipped_already_is_sent_as_it_is(host: Host) -> None:
+    with get(host, "model.onnx.gz") as answer:
+        assert answer.headers["Content-Encoding"] is None
+        assert gzip.decompress(answer.read()) == TEXT
+
+
+def test_a_page_is_asked_for_again_and_what_it_is_made_of_is_kept(host: Host) -> None:
+    with get(host, "") as page, get(host, "app.js") as script:
+        assert page.headers["Cache-Control"] == "no-cache"
+        assert script.headers["Cache-Control"].startswith("max-age=")
+        etag = page.headers["ETag"]
+    with pytest.raises(urllib.error.HTTPError, match="304"):
+        get(host, "", **{"If-None-Match": etag})
+
+
+def test_a_host_that_is_cut_off_refuses_and_comes_back_where_it_was(host: Host) -> None:
+    url = host.url
+    host.cut()
+    with pytest.raises(urllib.error.URLError):
+        get(host, "app.js")
+    host.back()
+    assert host.url == url
+    get(host, "app.js").close()
+
+
+def test_bytes_are_told_by_what_they_are_for() -> None:
+    ours = ("/", "/sw.js", "/manifest.webmanifest", "/page-d0/app.js")
+    assert {part_of(path) for path in ours} == {"page"}
+    assert {part_of(path) for path in ("/ort-33.wasm.gz", "/page-d0/ort.js")} == {"runtime"}
+    assert {part_of(path) for path in ("/m.onnx.gz", "/models/m/config.json")} == {"model"}
+    answers = [Answer("/", 200, 10), Answer("/ort.wasm", 200, 5), Answer("/sw.js", 304, 1)]
+    assert split(answers) == {"page": 11, "runtime": 5, "model": 0}
+
+
+def resize(method: str) -> SimpleNamespace:
+    return SimpleNamespace(size=(224, 224), method=method)
+
+
+def test_the_peer_resizes_as_the_learner_does() -> None:
+    squished = peer.preprocessing(resize("squish"), None)
+    assert squished["size"] == {"height": 224, "width": 224}
+    assert not squished["do_normalize"]
+    cropped = peer.preprocessing(resize("crop"), None)
+    assert cropped["size"] == {"shortest_edge": 224}
+    assert cropped["do_center_crop"]
+    with pytest.raises(SystemExit, match="no such resizing"):
+        peer.preprocessing(resize("pad"), None)
+
+
+def test_photos_are_spread_over_the_classes_and_the_sources(tmp_path: Path) -> None:
+    for kind, source, count in (("black", "ann", 3), ("black", "bob", 1), ("teddy", "cy", 3)):
+        (tmp_path / "bears" / kind).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            (tmp_path / "bears" / kind / f"{source}__{number}.jpg").touch()
+    names = [photo.stem for photo in browser.spread(tmp_path, 5)]
+    assert names == ["ann__0", "cy__0", "bob__0", "cy__1", "ann__1"]
+
+
+def test_agreement_is_the_largest_difference_and_the_equal_labels() -> None:
+    found = browser.Agreement()
+    found.add({"black": 0.75, "teddy": 0.25}, {"teddy": 0.25, "black": 0.75})
+    found.add({"black": 0.25, "teddy": 0.75}, {"teddy": 0.25, "black": 0.75})
+    assert str(found) == "0.5000; 1 of 2 labels equal"
+
+
+def test_the_table_of_the_browser_has_a_column_for_each_page(host: Host) -> None:
+    first, whole = [Answer("/m.onnx", 200, 2_000_000)], [Answer("/m.onnx", 200, 3_000_000)]
+    ours = browser.Site("ours", host, "p", [1.0, 3.0, 2.0], [1.0], [0.5, None], [first], [whole])
+    theirs = browser.Site("theirs", host, "p", [4.0], [2.0], [None], [first], [whole])
+    rows = [row.split(" | ") for row in browser.table([ours, theirs], ["0.1", "0.2"])]
+    assert rows[0][-2:] == ["ours", "theirs |"]
+    cells = {row[0].removeprefix("| "): row[1:] for row in rows[2:]}
+    assert ["2.00 = 0.00 + 0.00 + 2.00", "2.00 = 0.00 + 0.00 + 2.00 |"] in cells.values()
+    assert ["2.00 (1.00 to 3.00)", "4.00 (4.00 to 4.00) |"] in cells.values()
+    assert ["1 of 2 answer, 0.50 (0.50 to 0.50) s", "no answer |"] in cells.values()
+
+
+def test_a_wheel_is_weighed_as_a_file_and_as_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "A_B-1.2-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        wheel.writestr("a_b/__init__.py", TEXT)
+    weighed = install_size.look_into(path)
+    assert weighed == Wheel("a-b", "1.2", path.stat().st_size, len(TEXT))
+    assert weighed.download < len(TEXT)
+
+
+def test_a_lock_tells_the_size_of_the_wheel_for_the_platform() -> None:
+    lock = {"packages": [{"name": "a", "version": "1", "wheels": [{"size": 3}, {"size": 7}]}]}
+    assert install_size.told(lock) == [Wheel("a", "1", 7, None)]
+
+
+def test_wheels_are_summed_and_what_was_not_measured_is_said() -> None:
+    wheels = [Wheel("a", "1", 1_000_000, 3_000_000), Wheel("b", "2", 500_000, 1_000_000)]
+    whole = install_size.total("total", wheels)
+    assert whole == Wheel("total", "2 wheels", 1_500_000, 4_000_000)
+    unknown = install_size.total("learner", [Wheel("torch", "2", 9_000_000, None), *wheels])
+    rows = list(install_size.table({"3.11": [whole, unknown], "3.13": [whole]}))
+    assert rows[2] == "| total | 2 wheels | 1.5 | 4.0 | 2 wheels | 1.5 | 4.0 |"
+    assert rows[3] == "| learner | 3 wheels | 10.5 | not measured |  |  |  |"
+
+
+def test_what_is_weighed_is_what_the_project_requires() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = " ".join(install_size.requirements(project, "onnx"))
+    assert "pillow" in names
+    assert "onnxruntime" in names
+    assert "fastai" not in names
+    assert "fastai" in " ".join(install_size.requirements(project, "learner"))

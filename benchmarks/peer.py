@@ -1,0 +1,154 @@
+"""Make the peer of our page: transformers.js with the same network, as its documentation has it.
+
+In comes a learner; out goes a folder with a page of one input and one answer, transformers.js in
+its minified build, its default runtime, and the network as `pixel_values` to `logits`. Its
+preprocessing is set as near to the learner's as transformers.js has it.
+"""
+
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+# exact, with the runtime it pins itself
+TRANSFORMERS = "@huggingface/transformers@4.3.1"
+RUNTIME = "onnxruntime-web@1.31.0-dev.20260914-8d85527a0"
+# what it takes by itself in every browser but an old Safari, and what it takes there: half the
+# size, and enough without a GPU
+RUNTIMES = {"default": "ort-wasm-simd-threaded.asyncify", "plain": "ort-wasm-simd-threaded"}
+CACHE = Path(tempfile.gettempdir()) / "voilearn-benchmark-npm"
+
+# A page as in "Building a Vanilla JS application", with two things in its favour: a photo that is
+# chosen before the model is there waits for it, and nothing is drawn but the answer.
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>transformers.js</title>
+</head>
+<body>
+<label>Photo <input id="photo" type="file" accept="image/*"></label>
+<p id="answer"></p>
+<ul id="bars"></ul>
+<script type="module">
+import { env, pipeline } from "./transformers.min.js";
+
+env.allowLocalModels = true;
+env.allowRemoteModels = false;
+env.localModelPath = "/models/";
+env.backends.onnx.wasm.wasmPaths = { mjs: "/RUNTIME.mjs", wasm: "/RUNTIME.wasm" };
+
+const classifier = pipeline("image-classification", "learner", { device: "wasm", dtype: "fp32" });
+const photo = document.getElementById("photo");
+const answer = document.getElementById("answer");
+const bars = document.getElementById("bars");
+
+async function classify() {
+  if (!photo.files.length) return;
+  const url = URL.createObjectURL(photo.files[0]);
+  const found = await (await classifier)(url, { top_k: null });
+  URL.revokeObjectURL(url);
+  answer.textContent = `${found[0].label}: ${percent(found[0].score)}`;
+  bars.replaceChildren(...found.map(bar));
+}
+
+function bar({ label, score }) {
+  const item = document.createElement("li");
+  item.dataset.label = label;
+  item.dataset.probability = score;
+  item.textContent = `${label}: ${percent(score)}`;
+  return item;
+}
+
+const percent = (score) => `${(100 * score).toFixed(1)} %`;
+photo.addEventListener("change", classify);
+classify();
+</script>
+</body>
+</html>
+"""
+
+
+def fetch(package: str, names: dict[str, str], folder: Path) -> None:
+    """Put files of an npm package into a folder, each under its new name.
+
+    The package is fetched once, and kept in the temporary folder of this machine.
+    """
+    CACHE.mkdir(exist_ok=True)
+    kept = CACHE / package.strip("@").replace("/", "-").replace("@", "-")
+    tarball = kept.with_name(f"{kept.name}.tgz")
+    if not tarball.exists():
+        command = ["npm", "pack", "--silent", "--pack-destination", str(CACHE), package]
+        subprocess.run(command, check=True, capture_output=True)
+    with tarfile.open(tarball) as packed:
+        for name, new in names.items():
+            member = packed.extractfile(f"package/dist/{name}")
+            assert member is not None
+            with (folder / new).open("wb") as file:
+                shutil.copyfileobj(member, file)
+
+
+def preprocessing(resize: Any, normalize: Any) -> dict[str, Any]:
+    """Return the preprocessor_config.json that is nearest to a learner's transforms."""
+    height, width = resize.size
+    config: dict[str, Any] = {
+        "image_processor_type": "ViTImageProcessor",
+        "do_resize": True,
+        "resample": 2,
+        "do_rescale": True,
+        "do_normalize": normalize is not None,
+    }
+    if normalize is not None:
+        config["image_mean"] = normalize.mean.flatten().tolist()
+        config["image_std"] = normalize.std.flatten().tolist()
+    if str(resize.method) == "squish":
+        return config | {"size": {"height": height, "width": width}}
+    if str(resize.method) == "crop" and height == width:
+        size = {"height": height, "width": width}
+        return (
+            config
+            | {"size": {"shortest_edge": height}, "do_center_crop": True}
+            | {"crop_size": size}
+        )
+    raise SystemExit(f"The peer has no such resizing: {resize.method} to {height} x {width}.")
+
+
+def export_network(learn: Any, size: tuple[int, int], path: Path) -> None:
+    """Write the learner's network as ONNX, from `pixel_values` to `logits`."""
+    import torch
+
+    torch.onnx.export(
+        learn.model.eval(),
+        (torch.rand(1, 3, *size),),
+        str(path),
+        dynamo=True,
+        external_data=False,
+        opset_version=20,
+        input_names=["pixel_values"],
+        output_names=["logits"],
+        verbose=False,
+    )
+
+
+def make_peer(model: Path, folder: Path, runtime: str = "default") -> None:
+    """Write the peer's page for an export.pkl into a folder."""
+    from voilearn.learner import load_learner, model_info
+
+    learn = load_learner(model)
+    resize = next(t for t in learn.dls.after_item.fs if type(t).__name__ == "Resize")
+    norms = [t for t in learn.dls.after_batch.fs if type(t).__name__ == "Normalize"]
+    home = folder / "models" / "learner"
+    (home / "onnx").mkdir(parents=True)
+    export_network(learn, resize.size, home / "onnx" / "model.onnx")
+    classes = model_info(learn, model, "").classes
+    config = {"model_type": "resnet", "id2label": dict(enumerate(classes))}
+    (home / "config.json").write_text(json.dumps(config))
+    prepared = preprocessing(resize, norms[0] if norms else None)
+    (home / "preprocessor_config.json").write_text(json.dumps(prepared))
+    name = RUNTIMES[runtime]
+    (folder / "index.html").write_text(PAGE.replace("RUNTIME", name))
+    fetch(TRANSFORMERS, {"transformers.min.js": "transformers.min.js"}, folder)
+    fetch(RUNTIME, {f"{name}.{kind}": f"{name}.{kind}" for kind in ("mjs", "wasm")}, folder)
