@@ -151,7 +151,6 @@ function megabytes(bytes) {
   return (bytes / 1e6).toFixed(1);
 }
 
-listenForPhotos(take);
 find("again").addEventListener("click", () => begin({ reload: true }));
 find("more").addEventListener("click", () => {
   find("answer").classList.remove("few");
@@ -160,3 +159,4 @@ find("more").addEventListener("click", () => {
 const sentence = tooOld();
 if (sentence) news.failed({ sentence, retry: false });
 else begin();
+listenForPhotos(take);

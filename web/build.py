@@ -11,7 +11,6 @@ import base64
 import gzip
 import hashlib
 import html
-import io
 import json
 import os
 import re
@@ -23,7 +22,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,9 +32,17 @@ ROOT = WEB.parent
 PACKAGE = "onnxruntime-web"
 SCRIPT = "ort.wasm.bundle.min.mjs"  # runs on the CPU alone, with the loader of the binary in it
 BINARY = "ort-wasm-simd-threaded.wasm"
-MODULES = (
-    "app.js choosing.js download.js errors.js header.js photo.js prediction.js reduce.js worker.js"
-).split()
+MODULES = [
+    "app.js",
+    "choosing.js",
+    "download.js",
+    "errors.js",
+    "header.js",
+    "photo.js",
+    "prediction.js",
+    "reduce.js",
+    "worker.js",
+]
 LOADED_AT_ONCE = ("choosing.js", "errors.js", "page.js", "prediction.js")  # by app.js
 SHARED = ("page.css", "page.js")  # with the notebook's page
 ICON_SIZES = (192, 512)

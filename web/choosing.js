@@ -4,11 +4,13 @@
 export function listenForPhotos(take) {
   const find = (id) => document.getElementById(id);
   for (const input of [find("photo"), find("camera-photo")]) {
-    input.addEventListener("change", () => {
+    const choose = () => {
       const file = input.files[0];
       input.value = ""; // so that choosing the same file again is a choice too
       if (file) take(file);
-    });
+    };
+    input.addEventListener("change", choose);
+    choose(); // somebody may have been quicker than this script
   }
   find("camera").addEventListener("click", () => find("camera-photo").click());
   find("camera").hidden = !matchMedia("(pointer: coarse)").matches;
