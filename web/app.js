@@ -75,7 +75,8 @@ function begin({ reload = false } = {}) {
       retry: true,
     });
   };
-  worker.postMessage({ kind: "start", model, base, reload });
+  const served = Boolean(navigator.serviceWorker?.controller);
+  worker.postMessage({ kind: "start", model, base, reload, served });
   if (photo) worker.postMessage({ kind: "photo", number, file: photo });
 }
 

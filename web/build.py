@@ -32,7 +32,7 @@ ROOT = WEB.parent
 PACKAGE = "onnxruntime-web"
 SCRIPT = "ort.wasm.bundle.min.mjs"  # runs on the CPU alone, with the loader of the binary in it
 BINARY = "ort-wasm-simd-threaded.wasm"
-MODULES = [
+OWN = (
     "app.js",
     "choosing.js",
     "download.js",
@@ -41,8 +41,9 @@ MODULES = [
     "photo.js",
     "prediction.js",
     "reduce.js",
+    "style.css",
     "worker.js",
-]
+)
 LOADED_AT_ONCE = ("choosing.js", "errors.js", "page.js", "prediction.js")  # by app.js
 SHARED = ("page.css", "page.js")  # with the notebook's page
 ICON_SIZES = (192, 512)
@@ -253,7 +254,7 @@ def _unpack(tarball: Path, kept: Path) -> None:
 
 def read_parts(script: bytes) -> dict[str, bytes]:
     """Return the page's small files by name: what is in this folder, shared, or made here."""
-    parts = {name: (WEB / name).read_bytes() for name in (*MODULES, "style.css")}
+    parts = {name: (WEB / name).read_bytes() for name in OWN}
     parts |= {name: (ROOT / "voilearn" / name).read_bytes() for name in SHARED}
     parts["ort.js"] = script  # not every host knows what a .mjs is
     return parts | {f"icon-{size}.png": draw_icon(size) for size in ICON_SIZES}

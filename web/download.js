@@ -18,8 +18,10 @@ export async function keepFiles(files, base) {
   try {
     const cache = await caches.open(cacheName(base));
     for (const [file, bytes] of files) {
-      const address = new URL(file.name, base);
-      if (!(await cache.match(address))) await cache.put(address, new Response(bytes));
+      if (await isKept(file, base)) continue;
+      const type = file.name.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
+      const headers = { "Content-Type": type };
+      await cache.put(addressOf(file, base), new Response(bytes, { headers }));
     }
     return true;
   } catch {
@@ -27,13 +29,23 @@ export async function keepFiles(files, base) {
   }
 }
 
-// The service worker, which puts old files away, uses the same name.
+export async function isKept(file, base) {
+  const cache = await globalThis.caches?.open(cacheName(base));
+  return Boolean(await cache?.match(addressOf(file, base)));
+}
+
+// Where a file is kept; the server has it packed, under this name and ".gz".
+export function addressOf(file, base) {
+  return new URL(file.name, base).href;
+}
+
+// The service worker uses the same name.
 const cacheName = (base) => `${base} large`;
 
 async function fromEarlierVisit(file, base) {
   try {
     const cache = await caches.open(cacheName(base));
-    const response = await cache.match(new URL(file.name, base));
+    const response = await cache.match(addressOf(file, base));
     const bytes = response && new Uint8Array(await response.arrayBuffer());
     return bytes && (await isRight(bytes, file)) ? bytes : undefined;
   } catch {
@@ -42,7 +54,7 @@ async function fromEarlierVisit(file, base) {
 }
 
 async function ask(file, base, reload) {
-  const address = new URL(`${file.name}.gz`, base);
+  const address = `${addressOf(file, base)}.gz`;
   const response = await fetch(address, { cache: reload ? "reload" : "default" }).catch(() => {
     throw outOfReach(file);
   });

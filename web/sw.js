@@ -1,6 +1,6 @@
 // Lets the page open without a network, and picks up a new deployment when there is one.
-// In: what the build deployed; out: two caches, the small files' and the large ones' (which
-// worker.js fills, for it unpacks and checks them first).
+// In: what the build deployed; out: two caches, the small files' and the large ones' (which the
+// page's worker fills, for it unpacks and checks them first).
 
 const { build, small, large } = {{deployed}};
 
@@ -8,6 +8,7 @@ const { build, small, large } = {{deployed}};
 const SCOPE = self.registration.scope;
 const SMALL = `${SCOPE} small ${build}`;
 const LARGE = `${SCOPE} large`;
+const ours = [...small, ...large];
 const PATIENCE = 3000; // milliseconds, on a network that neither answers nor fails
 
 const inScope = (name) => new URL(name, SCOPE).href;
@@ -18,7 +19,7 @@ self.addEventListener("fetch", (event) => {
   const address = event.request.url.split(/[?#]/)[0];
   if (event.request.method !== "GET") return;
   if ([SCOPE, inScope("index.html")].includes(address)) event.respondWith(newest(event.request));
-  else if (small.some((name) => inScope(name) === address)) event.respondWith(kept(event.request));
+  else if (ours.some((name) => inScope(name) === address)) event.respondWith(kept(event.request));
 });
 
 // All of them or none: a page is never put together of two deployments.
@@ -52,6 +53,8 @@ async function newest(request) {
 
 // Its parts lie in a folder named by what is in them, so what is kept is right.
 async function kept(request) {
-  const found = await caches.match(request, { cacheName: SMALL, ignoreSearch: true });
-  return found ?? fetch(request);
+  const options = { ignoreSearch: true };
+  const cache = await caches.open(SMALL);
+  const found = await cache.match(request, options);
+  return found ?? (await (await caches.open(LARGE)).match(request, options)) ?? fetch(request);
 }

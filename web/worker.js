@@ -1,8 +1,8 @@
 // Gets the model ready and answers photos, off the page's own thread.
-// In: {kind: "start", model, base, reload} once, then {kind: "photo", number, file} each time;
+// In: {kind: "start", model, base, reload, served} once, then {kind: "photo", number, file} each time;
 // out: {kind, …} of downloading, starting, ready, kept, read, answer, refused, failed.
 
-import { getFile, keepFiles } from "./download.js";
+import { addressOf, getFile, isKept, keepFiles } from "./download.js";
 import { inWords, PageError } from "./errors.js";
 import { readPhoto } from "./photo.js";
 
@@ -29,20 +29,24 @@ function fail(error) {
   tell("failed", { sentence: message, retry });
 }
 
-async function start({ model, base, reload }) {
+async function start({ model, base, reload, served }) {
   const { network, runtime } = model.files;
   const total = network.packed + runtime.packed;
   let loaded = 0;
   const progressed = (bytes) => tell("downloading", { loaded: (loaded += bytes), total });
   const get = (file) => getFile(file, { base, reload, progressed });
-  const [weights, [ort, binary]] = await Promise.all([
+  // `served`: a service worker answers for the page. What it serves, the browser can compile as
+  // it comes, and keeps compiled.
+  const binary = (async () =>
+    served && !reload && (await isKept(runtime, base)) ? addressOf(runtime, base) : get(runtime))();
+  const [weights, ort] = await Promise.all([
     get(network),
-    Promise.all([import("./ort.js").catch(noRuntime), get(runtime)]).then(startRuntime),
+    Promise.all([import("./ort.js").catch(noRuntime), binary]).then(startRuntime),
   ]);
   tell("starting");
   const session = await createSession(ort, weights);
   tell("ready");
-  keep([[network, weights], [runtime, binary]], base);
+  keep([[network, weights], [runtime, await binary]], base);
   return { ort, session };
 }
 
@@ -58,10 +62,11 @@ function noRuntime() {
 async function startRuntime([ort, binary]) {
   ort.env.logLevel = "fatal";
   ort.env.wasm.numThreads = 1; // more need a page that is isolated from other origins
-  ort.env.wasm.wasmBinary = binary.buffer;
+  if (typeof binary === "string") ort.env.wasm.wasmPaths = { wasm: binary };
+  else ort.env.wasm.wasmBinary = binary.buffer;
   await ort.InferenceSession.create(new Uint8Array(0)).catch(() => {});
   ort.env.wasm.wasmBinary = undefined;
-  return [ort, binary];
+  return ort;
 }
 
 async function createSession(ort, weights) {
