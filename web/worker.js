@@ -35,8 +35,8 @@ async function start({ model, base, reload, served }) {
   let loaded = 0;
   const progressed = (bytes) => tell("downloading", { loaded: (loaded += bytes), total });
   const get = (file) => getFile(file, { base, reload, progressed });
-  // `served`: a service worker answers for the page. What it serves, the browser can compile as
-  // it comes, and keeps compiled.
+  // `served`: a service worker answers for the page. What it serves, the browser compiles as it
+  // comes, and keeps compiled once it has run often; bytes are compiled anew at each visit.
   const binary = (async () =>
     served && !reload && (await isKept(runtime, base)) ? addressOf(runtime, base) : get(runtime))();
   const [weights, ort] = await Promise.all([
