@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Playwright, expect
 
 from tests.browser import drawn
 from tests.browser.conftest import QUIET
@@ -237,6 +237,15 @@ def test_nothing_of_a_photo_is_sent_or_kept(device: Device, host: Host) -> None:
     assert device.page.evaluate("() => [localStorage.length, sessionStorage.length]") == [0, 0]
 
 
+@pytest.fixture(scope="module")
+def settled(tiny_page: Path, browser: Browser) -> Iterator[Device]:
+    """A device that stays at the tiny page, for what needs no visit of its own."""
+    context = browser.new_context()
+    with hosting(tiny_page) as host:
+        yield Device(context.new_page(), host.url).open_ready()
+    context.close()
+
+
 MODEL, RUNTIME = ".onnx.gz", ".wasm.gz"
 BROKEN: list[tuple[str, Fault, str]] = [
     (MODEL, lambda data: 404, "The model is missing on the server, which answers 404."),
@@ -307,46 +316,46 @@ BAD = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_what_is_no_good_picture_is_a_sentence_and_the_next_one_is_answered(
-    device: Device, kind: str
+    settled: Device, kind: str
 ) -> None:
     data, sentence = BAD[kind]
-    device.open_ready().ask(jpeg("top left"))
-    device.choose(data)
-    expect(device.status).to_contain_text(sentence, timeout=WITHIN)
-    expect(device.bars).to_have_count(0)
-    expect(device.page.locator("#preview")).to_be_hidden()
-    assert best(device.ask(jpeg("bottom left"))) == "bottom left"
+    settled.ask(jpeg("top left"))
+    settled.choose(data)
+    expect(settled.status).to_contain_text(sentence, timeout=WITHIN)
+    expect(settled.bars).to_have_count(0)
+    expect(settled.page.locator("#preview")).to_be_hidden()
+    assert best(settled.ask(jpeg("bottom left"))) == "bottom left"
 
 
-def test_too_large_a_file_is_refused(device: Device, tmp_path: Path) -> None:
+def test_too_large_a_file_is_refused(settled: Device, tmp_path: Path) -> None:
     large = tmp_path / "photo.jpg"
     large.write_bytes(b"\xff\xd8\xff" + bytes(50_100_000))
-    device.open_ready().field.set_input_files(large)
-    expect(device.status).to_contain_text("This file has 50.1 MB; the limit is 50 MB.")
+    settled.field.set_input_files(large)
+    expect(settled.status).to_contain_text("This file has 50.1 MB; the limit is 50 MB.")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP", "JPEG"])
-def test_too_large_a_picture_is_known_by_its_header(device: Device, kind: str) -> None:
+def test_too_large_a_picture_is_known_by_its_header(settled: Device, kind: str) -> None:
     data = encode(Image.new("1", (7100, 7100)), kind)
-    device.open_ready().choose(data)
-    expect(device.status).to_contain_text("has 50 megapixels; the limit is 50.")
+    settled.choose(data)
+    expect(settled.status).to_contain_text("has 50 megapixels; the limit is 50.")
 
 
 def test_a_phones_photo_is_turned_upright_and_answered_as_python_does(
-    device: Device, tiny: Path
+    settled: Device, tiny: Path
 ) -> None:
     photo = sideways((4032, 3024))
-    answer = device.open_ready().ask(photo)
+    answer = settled.ask(photo)
     assert best(answer) == "top left"  # where the bottom left of the file belongs
     assert differ(answer, reference(tiny)(photo)) < 0.01
-    size = device.page.locator("#preview").evaluate("canvas => [canvas.width, canvas.height]")
+    size = settled.page.locator("#preview").evaluate("canvas => [canvas.width, canvas.height]")
     assert size == [480, 640]
 
 
-def test_transparency_is_laid_over_white(device: Device) -> None:
+def test_transparency_is_laid_over_white(settled: Device) -> None:
     clear = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
     clear.paste((0, 40, 40, 255), (100, 0, 200, 200))
-    answer = device.open_ready().ask(encode(clear, "PNG"))
+    answer = settled.ask(encode(clear, "PNG"))
     assert set(list(answer)[:2]) == {"top left", "bottom left"}
 
 
@@ -362,16 +371,15 @@ def test_transparency_is_laid_over_white(device: Device) -> None:
     ],
 )
 def test_boxes_are_averaged_exactly_as_pillow_does(
-    device: Device, size: tuple[int, int], factor: int
+    settled: Device, size: tuple[int, int], factor: int
 ) -> None:
     noise = random.Random(factor).randbytes(3 * size[0] * size[1])
     picture = Image.frombytes("RGB", size, noise)
     expected = picture.reduce(factor)
-    device.open_ready()
-    module = device.page.locator("script[type=module]").get_attribute("src") or ""
-    module = device.url + module.replace("app.js", "reduce.js")
+    module = settled.page.locator("script[type=module]").get_attribute("src") or ""
+    module = settled.url + module.replace("app.js", "reduce.js")
     sent = base64.b64encode(encode(picture, "PNG")).decode()
-    width, height, pixels = device.page.evaluate(REDUCE, [module, sent, factor])
+    width, height, pixels = settled.page.evaluate(REDUCE, [module, sent, factor])
     assert (width, height) == expected.size
     assert base64.b64decode(pixels) == expected.tobytes()
 
@@ -382,16 +390,15 @@ def test_boxes_are_averaged_exactly_as_pillow_does(
     [("single-label", None), ("multi-label", None), ("multi-label", [0.25, 0.9, 0.05])],
 )
 def test_an_answer_is_put_in_the_words_of_the_notebooks_page(
-    device: Device, probabilities: tuple[float, ...], task: Any, thresholds: list[float] | None
+    settled: Device, probabilities: tuple[float, ...], task: Any, thresholds: list[float] | None
 ) -> None:
     model = ModelInfo("m", "0" * 64, task, ("black", "grizzly", "teddy"))
     prediction = predict_from(probabilities, model, thresholds or ())
-    device.open_ready()
-    module = device.page.locator("script[type=module]").get_attribute("src") or ""
-    said = device.page.evaluate(
+    module = settled.page.locator("script[type=module]").get_attribute("src") or ""
+    said = settled.page.evaluate(
         SAY,
         [
-            device.url + module.replace("app.js", "prediction.js"),
+            settled.url + module.replace("app.js", "prediction.js"),
             list(probabilities),
             model.to_dict() | {"thresholds": thresholds},
         ],
@@ -437,14 +444,15 @@ def test_a_new_photo_puts_the_old_answer_away_at_once(device: Device) -> None:
 
 
 def test_the_whole_way_goes_with_the_keyboard_alone(device: Device, screenshots: Path) -> None:
+    photo: FilePayload = {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": jpeg("top left")}
+    # listens from the start: a dialog that opens while playwright begins to listen is missed
+    device.page.on("filechooser", lambda chooser: chooser.set_files(photo))
     device.open_ready()
     device.page.keyboard.press("Tab")
     expect(device.field).to_be_focused()
     assert device.field.evaluate("field => getComputedStyle(field).outlineWidth") == "3px"
     device.show(screenshots, "web-focus-wide")
-    with device.page.expect_file_chooser() as chooser:
-        device.page.keyboard.press("Enter")
-    chooser.value.set_files({"name": "p.jpg", "mimeType": "image/jpeg", "buffer": jpeg("top left")})
+    device.page.keyboard.press("Enter")
     assert best(device.answer()) == "top left"
 
 
