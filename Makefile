@@ -5,6 +5,7 @@ VENV ?= .venv
 REQUIREMENTS ?= requirements.txt
 PORT ?= 8866
 PHOTOS ?= ../shared/photos
+MODEL ?= export.pkl
 VOILA_FLAGS ?=
 PYTEST_FLAGS ?= -m 'not slow'
 
@@ -16,10 +17,10 @@ CUDA := ^(nvidia-|cuda-|triton)
 LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help page lab test matrix browser check bench train lock clean
+.PHONY: help page lab test matrix browser check bench train web web-serve lock clean
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
 
 page: $(VENV)/page ## run the app and open it in the browser (PORT=8866)
 	$(BIN)/voila app.ipynb --port=$(PORT) $(VOILA_FLAGS)
@@ -50,6 +51,20 @@ bench: $(VENV)/test ## measure, side by side with fastai's own way
 train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
 	out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; VOILEARN_PHOTOS="$(abspath $(PHOTOS))" \
 		$(BIN)/jupyter nbconvert --to notebook --execute --output-dir "$$out" training/train.ipynb
+
+# MODEL may also be a folder with an export.onnx and its export.json, compiled before.
+web: $(VENV)/page ## build the page that runs on the visitor's own device, in web/dist (MODEL=export.pkl)
+	@set -e; compiled="$(MODEL)"; \
+	if [ ! -d "$$compiled" ]; then \
+		compiled=$$(mktemp -d); trap 'rm -rf "$$compiled"' EXIT; \
+		$(BIN)/python -m voilearn compile "$(MODEL)" -o "$$compiled"; \
+	fi; \
+	$(BIN)/python web/build.py --model "$$compiled"
+
+web-serve: ## show the page in web/dist (PORT=8866)
+	@test -f web/dist/index.html || { echo "There is no page yet: make web"; exit 1; }
+	@echo "http://127.0.0.1:$(PORT)/"
+	$(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m http.server --bind 127.0.0.1 --directory web/dist $(PORT)
 
 lock: $(VENV)/test ## write the two lock files anew from pyproject.toml
 	$(PIP) install uv

@@ -1,0 +1,656 @@
+"""The on-device page in a real Chromium: it answers as Python does, also without a network.
+
+In: pages built round a tiny model (and round the real one, where it is compiled); out: what a
+visitor reads, what the host was asked for, and what the browser keeps.
+"""
+
+import base64
+import gzip
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Playwright, expect
+
+from tests.browser import drawn
+from tests.browser.conftest import QUIET
+from tests.browser.device import (
+    CORNERS,
+    WITHIN,
+    Device,
+    Fault,
+    Host,
+    build,
+    hosting,
+    write_model,
+    write_notebook,
+)
+from tests.conftest import ROOT, encode
+from voilearn.image import decode_photo
+from voilearn.learner import load_classify
+from voilearn.page import bars_of, sentence_of
+from voilearn.prediction import ModelInfo, predict_from
+
+SMALL_BYTES = 130_000  # all that is neither model nor runtime, as it is: a host may pack it smaller
+SIZES = {"wide": (1280, 900), "phone": (390, 844)}
+
+# A paste or a drop, as the browser makes one of a file.
+GIVE = """([bytes, name, type, event]) => {
+  const files = new DataTransfer()
+  files.items.add(new File([new Uint8Array(bytes)], name, {type}))
+  const facts = {bubbles: true, cancelable: true}
+  document.body.dispatchEvent(event === 'paste'
+    ? new ClipboardEvent('paste', {...facts, clipboardData: files})
+    : new DragEvent(event, {...facts, dataTransfer: files}))
+}"""
+WATCH = """() => {
+  window.said = []
+  const note = () => window.said.push(document.querySelector('.voilearn-status').textContent)
+  new MutationObserver(note).observe(document.querySelector('#answer'),
+    {subtree: true, childList: true, characterData: true})
+}"""
+KEPT = """async () => {
+  const kept = []
+  for (const name of await caches.keys())
+    for (const request of await (await caches.open(name)).keys()) kept.push(request.url)
+  return kept
+}"""
+UNTIL_GONE = f"""async (old) => {{
+  while ((await ({KEPT})()).some(url => old.includes(url))) await new Promise(requestAnimationFrame)
+}}"""
+REDUCE = """async ([module, bytes, factor]) => {
+  const {readReduced} = await import(module)
+  const file = Uint8Array.from(atob(bytes), letter => letter.charCodeAt(0))
+  const {data, width, height} = readReduced(await createImageBitmap(new Blob([file])), factor)
+  return [width, height, btoa(Array.from(data, byte => String.fromCharCode(byte)).join(''))]
+}"""
+SAY = """async ([module, probabilities, model]) => {
+  const {predictFrom, sentenceOf, barsOf} = await import(module)
+  const prediction = predictFrom(probabilities, model)
+  return [sentenceOf(prediction, model), barsOf(prediction), prediction.label, prediction.labels]
+}"""
+
+
+def red(corner: str, size: tuple[int, int] = (300, 200)) -> Image.Image:
+    """Draw a picture that is red in one corner."""
+    picture = Image.new("RGB", size, (30, 90, 120))
+    half = (size[0] // 2, size[1] // 2)
+    place = (half[0] * ("right" in corner), half[1] * ("bottom" in corner))
+    picture.paste((230, 40, 40), (*place, place[0] + half[0], place[1] + half[1]))
+    return picture
+
+
+def jpeg(corner: str, size: tuple[int, int] = (300, 200)) -> bytes:
+    return encode(red(corner, size), "JPEG", quality=92)
+
+
+def sideways(size: tuple[int, int]) -> bytes:
+    """A phone's photo: noisy, and on its side with the EXIF that says so."""
+    picture = red("bottom left", size)
+    picture.paste(Image.effect_noise((size[0], size[1] // 8), 90).convert("RGB"), (0, 0))
+    exif = Image.Exif()
+    exif[drawn.EXIF_ORIENTATION] = drawn.SIDEWAYS
+    return encode(picture, "JPEG", quality=90, exif=exif.tobytes())
+
+
+def reference(model: Path) -> Callable[[bytes], dict[str, float]]:
+    """Return what answers as `voilearn classify --model export.onnx` does."""
+    numpy = pytest.importorskip("numpy")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    told = json.loads((model / "export.json").read_text())
+    session = runtime.InferenceSession(model / "export.onnx", providers=["CPUExecutionProvider"])
+    size = told["preprocessing"]["size"]
+
+    def answer(data: bytes) -> dict[str, float]:
+        photo = numpy.asarray(decode_photo(data, at_least=2 * size))
+        (probabilities,) = session.run(None, {"photo": photo})
+        return dict(zip(told["model"]["classes"], map(float, probabilities), strict=True))
+
+    return answer
+
+
+def differ(one: dict[str, float], other: dict[str, float]) -> float:
+    assert set(one) == set(other)
+    return max(abs(one[name] - other[name]) for name in one)
+
+
+def best(answer: dict[str, float]) -> str:
+    return max(answer, key=lambda name: answer[name])
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model."""
+    return write_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny_page(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the tiny model."""
+    return build(tiny, tmp_path_factory.mktemp("tiny-page") / "dist")
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real model, compiled; VOILEARN_COMPILED names a folder where it is already."""
+    if there := os.environ.get("VOILEARN_COMPILED"):
+        return Path(there)
+    folder = tmp_path_factory.mktemp("compiled")
+    command = [sys.executable, "-m", "voilearn", "compile", "export.pkl", "-o", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"export.pkl can't be compiled here: {done.stderr[-200:]}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_page(compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the real model."""
+    return build(compiled, tmp_path_factory.mktemp("real-page") / "dist")
+
+
+@pytest.fixture
+def host(tiny_page: Path) -> Iterator[Host]:
+    """Serve the tiny page."""
+    with hosting(tiny_page) as running:
+        yield running
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A device that was never here."""
+    fresh = browser.new_context(viewport={"width": 1000, "height": 800})
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture
+def device(host: Host, context: BrowserContext) -> Device:
+    """That device, at the tiny page."""
+    return Device(context.new_page(), host.url)
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+def test_a_photo_is_answered_with_a_sentence_and_a_bar_for_every_class(
+    device: Device, corner: str
+) -> None:
+    answer = device.open().ask(jpeg(corner))
+    assert next(iter(answer)) == corner
+    assert set(answer) == set(CORNERS)
+    expect(device.status).to_have_text(f"{corner}, over 99 % sure")
+    expect(device.page.locator("#note")).to_contain_text("on this device")
+
+
+def test_a_cold_visit_costs_the_model_the_runtime_and_little_else(
+    host: Host, browser: Browser
+) -> None:
+    context = browser.new_context(service_workers="block")  # it comes after the first answer
+    device = Device(context.new_page(), host.url).open()
+    assert device.ask(jpeg("top left"))
+    large = sum(file.stat().st_size for file in host.folder.glob("*.gz"))
+    assert large < host.sent < large + SMALL_BYTES
+    assert device.foreign_requests() == []
+    context.close()
+
+
+def test_a_large_file_is_downloaded_once(device: Device, host: Host) -> None:
+    device.open_kept().ask(jpeg("top left"))
+    large = [path for path in host.asked if path.endswith(".gz")]
+    assert len(large) == len(set(large)) == 2
+
+
+def test_a_second_visit_asks_for_no_large_file_again(device: Device, host: Host) -> None:
+    device.open_kept()
+    host.asked.clear()
+    device.open().ask(jpeg("top left"))
+    assert [path for path in host.asked if path.endswith((".gz", ".wasm", ".onnx"))] == []
+
+
+@pytest.mark.parametrize("base", ["/", "/someone/bears/"])
+def test_without_a_network_the_second_visit_answers(
+    tiny_page: Path, context: BrowserContext, base: str
+) -> None:
+    with hosting(tiny_page, base) as host:
+        Device(context.new_page(), host.url).open_kept().page.close()
+        url = host.url
+    context.set_offline(True)
+    device = Device(context.new_page(), url)
+    assert best(device.open().ask(jpeg("bottom right"))) == "bottom right"
+
+
+def test_nothing_of_a_photo_is_sent_or_kept(device: Device, host: Host) -> None:
+    device.open_kept()
+    before = device.page.evaluate(KEPT)
+    host.asked.clear()
+    device.ask(jpeg("top left"))
+    assert device.page.evaluate(KEPT) == before
+    assert not host.asked
+    assert device.page.evaluate("() => [localStorage.length, sessionStorage.length]") == [0, 0]
+
+
+@pytest.fixture(scope="module")
+def settled(tiny_page: Path, browser: Browser) -> Iterator[Device]:
+    """A device that stays at the tiny page, for what needs no visit of its own."""
+    context = browser.new_context()
+    with hosting(tiny_page) as host:
+        yield Device(context.new_page(), host.url).open_ready()
+    context.close()
+
+
+MODEL, RUNTIME = ".onnx.gz", ".wasm.gz"
+BROKEN: list[tuple[str, Fault, str]] = [
+    (MODEL, lambda data: 404, "The model is missing on the server, which answers 404."),
+    (RUNTIME, lambda data: 503, "The runtime is missing on the server, which answers 503."),
+    (MODEL, lambda data: data[: len(data) // 2], "The model arrived damaged or cut short"),
+    (MODEL, lambda data: gzip.compress(b"another model"), "The model arrived damaged"),
+    (MODEL, lambda data: gzip.compress(b"." + gzip.decompress(data)[1:]), "The model arrived dam"),
+    (MODEL, lambda data: b"<!doctype html>", "The model arrived damaged"),
+    (MODEL, lambda data: None, "The model could not be downloaded: the network"),
+    (RUNTIME, lambda data: data[:-9], "The runtime arrived damaged"),
+    (RUNTIME, lambda data: None, "The runtime could not be downloaded"),
+    ("ort.js", lambda data: None, "The runtime that runs the model is missing"),
+]
+
+
+@pytest.mark.parametrize(("name", "fault", "sentence"), BROKEN)
+def test_a_broken_file_is_told_and_trying_again_helps(
+    device: Device, host: Host, name: str, fault: Fault, sentence: str
+) -> None:
+    host.faults[name] = fault
+    device.open()
+    expect(device.status).to_contain_text(sentence, timeout=WITHIN)
+    host.faults.clear()
+    device.again.click()
+    expect(device.status).to_have_text("Ready. Choose a photo.", timeout=WITHIN)
+    expect(device.again).to_be_hidden()
+    assert device.ask(jpeg("top left"))
+
+
+def test_a_photo_waits_for_the_model_and_for_trying_again(device: Device, host: Host) -> None:
+    host.faults[MODEL] = lambda data: data[:100]
+    device.open()
+    expect(device.again).to_be_visible(timeout=WITHIN)
+    device.choose(jpeg("top right"))
+    expect(device.status).to_contain_text("The model arrived damaged")
+    host.faults.clear()
+    device.again.click()
+    assert best(device.answer()) == "top right"
+
+
+def test_a_photo_chosen_while_the_model_loads_waits_and_says_so(device: Device, host: Host) -> None:
+    go_on = threading.Event()
+    host.faults[MODEL] = lambda data: data if go_on.wait(WITHIN / 1000) else None
+    device.open().choose(jpeg("top right"))
+    expect(device.status).to_contain_text("Your photo waits for the model.", timeout=WITHIN)
+    expect(device.page.locator("#preview")).to_be_visible()
+    go_on.set()
+    assert best(device.answer()) == "top right"
+
+
+def test_the_status_line_tells_how_much_has_come(device: Device) -> None:
+    device.page.add_init_script(f"addEventListener('DOMContentLoaded', {WATCH})")
+    device.open_ready()
+    said = device.page.evaluate("() => window.said")
+    assert any(line.startswith("Downloading the model: ") and " MB" in line for line in said), said
+
+
+PNG_HEADER = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+BAD = {
+    "empty": (b"", "This file is empty: it has 0 bytes."),
+    "text": (b"dear diary, " * 99, "This file is not a picture this browser can open."),
+    "cut": (jpeg("top left")[:900], "This JPEG picture is damaged or incomplete"),
+    "heic": (b"\0\0\0\x18ftypheic" + bytes(99), "This is a HEIC photo"),
+    "tiff": (encode(red("top left"), "TIFF"), "This is a TIFF picture"),
+    "pixels": (PNG_HEADER + b"\0\0\x40\0" * 2 + bytes(9), "has 268 megapixels; the limit is 50."),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_what_is_no_good_picture_is_a_sentence_and_the_next_one_is_answered(
+    settled: Device, kind: str
+) -> None:
+    data, sentence = BAD[kind]
+    settled.ask(jpeg("top left"))
+    settled.choose(data)
+    expect(settled.status).to_contain_text(sentence, timeout=WITHIN)
+    expect(settled.bars).to_have_count(0)
+    expect(settled.page.locator("#preview")).to_be_hidden()
+    assert best(settled.ask(jpeg("bottom left"))) == "bottom left"
+
+
+def test_too_large_a_file_is_refused(settled: Device, tmp_path: Path) -> None:
+    large = tmp_path / "photo.jpg"
+    large.write_bytes(b"\xff\xd8\xff" + bytes(50_100_000))
+    settled.field.set_input_files(large)
+    expect(settled.status).to_contain_text("This file has 50.1 MB; the limit is 50 MB.")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP", "JPEG"])
+def test_too_large_a_picture_is_known_by_its_header(settled: Device, kind: str) -> None:
+    data = encode(Image.new("1", (7100, 7100)), kind)
+    settled.choose(data)
+    expect(settled.status).to_contain_text("has 50 megapixels; the limit is 50.")
+
+
+def test_a_phones_photo_is_turned_upright_and_answered_as_python_does(
+    settled: Device, tiny: Path
+) -> None:
+    photo = sideways((4032, 3024))
+    answer = settled.ask(photo)
+    assert best(answer) == "top left"  # where the bottom left of the file belongs
+    assert differ(answer, reference(tiny)(photo)) < 0.01
+    size = settled.page.locator("#preview").evaluate("canvas => [canvas.width, canvas.height]")
+    assert size == [480, 640]
+
+
+def test_transparency_is_laid_over_white(settled: Device) -> None:
+    clear = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
+    clear.paste((0, 40, 40, 255), (100, 0, 200, 200))
+    answer = settled.ask(encode(clear, "PNG"))
+    assert set(list(answer)[:2]) == {"top left", "bottom left"}
+
+
+@pytest.mark.parametrize(
+    ("size", "factor"),
+    [
+        ((64, 48), 1),
+        ((64, 48), 2),
+        ((65, 47), 3),
+        ((301, 203), 7),
+        ((2050, 1111), 8),
+        ((33, 9), 11),
+    ],
+)
+def test_boxes_are_averaged_exactly_as_pillow_does(
+    settled: Device, size: tuple[int, int], factor: int
+) -> None:
+    noise = random.Random(factor).randbytes(3 * size[0] * size[1])
+    picture = Image.frombytes("RGB", size, noise)
+    expected = picture.reduce(factor)
+    module = settled.page.locator("script[type=module]").get_attribute("src") or ""
+    module = settled.url + module.replace("app.js", "reduce.js")
+    sent = base64.b64encode(encode(picture, "PNG")).decode()
+    width, height, pixels = settled.page.evaluate(REDUCE, [module, sent, factor])
+    assert (width, height) == expected.size
+    assert base64.b64decode(pixels) == expected.tobytes()
+
+
+@pytest.mark.parametrize("probabilities", [(0.2, 0.7, 0.1), (0.4, 0.3, 0.3), (0.004, 0.996, 0.0)])
+@pytest.mark.parametrize(
+    ("task", "thresholds"),
+    [("single-label", None), ("multi-label", None), ("multi-label", [0.25, 0.9, 0.05])],
+)
+def test_an_answer_is_put_in_the_words_of_the_notebooks_page(
+    settled: Device, probabilities: tuple[float, ...], task: Any, thresholds: list[float] | None
+) -> None:
+    model = ModelInfo("m", "0" * 64, task, ("black", "grizzly", "teddy"))
+    prediction = predict_from(probabilities, model, thresholds or ())
+    module = settled.page.locator("script[type=module]").get_attribute("src") or ""
+    said = settled.page.evaluate(
+        SAY,
+        [
+            settled.url + module.replace("app.js", "prediction.js"),
+            list(probabilities),
+            model.to_dict() | {"thresholds": thresholds},
+        ],
+    )
+    assert said == [
+        sentence_of(prediction),
+        bars_of(prediction),
+        prediction.label,
+        list(prediction.labels),
+    ]
+
+
+@pytest.mark.parametrize("event", ["paste", "drop"])
+def test_a_photo_can_be_pasted_or_dropped_anywhere(device: Device, event: str) -> None:
+    device.open_ready()
+    device.page.evaluate(GIVE, [list(jpeg("top right")), "photo.jpg", "image/jpeg", event])
+    assert best(device.answer()) == "top right"
+
+
+def test_the_page_marks_where_a_file_is_held_over_it(device: Device) -> None:
+    device.open_ready()
+    device.page.evaluate(GIVE, [[1], "photo.jpg", "image/jpeg", "dragover"])
+    expect(device.page.locator("body")).to_have_class("dropping")
+
+
+def test_of_two_photos_the_last_wins_and_no_stale_answer_is_shown(device: Device) -> None:
+    device.open_ready()
+    device.page.evaluate(WATCH)
+    device.choose(sideways((4032, 3024)))  # top left, once it is answered
+    device.choose(jpeg("bottom right"))
+    assert best(device.answer()) == "bottom right"
+    device.page.wait_for_function("() => !document.querySelector('#note').textContent.match(/^$/)")
+    assert not [line for line in device.page.evaluate("() => window.said") if "top left" in line]
+
+
+def test_a_new_photo_puts_the_old_answer_away_at_once(device: Device) -> None:
+    device.open_ready().ask(jpeg("top left"))
+    device.page.evaluate(WATCH)
+    device.choose(jpeg("bottom right"))
+    expect(device.status).to_contain_text("bottom right")
+    said = device.page.evaluate("() => window.said")
+    assert not [line for line in said if "top left" in line]
+
+
+def test_the_whole_way_goes_with_the_keyboard_alone(device: Device, screenshots: Path) -> None:
+    photo: FilePayload = {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": jpeg("top left")}
+    # listens from the start: a dialog that opens while playwright begins to listen is missed
+    device.page.on("filechooser", lambda chooser: chooser.set_files(photo))
+    device.open_ready()
+    device.page.keyboard.press("Tab")
+    expect(device.field).to_be_focused()
+    assert device.field.evaluate("field => getComputedStyle(field).outlineWidth") == "3px"
+    device.show(screenshots, "web-focus-wide")
+    device.page.keyboard.press("Enter")
+    assert best(device.answer()) == "top left"
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """The page of a model with many classes, some with long names, and several labels at once."""
+    folder = tmp_path_factory.mktemp("crowded")
+    names = (*CORNERS[:2], "a label of sixty characters that says " + "n" * 22, "<b>bold</b>")
+    classes = (*names, *(f"class {number}" for number in range(33)))
+    thresholds = [0.5] * len(classes)
+    model = write_model(folder / "model", classes, task="multi-label", thresholds=thresholds)
+    notebook = write_notebook(folder, "A <title> of & some length", "Is it <red>? Press Classify.")
+    with hosting(build(model, folder / "dist", notebook)) as host:
+        yield host
+
+
+def test_of_many_classes_the_first_few_are_shown_and_the_rest_on_demand(
+    crowded: Host, context: BrowserContext, screenshots: Path
+) -> None:
+    device = Device(context.new_page(), crowded.url).open_ready()
+    device.choose(jpeg("bottom left"))
+    expect(device.status).to_contain_text("a label of sixty characters", timeout=WITHIN)
+    expect(device.bars.locator("visible=true")).to_have_count(5)
+    for name, size in SIZES.items():
+        device.page.set_viewport_size({"width": size[0], "height": size[1]})
+        device.show(screenshots, f"web-many-{name}")
+    more = device.page.get_by_role("button", name="Show all 37")
+    more.focus()
+    device.page.keyboard.press("Enter")
+    expect(device.bars.locator("visible=true")).to_have_count(37)
+    expect(more).to_be_hidden()
+
+
+def test_text_of_the_owner_is_text(crowded: Host, context: BrowserContext) -> None:
+    device = Device(context.new_page(), crowded.url).open_ready()
+    expect(device.page.get_by_role("heading")).to_have_text("A <title> of & some length")
+    expect(device.page.locator(".introduction")).to_have_text("Is it <red>?")
+    assert device.page.title() == "A <title> of & some length"
+    device.ask(jpeg("bottom right"))
+    expect(device.status).to_have_text("<b>bold</b>")
+
+
+def test_none_of_several_labels_is_told(crowded: Host, context: BrowserContext) -> None:
+    device = Device(context.new_page(), crowded.url).open_ready()
+    device.choose(encode(Image.new("RGB", (99, 99)), "PNG"))
+    expect(device.status).to_have_text("none of the 37 things this model knows", timeout=WITHIN)
+
+
+def test_a_narrow_phone_never_scrolls_sideways(crowded: Host, context: BrowserContext) -> None:
+    device = Device(context.new_page(), crowded.url)
+    device.page.set_viewport_size({"width": 390, "height": 844})
+    device.open_ready()
+    for photo in (jpeg("bottom left"), b"no picture"):
+        device.choose(photo)
+        expect(device.status).to_have_class(
+            "voilearn-status voilearn-" + ("error" if photo == b"no picture" else "answer")
+        )
+        assert device.page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+def test_a_new_deployment_is_seen_at_once_and_the_old_one_is_put_away(
+    tiny: Path, context: BrowserContext, tmp_path: Path
+) -> None:
+    out = build(tiny, tmp_path / "dist", write_notebook(tmp_path, "The first"))
+    with hosting(out) as host:
+        device = Device(context.new_page(), host.url).open_kept()
+        assert best(device.ask(jpeg("top left"))) == "top left"
+        old = [url for url in device.page.evaluate(KEPT) if url.endswith(".onnx")]
+        other = write_model(tmp_path / "other", ("a", "b", "c", "d", "e"))
+        build(other, out, write_notebook(tmp_path, "The second"))
+        device.open()
+        expect(device.page.get_by_role("heading")).to_have_text("The second")
+        assert best(device.ask(jpeg("top left"))) == "a"
+        device.page.evaluate(UNTIL_GONE, old)
+        kept = device.page.evaluate(KEPT)
+        assert [Path(url).suffix for url in kept if "/page-" not in url].count(".wasm") == 1
+    context.set_offline(True)
+    device.open()
+    expect(device.page.get_by_role("heading")).to_have_text("The second")
+    assert best(device.ask(jpeg("top left"))) == "a"
+
+
+def test_a_host_that_has_files_unpacked_on_the_way_will_do(device: Device, host: Host) -> None:
+    host.headers[".gz"] = {"Content-Encoding": "gzip"}
+    assert best(device.open().ask(jpeg("top left"))) == "top left"
+
+
+def test_it_answers_on_plain_http_too(
+    host: Host, playwright: Playwright, chromium_path: str
+) -> None:
+    flags = [*QUIET, "--host-resolver-rules=MAP plain.test 127.0.0.1"]
+    browser = playwright.chromium.launch(executable_path=chromium_path, args=flags)
+    device = Device(browser.new_page(), host.url.replace("127.0.0.1", "plain.test")).open()
+    assert best(device.ask(jpeg("top left"))) == "top left"
+    assert device.page.evaluate("() => isSecureContext") is False
+    browser.close()
+
+
+@pytest.mark.parametrize("lacking", ["DecompressionStream", "OffscreenCanvas", "WebAssembly"])
+def test_too_old_a_browser_is_told(device: Device, lacking: str) -> None:
+    device.page.add_init_script(f"delete globalThis.{lacking}")
+    device.open()
+    expect(device.status).to_contain_text("This browser is too old for this page: it has no")
+    expect(device.again).to_be_hidden()
+    device.choose(jpeg("top left"))
+    expect(device.status).to_contain_text("too old")
+
+
+def test_a_worker_that_can_not_start_is_told(device: Device, host: Host) -> None:
+    host.faults["worker.js"] = lambda _: b"this is no script"
+    device.open()
+    expect(device.status).to_contain_text("A part of this page is missing", timeout=WITHIN)
+
+
+def test_it_can_be_installed(device: Device, context: BrowserContext) -> None:
+    device.open_kept()
+    session = context.new_cdp_session(device.page)
+    found = session.send("Page.getAppManifest")
+    assert found["errors"] == []
+    manifest = json.loads(found["data"])
+    assert manifest["name"] == "Bear classifier"
+    for icon in manifest["icons"]:
+        picture = Image.open(io.BytesIO(device.page.request.get(device.url + icon["src"]).body()))
+        assert f"{picture.width}x{picture.height}" == icon["sizes"]
+    problems = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    assert [p["errorId"] for p in problems if p["errorId"] != "in-incognito"] == []
+
+
+def test_it_needs_no_isolation_and_breaks_no_rule_of_its_own(device: Device) -> None:
+    device.open_kept().ask(jpeg("top left"))
+    assert device.page.evaluate("() => crossOriginIsolated") is False
+    assert device.console == []
+
+
+def test_taking_a_photo_is_offered_where_one_touches(host: Host, browser: Browser) -> None:
+    for touch in (False, True):
+        context = browser.new_context(has_touch=touch, is_mobile=touch)
+        device = Device(context.new_page(), host.url).open_ready()
+        button = device.page.get_by_role("button", name="Take a photo")
+        expect(button).to_be_visible(visible=touch)
+        context.close()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", SIZES)
+def test_the_real_page_looks_well_in_every_state(
+    real_page: Path, context: BrowserContext, screenshots: Path, name: str
+) -> None:
+    go_on = threading.Event()
+    with hosting(real_page) as host:
+        device = Device(context.new_page(), host.url)
+        device.page.set_viewport_size({"width": SIZES[name][0], "height": SIZES[name][1]})
+        host.faults[MODEL] = lambda data: data if go_on.wait(WITHIN / 1000) else None
+        device.open()
+        expect(device.status).to_contain_text("Downloading the model")
+        device.show(screenshots, f"web-downloading-{name}")
+        device.choose(drawn.teddy())
+        expect(device.page.locator("#preview")).to_be_visible(timeout=WITHIN)
+        device.show(screenshots, f"web-waiting-{name}")
+        go_on.set()
+        assert best(device.answer()) == "teddy"
+        expect(device.page.locator("#offline")).to_be_visible(timeout=WITHIN)
+        device.show(screenshots, f"web-answer-{name}")
+        device.choose(b"no picture")
+        expect(device.status).to_contain_text("not a picture")
+        device.show(screenshots, f"web-bad-photo-{name}")
+        device.open_ready().show(screenshots, f"web-ready-{name}")
+
+
+@pytest.mark.model
+def test_100_real_photos_are_answered_as_python_answers_them(
+    real_page: Path, compiled: Path, photos: Path, context: BrowserContext
+) -> None:
+    chosen = _spread(photos, 100)
+    classify, compiled_answer = load_classify(ROOT / "export.pkl"), reference(compiled)
+    with hosting(real_page) as host:
+        device = Device(context.new_page(), host.url).open_ready()
+        far = {"export.pkl": 0.0, "export.onnx": 0.0}
+        for photo in chosen:
+            answer = device.ask(photo)
+            device.page.evaluate("() => document.querySelector('.voilearn-bars').replaceChildren()")
+            data = photo.read_bytes()
+            prediction = classify(data)
+            assert best(answer) == prediction.label, photo
+            far["export.pkl"] = max(
+                far["export.pkl"], differ(answer, dict(prediction.probabilities))
+            )
+            far["export.onnx"] = max(far["export.onnx"], differ(answer, compiled_answer(data)))
+    print(f"{len(chosen)} photos, all labels agree; greatest differences: {far}")
+    assert max(far.values()) < 0.01
+
+
+def _spread(photos: Path, count: int) -> list[Path]:
+    """Choose photos of every class and source, those in awkward files first."""
+    sources: dict[tuple[str, str], list[Path]] = {}
+    for photo in sorted((photos / "bears").glob("*/*")):
+        sources.setdefault((photo.parent.name, photo.name.split("__")[0]), []).append(photo)
+    chosen = sorted((photos / "odd" / "bears").iterdir())
+    while len(chosen) < count:
+        chosen += [group.pop(len(group) // 2) for group in sources.values() if group]
+    return chosen[:count]

@@ -1,0 +1,87 @@
+// Opens whatever a visitor chose as one picture: upright, RGB, not much larger than it has to be.
+// In: a file, whatever its name claims; out: its pixels and a preview, or a PhotoError.
+
+import { PhotoError } from "./errors.js";
+import { HEADER_BYTES, readHeader } from "./header.js";
+import { factorFor, readReduced } from "./reduce.js";
+
+const MAX_BYTES = 50_000_000;
+const MAX_PIXELS = 50_000_000;
+const PREVIEW = 640; // pixels on the longest side
+
+// Like the Python side: colour profiles are ignored, EXIF is not.
+const AS_PYTHON_DECODES = {
+  imageOrientation: "from-image",
+  colorSpaceConversion: "none",
+  premultiplyAlpha: "premultiply",
+};
+
+// Returns {pixels: {data, width, height}, preview}. `size` is the longest side that the model
+// resizes photos to, or null if they must stay as they are.
+export async function readPhoto(file, size) {
+  checkBytes(file.size);
+  const picture = await decode(file);
+  try {
+    checkPixels(picture.width, picture.height);
+    const preview = await shrink(picture);
+    return { preview, pixels: readReduced(picture, factorFor(picture.width, picture.height, size)) };
+  } finally {
+    picture.close();
+  }
+}
+
+async function decode(file) {
+  const start = await file.slice(0, HEADER_BYTES).arrayBuffer().catch(() => {
+    throw new PhotoError("This file can't be read any more. Please choose the photo again.");
+  });
+  const { kind, width, height } = readHeader(new Uint8Array(start));
+  checkPixels(width, height);
+  try {
+    return await createImageBitmap(file, AS_PYTHON_DECODES);
+  } catch {
+    throw new PhotoError(undecodable(kind));
+  }
+}
+
+function shrink(picture) {
+  const scale = Math.min(1, PREVIEW / Math.max(picture.width, picture.height));
+  return createImageBitmap(picture, {
+    resizeWidth: Math.max(1, Math.round(scale * picture.width)),
+    resizeHeight: Math.max(1, Math.round(scale * picture.height)),
+    resizeQuality: "medium",
+  });
+}
+
+function checkBytes(bytes) {
+  if (!bytes) {
+    throw new PhotoError("This file is empty: it has 0 bytes. Please choose the photo again.");
+  }
+  if (bytes > MAX_BYTES) {
+    throw new PhotoError(
+      `This file has ${(bytes / 1e6).toFixed(1)} MB; the limit is ${MAX_BYTES / 1e6} MB. ` +
+        "Please choose a smaller version of the photo.",
+    );
+  }
+}
+
+function checkPixels(width, height) {
+  if (width * height > MAX_PIXELS) {
+    throw new PhotoError(
+      `This picture has ${Math.round((width * height) / 1e6)} megapixels; the limit is ` +
+        `${MAX_PIXELS / 1e6}. Please choose a smaller one.`,
+    );
+  }
+}
+
+function undecodable(kind) {
+  switch (kind) {
+    case "HEIC":
+      return "This is a HEIC photo, which this browser can't open. Please save it as a JPEG and choose that.";
+    case "TIFF":
+      return "This is a TIFF picture, which this browser can't open. Please save it as a JPEG and choose that.";
+    case "":
+      return "This file is not a picture this browser can open. Please choose a photo: JPEG, PNG, WebP, GIF, BMP or AVIF.";
+    default:
+      return `This ${kind} picture is damaged or incomplete, so it can't be opened. Please choose the original file again, or another photo.`;
+  }
+}

@@ -1,0 +1,72 @@
+// Makes a large picture smaller by the averages of boxes, as Pillow's Image.reduce does.
+// In: a decoded picture and a factor; out: its pixels as RGB bytes, row by row.
+//
+// A canvas's own smoothing looks at a few pixels of many and differs between browsers. The picture
+// is drawn 1:1, strip by strip, so a phone needs neither a canvas of 50 megapixels nor a copy.
+
+const STRIP = 1_000_000; // pixels drawn at a time: 4 MB
+
+// Returns the largest factor that leaves both sides at least twice the size the model resizes to.
+export function factorFor(width, height, size) {
+  return size ? Math.max(1, Math.floor(Math.min(width, height) / (2 * size))) : 1;
+}
+
+// Returns {data, width, height}: 3 bytes a pixel, transparency laid over white.
+export function readReduced(picture, factor) {
+  const width = Math.ceil(picture.width / factor);
+  const height = Math.ceil(picture.height / factor);
+  const data = new Uint8Array(3 * width * height);
+  const rows = factor * Math.max(1, Math.floor(STRIP / (picture.width * factor)));
+  const canvas = new OffscreenCanvas(picture.width, Math.min(rows, picture.height));
+  const pen = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  pen.fillStyle = "white";
+  for (let top = 0; top < picture.height; top += rows) {
+    const strip = drawStrip(pen, picture, top, Math.min(rows, picture.height - top));
+    averageBoxes(strip, factor, data.subarray((3 * width * top) / factor));
+  }
+  canvas.width = canvas.height = 0; // Safari keeps the memory of one that is merely forgotten
+  return { data, width, height };
+}
+
+function drawStrip(pen, picture, top, rows) {
+  pen.fillRect(0, 0, picture.width, rows);
+  pen.drawImage(picture, 0, -top);
+  return pen.getImageData(0, 0, picture.width, rows);
+}
+
+// Writes the average of each box of factor x factor pixels; those at the edges may be smaller.
+function averageBoxes({ data: rgba, width, height }, factor, into) {
+  const columns = Math.ceil(width / factor);
+  for (let top = 0, row = 0; top < height; top += factor, row++) {
+    const rows = Math.min(factor, height - top);
+    const sums = new Uint32Array(3 * columns);
+    for (let y = top; y < top + rows; y++) addRow(rgba, 4 * width * y, width, factor, sums);
+    const last = width - factor * (columns - 1);
+    for (let column = 0; column < columns; column++) {
+      const pixels = rows * (column === columns - 1 ? last : factor);
+      for (let at = 3 * column; at < 3 * column + 3; at++) {
+        into[3 * columns * row + at] = average(sums[at], pixels);
+      }
+    }
+  }
+}
+
+function addRow(rgba, at, width, factor, sums) {
+  for (let x = 0, column = 0; x < width; column += 3) {
+    let [red, green, blue] = [0, 0, 0];
+    for (const end = Math.min(x + factor, width); x < end; x++, at += 4) {
+      red += rgba[at];
+      green += rgba[at + 1];
+      blue += rgba[at + 2];
+    }
+    sums[column] += red;
+    sums[column + 1] += green;
+    sums[column + 2] += blue;
+  }
+}
+
+// Rounds to the nearest level in fixed point, with the very roundings of Pillow (Reduce.c).
+function average(sum, pixels) {
+  const multiplier = Math.floor(2 ** 24 / pixels);
+  return Math.floor(((sum + (pixels >> 1)) * multiplier) / 2 ** 24);
+}
