@@ -42,11 +42,14 @@ check: $(VENV)/test ## style and types only
 browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of JupyterHub
 	tests/install-browser.sh $(VENV)
 
-bench: $(VENV)/test ## measure, side by side with fastai's own way
+bench: browser ## measure, side by side with fastai's own way and with other tools
 	$(BIN)/python -W ignore benchmarks/opening.py
 	$(BIN)/python -W ignore benchmarks/agreement.py
 	$(PIP) install uv
 	$(BIN)/python benchmarks/install_size.py
+	$(BIN)/python -W ignore benchmarks/compiled.py
+	$(MAKE) web
+	$(BIN)/python -W ignore benchmarks/browser.py --page web/dist
 
 train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
 	out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; VOILEARN_PHOTOS="$(abspath $(PHOTOS))" \

@@ -8,17 +8,18 @@ import tomllib
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from benchmarks import browser, install_size, peer
+from benchmarks import browser, compiled, install_size, peer
 from benchmarks.install_size import Wheel
 from benchmarks.served import Answer, Host, part_of, split
-from tests.conftest import ROOT
+from tests import onnx_files
+from tests.conftest import ROOT, draw, encode
 
 EXPORTS = ROOT / "tests" / "exports"
 TEXT = b"console.log('the same again');\n" * 200
@@ -50,7 +51,7 @@ def test_opening_prints_a_row_for_each_way() -> None:
     assert any(row.startswith("| voilearn inspect |") and row.endswith("| no |") for row in rows)
 
 
-@pytest.mark.parametrize("script", ["browser", "install_size"])
+@pytest.mark.parametrize("script", ["browser", "compiled", "install_size"])
 def test_what_a_benchmark_takes_is_told(script: str) -> None:
     assert any(line.startswith("usage:") for line in run(script, "--help"))
 
@@ -189,3 +190,36 @@ def test_what_is_weighed_is_what_the_project_requires() -> None:
     assert "onnxruntime" in names
     assert "fastai" not in names
     assert "fastai" in " ".join(install_size.requirements(project, "learner"))
+
+
+def test_ways_are_taken_in_turn_and_their_middle_is_told() -> None:
+    taken: list[str] = []
+
+    def way(name: str, *seconds: float) -> Callable[[], tuple[float, float]]:
+        left = iter(seconds)
+
+        def run() -> tuple[float, float]:
+            taken.append(name)
+            return next(left), 10.0
+
+        return run
+
+    ways = {"a": way("a", 99, 3, 1, 2), "b": way("b", 99, 5, 5, 9)}
+    assert compiled.interleaved(ways, 3) == {"a": (2, 10.0), "b": (5, 10.0)}
+    assert taken == ["a", "b"] * 4
+
+
+def test_the_peak_is_of_the_process_that_answers_and_not_of_this_one(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    model = onnx_files.write(tmp_path, onnx_files.model())
+    (tmp_path / "photo.png").write_bytes(encode(draw(), "PNG"))
+    ballast = bytes(300_000_000)
+    seconds, megabytes = compiled.first_answer(model, tmp_path / "photo.png")
+    assert len(ballast) > 1e6 * megabytes
+    assert 0 < seconds < 60
+
+
+def test_photos_are_taken_from_all_over() -> None:
+    files = [Path(str(number)) for number in range(100)]
+    assert compiled.spread(files, 4) == [files[0], files[25], files[50], files[75]]
+    assert compiled.spread(files[:2], 4) == files[:2]
