@@ -62,3 +62,24 @@ def test_the_app_runs_from_top_to_bottom_and_ends_in_the_page(app: Any) -> None:
     outputs = [output for cell in app.cells for output in cell.get("outputs", [])]
     assert len(outputs) == 1, "a page, and nothing printed on the way"
     assert "application/vnd.jupyter.widget-view+json" in outputs[0].data
+
+
+def test_the_app_runs_with_a_compiled_model_and_no_torch(app: Any, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from nbclient import NotebookClient
+
+    from tests import onnx_files
+
+    onnx_files.write(tmp_path, onnx_files.model())
+    (tmp_path / "voilearn").symlink_to(ROOT / "voilearn")
+    notebook = copy.deepcopy(app)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("export.pkl", "export.onnx")
+    torch = "import sys; print('torch' in sys.modules, 'fastai' in sys.modules)"
+    notebook.cells.append(nbformat.v4.new_code_cell(torch))
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute()
+    page, loaded = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+    assert "application/vnd.jupyter.widget-view+json" in page.data
+    assert loaded.text == "False False\n"
