@@ -1,6 +1,7 @@
 """What export.json says is read back as it was written, and never taken for another model's."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,15 @@ CHANGES: list[dict[str, Any]] = [
     {"model": {}},
     {"model": {"name": "x", "sha256": "0", "task": "regression", "classes": ["a"]}},
     {"thresholds": [0.5]},
+    {"thresholds": "123"},
+    {"thresholds": [0.1, 0.2, 10**400]},
+    {"model": {"name": "x", "sha256": "0", "task": "single-label", "classes": ["a", "a"]}},
+    {"model": {"name": "x", "sha256": "0", "task": "single-label", "classes": "abc"}},
+    {"model": {"name": "x", "sha256": "0", "task": "single-label", "classes": []}},
+    {"model": {"name": "x", "sha256": "0", "task": "multi-label", "classes": ["a"]}},
+    {"preprocessing": {"size": -5, "transforms": []}},
+    {"preprocessing": {"size": 10**9, "transforms": []}},
+    {"preprocessing": {"size": float("inf"), "transforms": []}},
     {"preprocessing": {"size": "large", "transforms": []}},
     {"onnx": None},
     {"agreement": {"pictures": 3}},
@@ -76,6 +86,14 @@ def test_an_export_json_that_is_none_is_told(text: str, tmp_path: Path) -> None:
     path = onnx_files.write(tmp_path, onnx_files.model())
     path.with_suffix(".json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UnusableModel, match=r"export\.json is damaged, or was not written by"):
+        read_compiled(path)
+
+
+def test_an_export_json_that_is_no_file_is_told(tmp_path: Path) -> None:
+    path = onnx_files.write(tmp_path, onnx_files.model())
+    path.with_suffix(".json").unlink()
+    os.mkfifo(path.with_suffix(".json"))
+    with pytest.raises(UnusableModel, match=r"export\.json can't be read: it is no file"):
         read_compiled(path)
 
 

@@ -107,6 +107,41 @@ def test_a_folder_without_photos_is_told(tmp_path: Path) -> None:
             compile_learner(SMALL, tmp_path / "out", folder)
 
 
+def test_int8_is_not_judged_on_a_few_photos(labelled: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnusableModel, match="photos can't show how good an int8 model is"):
+        compile_learner(SMALL, tmp_path / "out", labelled, int8=True)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["export.onnx", "export.json"])
+def test_a_folder_in_a_files_place_is_told_before_anything_is_written(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(UnusableModel, match=f"Nothing can be written to .*: {name} is a folder"):
+        compile_learner(SMALL, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_nothing_of_this_machine_is_in_the_files(tmp_path: Path) -> None:
+    compile_learner(SMALL, tmp_path)
+    for file in tmp_path.iterdir():
+        assert b"site-packages" not in file.read_bytes()
+        assert str(Path.home()).encode() not in file.read_bytes()
+
+
+def test_a_compiled_model_that_fails_on_a_picture_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("Gemm")
+
+    monkeypatch.setattr(onnx_export, "run", fail)
+    with pytest.raises(UnusableModel, match=r"gives no answer to a picture of .*Resize\(…\)"):
+        compile_learner(SMALL, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnusableModel, match=r"Nothing can be written to out: .* with -o"):
@@ -135,6 +170,7 @@ def test_int8_is_kept_only_if_it_is_good_enough(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(onnx_export, "FEWEST", 2)
     found = iter([Agreement(200, False, 200, 0.0), Agreement(200, False, labels, 0.1, accuracy)])
     monkeypatch.setattr(onnx_export, "agreement", lambda *_: next(found))
     said: list[str] = []
@@ -155,6 +191,7 @@ def test_int8_is_calibrated_on_some_photos_and_judged_on_others(
         onnx_int8.quantize(model, quantized, pictures)
 
     monkeypatch.setattr(onnx_export, "quantize", quantize)
+    monkeypatch.setattr(onnx_export, "FEWEST", 2)
     monkeypatch.setattr(onnx_export, "SAME_LABELS", 0.0)
     monkeypatch.setattr(onnx_export, "LOST_ACCURACY", 1.0)
     compiled = compile_learner(SMALL, tmp_path / "out", labelled, int8=True)

@@ -108,6 +108,26 @@ def deep_branches() -> ModelProto:
     return onnx_files.model([node])
 
 
+def texts() -> ModelProto:
+    """A size of texts takes gigabytes from a file of some hundred bytes."""
+    made = onnx_files.model()
+    made.graph.initializer.append(TensorProto(name="s", data_type=8, dims=[100]))
+    return made
+
+
+def text_operator() -> ModelProto:
+    """Texts put together double with each step."""
+    return onnx_files.model([helper.make_node("StringConcat", ["a", "a"], ["b"])])
+
+
+def sparse_tensor_in_an_attribute() -> ModelProto:
+    """The same as a sparse tensor, in a Constant."""
+    values = helper.make_tensor("s", TensorProto.FLOAT, [1], [1.0])
+    places = helper.make_tensor("p", TensorProto.INT64, [1], [0])
+    sparse = helper.make_sparse_tensor(values, places, [1 << 40])
+    return onnx_files.model([helper.make_node("Constant", [], ["c"], sparse_value=sparse)])
+
+
 HARMFUL: dict[Callable[[], ModelProto], str] = {
     custom_operator: r"has a custom operator, evil\.example\.Hack",
     runtimes_own_operator: r"has a custom operator, com\.microsoft\.Tokenizer",
@@ -118,7 +138,10 @@ HARMFUL: dict[Callable[[], ModelProto], str] = {
     loop_in_a_branch: r"has a loop \(Loop\)",
     own_functions: "has functions of its own",
     sparse_tensor: "has sparse tensors",
-    huge_tensor: "has tensors of more than 1 billion numbers",
+    huge_tensor: "has tensors of more numbers than it holds, or over 1,000,000,000",
+    texts: "has tensors of texts",
+    text_operator: r"has an operator for other things than numbers \(StringConcat\)",
+    sparse_tensor_in_an_attribute: "has sparse tensors",
     many_nodes: "has more than 20,000 operations",
     deep_branches: "has graphs in graphs in graphs",
 }
@@ -138,6 +161,78 @@ def test_a_compiled_model_is_described(tmp_path: Path) -> None:
     found = check_onnx_file(onnx_files.write(tmp_path, onnx_files.model()))
     assert (found.opset, found.numbers) == (20, 5)
     assert found.operators == {"Cast": 1, "ReduceMean": 1, "Gather": 1, "Softmax": 1}
+
+
+def test_a_field_that_protobuf_takes_for_another_is_no_field(tmp_path: Path) -> None:
+    """It cuts a field's key to 32 bits: graph, node, tensor and all can be hidden from others."""
+    tensor = external_data().graph.initializer[-1].SerializeToString()
+    plain = onnx_files.model().graph.SerializeToString()
+    for key in ((1 << 32) | 0x2A, (1 << 35) | 0x2A):
+        hidden = plain + varint(key) + varint(len(tensor)) + tensor
+        made = b"\x08\x0a" + b"\x3a" + varint(len(hidden)) + hidden
+        with pytest.raises(UnusableModel, match="is damaged or cut short"):
+            check_onnx_file(onnx_files.write(tmp_path, made))
+    wide = plain + b"\xaa\x80\x80\x80\x80\x00" + varint(len(tensor)) + tensor
+    made = b"\x08\x0a" + b"\x3a" + varint(len(wide)) + wide
+    with pytest.raises(UnusableModel, match="is damaged or cut short"):
+        check_onnx_file(onnx_files.write(tmp_path, made))
+
+
+def test_data_elsewhere_is_seen_whatever_the_number_is_that_says_so(tmp_path: Path) -> None:
+    tensor = b"\x08\x04\x10\x01" + b"\x70" + varint(1 + (1 << 32))  # data_location, cut to 1
+    graph = onnx_files.model().graph.SerializeToString() + b"\x2a" + varint(len(tensor)) + tensor
+    made = b"\x08\x0a" + b"\x3a" + varint(len(graph)) + graph
+    with pytest.raises(UnusableModel, match="keeps numbers in another file"):
+        check_onnx_file(onnx_files.write(tmp_path, made))
+
+
+def test_a_message_that_protobuf_would_merge_is_refused(tmp_path: Path) -> None:
+    node = helper.make_node("Constant", [], ["c"], value=helper.make_tensor("v", 1, [1], [1.0]))
+    value = node.attribute[0].SerializeToString()
+    tensor = node.attribute[0].t.SerializeToString()
+    node.ClearField("attribute")
+    twice = value + b"\x2a" + varint(len(tensor)) + tensor
+    raw = node.SerializeToString() + b"\x2a" + varint(len(twice)) + twice
+    graph = b"\x0a" + varint(len(raw)) + raw
+    made = b"\x08\x0a" + b"\x3a" + varint(len(graph)) + graph
+    with pytest.raises(UnusableModel, match="is damaged or cut short"):
+        check_onnx_file(onnx_files.write(tmp_path, made))
+    graphs = onnx_files.model().SerializeToString() + b"\x3a" + varint(len(graph)) + graph
+    with pytest.raises(UnusableModel, match="is damaged or cut short"):
+        check_onnx_file(onnx_files.write(tmp_path, graphs))
+
+
+def test_a_file_of_tiny_parts_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voilearn.onnx_file.MAX_FIELDS", 1000)
+    made = onnx_files.model().SerializeToString() + b"\x28\x01" * 1001
+    with pytest.raises(UnusableModel, match="has more than 1,000 parts"):
+        check_onnx_file(onnx_files.write(tmp_path, made))
+    sides = b"\x0a" + varint(2000) + b"\x01" * 2000
+    graph = onnx_files.model().graph.SerializeToString() + b"\x2a" + varint(len(sides)) + sides
+    made = b"\x08\x0a" + b"\x3a" + varint(len(graph)) + graph
+    with pytest.raises(UnusableModel, match="is damaged or cut short"):
+        check_onnx_file(onnx_files.write(tmp_path, made))
+
+
+def varint(number: int) -> bytes:
+    found = bytearray()
+    while number > 0x7F:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def test_a_file_that_may_not_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = onnx_files.write(tmp_path, onnx_files.model())
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UnusableModel, match=r"export\.onnx can't be read: Permission denied\."):
+        check_onnx_file(path)
 
 
 def test_a_file_cut_short_anywhere_is_told_as_such(tmp_path: Path) -> None:

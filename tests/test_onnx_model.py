@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,21 @@ def test_it_runs_without_torch_fastai_and_all_that(tmp_path: Path) -> None:
     heavy = {"torch", "torchvision", "fastai", "fastcore", "matplotlib", "scipy", "pandas", "onnx"}
     assert not heavy & set(modules)
     assert {"onnxruntime", "numpy", "PIL"} <= set(modules)
+
+
+def test_a_large_photo_is_decoded_no_larger_than_it_has_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+
+    def run(session: Any, picture: Image.Image, options: Any = None) -> list[float]:
+        sizes.append(picture.size)
+        return [0.2, 0.3, 0.5]
+
+    monkeypatch.setattr(onnx_model, "run", run)
+    classify = onnx_model.load_classify(onnx_files.write(tmp_path, onnx_files.model()))
+    classify(encode(draw((1600, 1200)), "JPEG"))
+    assert sizes[-1] == (200, 150)  # an eighth, which is at least twice 64
 
 
 def test_a_session_takes_one_thread_a_call(tmp_path: Path) -> None:

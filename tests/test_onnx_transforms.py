@@ -117,6 +117,40 @@ def test_a_large_photo_agrees_too_though_it_stays_of_whole_numbers() -> None:
     assert (np.abs(found - expected) > 0).mean() < 0.03
 
 
+@pytest.mark.parametrize("size", [(96, 96), (512, 553), (256, 256), (7, 300)])
+def test_the_nearest_pixels_are_pillows(size: tuple[int, int]) -> None:
+    picture = textured(size)
+    for resize in (Resize(96, resamples=(0, 0)), Resize((224, 60), "squish", resamples=(0, 0))):
+        expected = np.asarray(resize(PILImage.create(np.asarray(picture)), split_idx=1))
+        found = pixels(written([resize], []), picture)[0].transpose(1, 2, 0)
+        assert (found == expected).all()
+
+
+def test_bicubic_stays_within_what_a_pixel_can_be() -> None:
+    picture = Image.new("RGB", (60, 60), "black")
+    picture.paste((255, 255, 255), (20, 20, 40, 40))
+    resize = Resize(90, ResizeMethod.Squish, resamples=(3, 0))
+    expected = np.asarray(resize(PILImage.create(np.asarray(picture)), split_idx=1))
+    found = pixels(written([resize], []), picture)[0].transpose(1, 2, 0)
+    assert np.abs(found - expected).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1)])
+@pytest.mark.parametrize("method", ["crop", "pad", "squish"])
+def test_a_photo_of_a_pixels_width_gets_through(size: tuple[int, int], method: str) -> None:
+    assert pixels(written([Resize((64, 96), method)], []), draw(size)).shape == (1, 3, 64, 96)
+
+
+def test_a_grey_learner_with_colour_statistics_gets_three_channels() -> None:
+    normalize = Normalize.from_stats(*imagenet_stats, cuda=False)
+    nodes = Nodes()
+    photo = ir.val("photo", ir.DataType.UINT8, ["height", "width", 3])
+    given = learner([Resize(20)], [IntToFloatTensor(), normalize])
+    assert write_transforms(nodes, given, photo, "L").channels == 3
+    session = written([Resize(20)], [IntToFloatTensor(), normalize], "L")
+    assert pixels(session, draw()).shape == (1, 3, 20, 20)
+
+
 def test_pillow_resizes_columns_first_where_the_graph_does() -> None:
     """What `_sides_between` relies on; another Pillow may go about it in another order."""
     dice = random.Random(1)

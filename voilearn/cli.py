@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError as error:
         print(f"voilearn: {_missing(error.name or 'that')}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:  # the reader has had enough, as `head` does
         sys.stderr.close()
         return 1

@@ -5,6 +5,7 @@ damaged or of another model.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from voilearn.prediction import ModelInfo
 from voilearn.wrong_file import shown
 
 MAX_JSON = 10_000_000  # bytes: 10,000 classes of 1,000 characters
+MAX_SIZE = 10_000  # pixels that photos are resized to
+NONSENSE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 AGAIN = "Compile the export.pkl again: python -m voilearn compile export.pkl."
 
 
@@ -90,7 +93,7 @@ class Compiled:
 
     def write(self, path: Path) -> None:
         """Write an export.json."""
-        path.write_text(json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", "utf-8")
+        path.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
 
 
 def read_compiled(path: Path) -> Compiled:
@@ -100,7 +103,11 @@ def read_compiled(path: Path) -> Compiled:
     """
     beside = path.with_suffix(".json")
     compiled = _read(beside, shown(path))
-    if file_sha256(path) != compiled.sha256:
+    try:
+        same = file_sha256(path) == compiled.sha256
+    except OSError as error:
+        raise UnusableModel(f"{shown(path)} can't be read: {error.strerror}.") from error
+    if not same:
         raise UnusableModel(
             f"{shown(beside)} is not of this {shown(path)}: they were not written together. "
             f"Copy both from the same place. {AGAIN}"
@@ -110,6 +117,8 @@ def read_compiled(path: Path) -> Compiled:
 
 def _read(path: Path, onnx: str) -> Compiled:
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(0, "it is no file")
         with path.open("rb") as file:
             said = json.loads(file.read(MAX_JSON).decode())
         return _compiled(said)
@@ -120,7 +129,7 @@ def _read(path: Path, onnx: str) -> Compiled:
         ) from error
     except OSError as error:
         raise UnusableModel(f"{shown(path)} can't be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (*NONSENSE, RecursionError) as error:
         raise UnusableModel(
             f"{shown(path)} is damaged, or was not written by voilearn compile. {AGAIN}"
         ) from error
@@ -130,15 +139,22 @@ def _compiled(said: dict[str, Any]) -> Compiled:
     model, onnx, agreement = said["model"], said["onnx"], said["agreement"]
     if model["task"] not in ("single-label", "multi-label"):
         raise ValueError(model["task"])
-    size = said["preprocessing"]["size"]
-    classes = tuple(str(name) for name in model["classes"])
-    thresholds = tuple(float(each) for each in said["thresholds"])
-    if len(thresholds) not in (0, len(classes)) or not classes:
+    size, accuracy = said["preprocessing"]["size"], agreement["accuracy"]
+    classes = tuple(str(name) for name in _list(model["classes"]))
+    thresholds = tuple(float(each) for each in _list(said["thresholds"]))
+    multi = model["task"] == "multi-label"
+    if not classes or len(set(classes)) != len(classes):
+        raise ValueError("classes")
+    if len(thresholds) != len(classes) * multi or any(math.isnan(each) for each in thresholds):
         raise ValueError("thresholds")
+    if size is not None and not (type(size) is int and 0 < size <= MAX_SIZE):
+        raise ValueError("size")
+    if accuracy is not None and len(_list(accuracy)) != 2:
+        raise ValueError("accuracy")
     return Compiled(
         ModelInfo(str(model["name"]), str(model["sha256"]), model["task"], classes),
         thresholds,
-        None if size is None else int(size),
+        size,
         tuple(str(transform) for transform in said["preprocessing"]["transforms"]),
         str(onnx["sha256"]),
         int(onnx["bytes"]),
@@ -149,6 +165,12 @@ def _compiled(said: dict[str, Any]) -> Compiled:
             bool(agreement["made"]),
             int(agreement["labels"]),
             float(agreement["max_difference"]),
-            agreement["accuracy"] and (*map(float, agreement["accuracy"]),),
+            None if accuracy is None else (float(accuracy[0]), float(accuracy[1])),
         ),
     )
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(value)
+    return value

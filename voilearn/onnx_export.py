@@ -38,7 +38,11 @@ from voilearn.wrong_file import shown
 # What is further off is no rounding, but another answer: of a probability, and of the labels.
 # (The exports of tests/exports have networks that a change of a pixel by one level moves by 0.06.)
 FAR_OFF, MOST_LABELS = 0.25, 0.9
+UNRESIZED = 0.01  # of a learner that takes photos as they are: there is nothing to round
+FEWEST = 100  # photos, half of which int8 is judged on
 SAME_LABELS, LOST_ACCURACY = 0.99, 0.005  # what int8 may cost, as shares of the photos
+
+FILES = ("export.onnx", "export.json")
 
 Say = Callable[[str], None]
 
@@ -68,7 +72,15 @@ class _Subject:
         session = open_session(file)
 
         def predict(picture: Image.Image) -> Prediction:
-            return predict_from(run(session, picture), self.model, self.thresholds)
+            try:
+                numbers = run(session, picture)
+            except Exception as error:  # ONNX Runtime's errors have no class in common
+                raise UnusableModel(
+                    f"The compiled model gives no answer to a picture of {picture.width} x "
+                    f"{picture.height} pixels, so it was not kept. Export the learner with "
+                    "item_tfms=Resize(…), and compile that."
+                ) from error
+            return predict_from(numbers, self.model, self.thresholds)
 
         return agreement(self.before, answers(predict, self.examples, say), self.examples)
 
@@ -93,15 +105,15 @@ def compile_learner(
             "An int8 model is calibrated on photos, and kept only if it does well on them. "
             "Name a folder of some hundred with --photos."
         )
+    say(f"opening {shown(path)}")
+    learn, sha256 = open_learner(path)
+    model = model_info(learn, path, sha256)
+    limits = tuple(thresholds(learn, len(model.classes)))
+    mode = picture_kind(learn, path)._open_args["mode"]
+    examples = photos_in(photos, model.classes) if photos else made_pictures()
     with _room_in(folder) as room:
-        say(f"opening {shown(path)}")
-        learn, sha256 = open_learner(path)
-        model = model_info(learn, path, sha256)
-        limits = tuple(thresholds(learn, len(model.classes)))
-        mode = picture_kind(learn, path)._open_args["mode"]
         say("writing the graph")
         file = _write(graph_of(learn, mode), room / "export.onnx")
-        examples = photos_in(photos, model.classes) if photos else made_pictures()
         say(f"asking the learner about {len(examples):,} pictures")
         before = answers(predict_with(learn, path, sha256), examples, say)
         subject = _Subject(learn, model, limits, mode, examples, before)
@@ -120,7 +132,7 @@ def compile_learner(
             found,
         )
         compiled.write(room / "export.json")
-        for name in ("export.onnx", "export.json"):
+        for name in FILES:
             (room / name).replace(folder / name)
     return compiled
 
@@ -130,14 +142,16 @@ def _room_in(folder: Path) -> Iterator[Path]:
     """Make a folder for what is half done, where the files go, and take it away in the end."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        room = tempfile.TemporaryDirectory(prefix=".compile-", dir=folder)
+        for name in FILES:
+            if (folder / name).is_dir():
+                raise IsADirectoryError(0, f"{name} is a folder there")
+        with tempfile.TemporaryDirectory(prefix=".compile-", dir=folder) as room:
+            yield Path(room)
     except OSError as error:
         raise UnusableModel(
             f"Nothing can be written to {shown(folder)}: {error.strerror}. "
             "Name another folder with -o."
         ) from error
-    with room as place:
-        yield Path(place)
 
 
 def _write(graph: ir.Model, file: Path, heavy_in_order: bool = True) -> Path:
@@ -145,7 +159,7 @@ def _write(graph: ir.Model, file: Path, heavy_in_order: bool = True) -> Path:
     if heavy_in_order:
         keep_heavy_weights_in_order(graph.graph)
     ir.save(graph, file)
-    onnx.checker.check_model(str(file), full_check=True)
+    onnx.checker.check_model(ir.to_proto(graph), full_check=True)
     check_onnx_file(file)
     return file
 
@@ -153,7 +167,8 @@ def _write(graph: ir.Model, file: Path, heavy_in_order: bool = True) -> Path:
 def _checked(subject: _Subject, file: Path, say: Say) -> Agreement:
     say("asking the compiled model")
     found = subject.agreement(file, say)
-    if found.max_difference > FAR_OFF or found.labels < MOST_LABELS * found.pictures:
+    far_off = FAR_OFF if picture_size(subject.learn) else UNRESIZED
+    if found.max_difference > far_off or found.labels < MOST_LABELS * found.pictures:
         raise UnusableModel(
             f"The compiled model does not give the learner's answers ({found}), so it was not "
             "kept. Use the export.pkl, and please report this network."
@@ -166,6 +181,11 @@ def _int8(subject: _Subject, file: Path, say: Say) -> Agreement | None:
     say("calibrating int8")
     plain = _write(graph_of(subject.learn, subject.mode), file.with_name("plain.onnx"), False)
     small = file.with_name("int8.onnx")
+    if len(subject.examples) < FEWEST:
+        raise UnusableModel(
+            f"{len(subject.examples)} photos can't show how good an int8 model is. Name a folder "
+            f"of {FEWEST} or more with --photos; some hundred are better."
+        )
     every = max(2, len(subject.examples) // CALIBRATED_ON)
     quantize(plain, small, [example.picture for example in subject.examples[::every]])
     check_onnx_file(small)

@@ -2,10 +2,14 @@
 
 In comes a path; out goes an `OnnxFile`, or UnusableModel. ONNX Runtime reads any file that a model
 names, runs operators of anybody's, and loops for as long as a graph says; a compiled learner needs
-none of it. The file is protocol buffers (onnx.proto of ONNX 1.23), of which only the fields that
-tell are read; no number of a tensor is.
+none of it. (What stays possible is a model that takes much memory or time, or ends the process: its
+operators are ONNX's own, but the numbers in it are its author's.)
+
+The file is protocol buffers (onnx.proto of ONNX 1.23), of which only the fields that tell are read;
+no number of a tensor is.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,9 +24,12 @@ from voilearn.wrong_file import check_head, check_is_a_file, shown
 MAX_BYTES = 1_000_000_000
 MAX_NODES, MAX_DEPTH = 20_000, 3
 MAX_NUMBERS = 1_000_000_000  # in all tensors
-LOOPS = {"Loop", "Scan", "SequenceMap"}
+MAX_FIELDS, MAX_SIDES = 1_000_000, 16
+MAX_KEY, MAX_KEY_BYTES = (1 << 32) - 1, 5
+LOOPS = {"Loop", "Scan", "SequenceMap", "LSTM", "GRU", "RNN"}
+NO_NUMBERS = ("String", "Regex", "Sequence", "Optional", "SplitToSequence", "ConcatFromSequence")
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-EXTERNAL = 1
+STRING = 8
 
 
 class _Damaged(Exception):
@@ -36,12 +43,19 @@ class OnnxFile:
     opset: int = 0
     operators: Counter[str] = field(default_factory=Counter)
     numbers: int = 0
+    limit: int = MAX_NUMBERS
 
 
 def check_onnx_file(path: Path) -> OnnxFile:
     """Return what is in an .onnx file; raise UnusableModel, with what to do, if it is no good."""
     check_is_a_file(path)
-    size = path.stat().st_size
+    try:
+        return _looked_through(path, path.stat().st_size)
+    except OSError as error:
+        raise UnusableModel(f"{shown(path)} can't be read: {error.strerror}.") from error
+
+
+def _looked_through(path: Path, size: int) -> OnnxFile:
     if size > MAX_BYTES:
         raise UnusableModel(
             f"{shown(path)} has {size / 1e6:,.0f} MB; the limit is {MAX_BYTES / 1e6:,.0f} MB."
@@ -51,7 +65,7 @@ def check_onnx_file(path: Path) -> OnnxFile:
         if not head.startswith(b"\x08"):
             _refuse_head(shown(path), head)
         file.seek(0)
-        found = OnnxFile()
+        found = OnnxFile(limit=min(MAX_NUMBERS, 8 * size))  # a number takes a bit, at the least
         try:
             _read_model(_Message(file, size), found)
         except _Damaged as error:
@@ -81,20 +95,25 @@ def _refuse_head(name: str, head: bytes) -> None:
 class _Message:
     """A message in the file: its fields, one after the other, up to where it ends."""
 
-    def __init__(self, file: BinaryIO, stop: int) -> None:
+    def __init__(self, file: BinaryIO, stop: int, count: Iterator[int] | None = None) -> None:
         self.file, self.stop = file, stop
+        self.count = count or itertools.count()  # of the fields in all of the file
 
     def fields(self) -> Iterator[tuple[int, "int | _Message"]]:
         """Yield each field's number, with its value or, for bytes, what they are as a message."""
         while (at := self.file.tell()) < self.stop:
             key = self._varint()
+            if key > MAX_KEY or self.file.tell() - at > MAX_KEY_BYTES:
+                raise _Damaged(at)  # protobuf cuts it to 32 bits: another field than it seems
+            if next(self.count) > MAX_FIELDS:
+                raise _Refused(f"has more than {MAX_FIELDS:,} parts")
             number, kind = key >> 3, key & 7
             if kind == VARINT:
                 yield number, self._varint()
             elif kind == BYTES:
                 stop = self._varint() + self.file.tell()
                 self._check(stop)
-                yield number, _Message(self.file, stop)
+                yield number, _Message(self.file, stop, self.count)
                 self.file.seek(stop)
             elif kind in (FIXED32, FIXED64):
                 stop = self.file.tell() + (4 if kind == FIXED32 else 8)
@@ -182,6 +201,8 @@ def _read_node(node: _Message, found: OnnxFile, depth: int) -> None:
             _read_attribute(value, found, depth)
     if domain not in ("", "ai.onnx"):
         raise _Refused(f"has a custom operator, {domain}.{name}, which can be anybody's code")
+    if name.startswith(NO_NUMBERS):
+        raise _Refused(f"has an operator for other things than numbers ({name})")
     if name in LOOPS:
         raise _Refused(f"has a loop ({name}), which may never end")
     found.operators[name] += 1
@@ -190,7 +211,12 @@ def _read_node(node: _Message, found: OnnxFile, depth: int) -> None:
 
 
 def _read_attribute(attribute: _Message, found: OnnxFile, depth: int) -> None:
+    once: set[int] = set()
     for number, value in _messages(attribute):
+        if number in (5, 6):
+            if number in once:
+                raise _Damaged("twice the same")  # protobuf makes one of both
+            once.add(number)
         if number in (5, 10):
             _read_tensor(value, found)
         elif number in (6, 11):
@@ -203,11 +229,14 @@ def _read_tensor(tensor: _Message, found: OnnxFile) -> None:
     sides: list[int] = []
     for number, value in tensor.fields():
         if number == 1:
-            sides.extend([value] if isinstance(value, int) else value.numbers())
-        elif number == 13 or (number == 14 and value == EXTERNAL):
+            more = iter([value]) if isinstance(value, int) else value.numbers()
+            sides.extend(itertools.islice(more, MAX_SIDES + 1))
+        elif number == 2 and value == STRING:
+            raise _Refused("has tensors of texts")
+        elif number == 13 or (number == 14 and value != 0):
             raise _Refused("keeps numbers in another file (external data), which could be any file")
-        if len(sides) > 16:
+        if len(sides) > MAX_SIDES:
             raise _Damaged("too many sides")
     found.numbers += prod(sides)
-    if found.numbers > MAX_NUMBERS:
-        raise _Refused(f"has tensors of more than {MAX_NUMBERS / 1e9:g} billion numbers")
+    if found.numbers > found.limit:
+        raise _Refused(f"has tensors of more numbers than it holds, or over {MAX_NUMBERS:,}")

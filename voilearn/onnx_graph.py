@@ -54,6 +54,8 @@ def graph_of(learn: Learner, mode: str) -> ir.Model:
     model = _network(_Answer(learn).eval(), pixels)
     _put_before(model.graph, nodes, photo, pixels.value)
     model.graph.outputs[0].name = PROBABILITIES
+    for node in model.graph.all_nodes():  # torch notes which lines of whose files made each
+        node.metadata_props.clear()
     model.producer_name = "voilearn"
     return model
 

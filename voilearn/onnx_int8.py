@@ -5,9 +5,10 @@ machines two to three times as fast. What a photo goes through before the networ
 activation after it, stay as they are.
 """
 
+import contextlib
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,8 @@ def quantize(model: Path, quantized: Path, pictures: Sequence[Callable[[], Image
     (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html).
     """
     prepared = quantized.with_name("prepared.onnx")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")
-        logging.getLogger().setLevel(logging.ERROR)  # ONNX Runtime tells its own workings
         quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
@@ -63,6 +63,18 @@ def quantize(model: Path, quantized: Path, pictures: Sequence[Callable[[], Image
             nodes_to_exclude=_of_the_photo(prepared),
             calibrate_method=CalibrationMethod.MinMax,
         )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what ONNX Runtime tells of its own workings from the terminal."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def _of_the_photo(model: Path) -> list[str]:

@@ -21,7 +21,8 @@ from voilearn.prediction import Classify, Prediction, predict_from
 from voilearn.wrong_file import shown
 
 OPENING_SECONDS = 60.0  # a Raspberry Pi Zero takes some; a graph made to hang takes for ever
-ERRORS_ONLY = 3  # of ONNX Runtime's five levels of what it tells on stderr
+SILENT = 4  # of ONNX Runtime's levels: what it tells on stderr, it raises as well
+GRACE = 5.0  # seconds for an operation to end, after which a graph is stopped
 
 
 def load_classify(path: Path | str = "export.onnx") -> Classify:
@@ -35,7 +36,8 @@ def load_classify(path: Path | str = "export.onnx") -> Classify:
     path = Path(path)
     check_onnx_file(path)
     compiled = read_compiled(path)
-    predict = _within(OPENING_SECONDS, lambda: _opened(path, compiled), path)
+    trial = onnxruntime.RunOptions()
+    predict = _within(OPENING_SECONDS, lambda: _opened(path, compiled, trial), path, trial)
     return classifier(predict, compiled.size)
 
 
@@ -47,22 +49,32 @@ def open_session(model: Path | bytes) -> onnxruntime.InferenceSession:
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = SILENT
     # What a photo took is given back after it: an arena keeps the most that any photo ever took,
     # and planned memory the most of all steps at once. It costs no time that could be measured.
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # whatever its name
     options.add_session_config_entry("optimization.disable_specified_optimizers", "ConstantFolding")
     source = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
-def run(session: onnxruntime.InferenceSession, picture: Image.Image) -> list[float]:
-    """Return the model's probabilities for an RGB picture of any size, in the order of classes."""
-    (probabilities,) = session.run(None, {"photo": np.asarray(picture)})
+def run(
+    session: onnxruntime.InferenceSession,
+    picture: Image.Image,
+    options: onnxruntime.RunOptions | None = None,
+) -> list[float]:
+    """Return the model's probabilities for an RGB picture of any size, in the order of classes.
+
+    Raises what ONNX Runtime does.
+    """
+    (probabilities,) = session.run(None, {"photo": np.asarray(picture)}, options)
     return np.asarray(probabilities).tolist()  # type: ignore[no-any-return]
 
 
-def _opened(path: Path, compiled: Compiled) -> Callable[[Image.Image], Prediction]:
+def _opened(
+    path: Path, compiled: Compiled, trial: onnxruntime.RunOptions
+) -> Callable[[Image.Image], Prediction]:
     """Return the function from a picture to its Prediction, tried out on a plain one."""
     try:
         session = open_session(path)
@@ -73,9 +85,9 @@ def _opened(path: Path, compiled: Compiled) -> Callable[[Image.Image], Predictio
         ) from error
     _check_sides(session, path, len(compiled.model.classes))
 
-    def predict(picture: Image.Image) -> Prediction:
+    def predict(picture: Image.Image, options: onnxruntime.RunOptions | None = None) -> Prediction:
         try:
-            probabilities = run(session, picture)
+            probabilities = run(session, picture, options)
         except Exception as error:
             raise UnusableModel(
                 f"{shown(path)} gives no answer to a picture of {picture.width} x "
@@ -83,7 +95,7 @@ def _opened(path: Path, compiled: Compiled) -> Callable[[Image.Image], Predictio
             ) from error
         return predict_from(probabilities, compiled.model, compiled.thresholds)
 
-    predict(Image.new("RGB", (64, 64), "grey"))
+    predict(Image.new("RGB", (64, 64), "grey"), trial)
     return predict
 
 
@@ -98,10 +110,13 @@ def _check_sides(session: onnxruntime.InferenceSession, path: Path, classes: int
         )
 
 
-def _within(seconds: float, work: Callable[[], Any], path: Path) -> Any:
+def _within(
+    seconds: float, work: Callable[[], Any], path: Path, trial: onnxruntime.RunOptions
+) -> Any:
     """Return what `work` does; raise UnusableModel if it takes longer.
 
-    In a thread that is left behind then: ONNX Runtime can't be stopped inside an operation.
+    ONNX Runtime looks between two operations whether it is to stop. In a thread, which is left
+    behind if one of them does not end.
     """
     outcome: list[Any] = []
 
@@ -115,6 +130,8 @@ def _within(seconds: float, work: Callable[[], Any], path: Path) -> Any:
     thread.start()
     thread.join(seconds)
     if not outcome:
+        trial.terminate = True
+        thread.join(GRACE)
         raise UnusableModel(
             f"{shown(path)} gave no answer to a small grey picture in {seconds:.0f} seconds. "
             "Compile it again from its export.pkl."

@@ -33,7 +33,7 @@ INT64, DOUBLE, UINT8, INT32, FLOAT = (
 )
 # Pillow's filters by their numbers; it has four more, which ONNX has no equal of.
 FILTERS: dict[int, dict[str, Any]] = {
-    0: {"mode": "nearest", "nearest_mode": "round_prefer_ceil"},
+    0: {},
     2: {"mode": "linear", "antialias": 1, "exclude_outside": 1},
     3: {"mode": "cubic", "antialias": 1, "exclude_outside": 1, "cubic_coeff_a": -0.5},
 }
@@ -146,11 +146,26 @@ def _resample(nodes: Nodes, pixels: Pixels, sides: ir.Value, filter: int) -> Pix
             "Export it with resamples=(2, 0), which is bilinear, or (3, 0), bicubic."
         )
     if filter == NEAREST:
-        return replace(pixels, value=_resize_to(nodes, pixels, sides, filter))
+        return replace(pixels, value=_nearest(nodes, pixels, sides))
     between = _sides_between(nodes, pixels, sides)
     passed = replace(pixels, value=_first_pass(nodes, pixels, between, filter))
     resized = _resize_to(nodes, passed, sides, filter)
     return replace(pixels, value=_rounded(nodes, resized, filter))
+
+
+def _nearest(nodes: Nodes, pixels: Pixels, sides: ir.Value) -> ir.Value:
+    """Pick pixels as Pillow does: places added up in float64, one step after the other."""
+    value, now = pixels.value, nodes.cast(nodes.sides(pixels.value), DOUBLE)
+    steps = nodes.op("Div", [now, nodes.cast(sides, DOUBLE)])
+    half = nodes.constant([0.5], np.float64)
+    for axis in (0, 1):
+        at = nodes.constant([axis])
+        step, side = nodes.op("Gather", [steps, at]), nodes.op("Gather", [sides, at])
+        others = nodes.op("Expand", [step, nodes.op("Sub", [side, nodes.constant([1])])])
+        each = nodes.op("Concat", [nodes.op("Mul", [step, half]), others], {"axis": 0})
+        places = nodes.cast(nodes.op("CumSum", [each, nodes.constant(0)]), INT64)
+        value = nodes.op("Gather", [value, places], {"axis": axis + 1})
+    return value
 
 
 def _sides_between(nodes: Nodes, pixels: Pixels, sides: ir.Value) -> ir.Value:
@@ -222,6 +237,7 @@ def _cut_to_shape(
     choose = "ReduceMax" if method == "pad" else "ReduceMin"
     scale = nodes.op(choose, [nodes.op("Div", [now, wanted])], {"keepdims": 1})
     cut = nodes.cast(nodes.op("Mul", [scale, wanted]), INT64)
+    cut = nodes.op("Max", [cut, nodes.constant([1, 1])])  # of a photo of one pixel's width
     left = nodes.op("Sub", [now, nodes.cast(cut, DOUBLE)])
     start = nodes.cast(nodes.op("Mul", [left, nodes.constant([0.5], np.float64)]), INT64)
     return _crop_pad(nodes, pixels, cut, start, pad_mode if method == "pad" else None)
