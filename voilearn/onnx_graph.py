@@ -24,8 +24,8 @@ OPSET = 20  # the first that has all that networks are made of; ONNX Runtime rea
 PHOTO, PROBABILITIES = "photo", "probabilities"
 # Bytes of a convolution's weights from which on they are left in the order they came in. ONNX
 # Runtime puts weights into an order of its own while it opens a model, and holds both orders of
-# all of them for that time: a resnet18 takes 209 MB to open. In the last and heaviest layers that
-# order gains next to nothing; without it there, it takes 137 MB and answers 4 % later.
+# all of them for that time: half as much memory again for a resnet18. In the last and heaviest
+# layers that order gains little; `benchmarks/compiled.py` holds what it costs below 15 %.
 HEAVY = 2_000_000
 ANY_SIZE = (96, 128)  # what a network is traced with that takes photos of any size
 

@@ -1,7 +1,7 @@
 """Run a compiled learner in this process: its answers without torch, fastai or numpy's friends.
 
 In comes the path of an export.onnx with its export.json beside it; out goes a `Classify`. Nothing
-but ONNX Runtime and Pillow is needed, some 100 MB of memory, and a third of a second to start.
+but ONNX Runtime, numpy and Pillow is needed (`benchmarks/compiled.py` has time and memory).
 """
 
 import threading
