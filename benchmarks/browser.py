@@ -28,18 +28,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.peer import RUNTIMES, TRANSFORMERS, make_peer  # noqa: E402
 from benchmarks.served import Answer, Host, split  # noqa: E402
+from tests.browser.chromium import BROWSERS, QUIET  # noqa: E402
 
 PHOTOS = Path(os.environ.get("VOILEARN_PHOTOS", ROOT.parent / "shared" / "photos"))
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 LONGEST = 120  # seconds for an answer
 STAY = 3.0  # seconds a visitor stays after the server was last asked for something
 

@@ -123,3 +123,27 @@ def test_all_odd_photos_are_a_line_each_and_no_traceback(photos: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "")
     assert [line["photo"] for line in lines] == [str(path) for path in odd]
     assert all(("label" in line) != ("error" in line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("package", "command", "extras"),
+    [
+        ("onnxruntime", ["classify", "--model", "x.onnx", "x.jpg"], "onnx"),
+        ("onnx", ["compile", "x.pkl"], "learner,onnx,compile"),
+        ("torch", ["classify", "x.jpg"], "learner"),
+    ],
+)
+def test_a_package_that_is_missing_is_named_with_how_to_install_it(
+    package: str, command: list[str], extras: str
+) -> None:
+    script = (
+        f"import sys; sys.modules[{package!r}] = None;"
+        f"from voilearn.cli import main; sys.exit(main({command!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 1
+    assert f"the Python package {package} is not installed here" in done.stderr
+    assert f"python -m pip install 'voilearn[{extras}]'" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 # The extra that brings a package along; what is not named comes with fastai.
-EXTRAS = {"onnxruntime": "onnx", "numpy": "onnx", "onnx": "compile", "onnx_ir": "compile"}
+COMPILE = "learner,onnx,compile"
+EXTRAS = {"onnxruntime": "onnx", "numpy": "onnx", "onnx": COMPILE, "onnx_ir": COMPILE}
 MOST = 100_000  # characters of an answer
 TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whatever code is in it."
 

@@ -16,21 +16,12 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
 
 from tests.browser import ways
+from tests.browser.chromium import BROWSERS, QUIET
 from tests.browser.visitor import Visitor
 from tests.browser.ways import Place, Server
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 # a kernel left by an earlier test ends in time; one in use says every minute that it is
 TIDY = {"cull_idle_timeout": 240, "cull_interval": 10}
 NEEDED = ("app.ipynb", "export.pkl", "voilearn", "voila.json", ".jupyter", "requirements.txt")

@@ -22,7 +22,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Playwright, expect
 
 from tests.browser import drawn
-from tests.browser.conftest import QUIET
+from tests.browser.chromium import QUIET
 from tests.browser.device import (
     CORNERS,
     WITHIN,

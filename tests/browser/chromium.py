@@ -1,0 +1,15 @@
+"""Which browser is driven, and how it is kept from asking anybody for anything.
+
+In comes nothing; out go names to look for, and arguments. The benchmarks drive the same.
+"""
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
