@@ -3,8 +3,8 @@
 In comes the reason; out goes a class with an HTTP status and a sentence a visitor can act on.
 
     bytes ──────▶ picture ──────▶ prediction ──────▶ outlet
-      │              │                 │
-      PhotoTooLarge  UnsupportedPhoto  UnusableModel
+      │              │                 │               │
+      PhotoTooLarge  UnsupportedPhoto  UnusableModel   ServiceError, and those below it
       EmptyPhoto     DamagedPhoto
       PhotoNotFound  PhotoTooLarge
 
@@ -21,10 +21,12 @@ class VoilearnError(Exception):
     """The root: `str(error)` is one or two sentences, fit to be shown to a visitor.
 
     `status` is the HTTP status a service answers with; `type`, the class's own name, is what
-    a program tells the errors apart by.
+    a program tells the errors apart by. `retry_after` is the number of seconds after which the
+    same may succeed, or None if it will not.
     """
 
     status: ClassVar[int] = 500
+    retry_after: int | None = None
 
     @property
     def type(self) -> str:
@@ -72,3 +74,83 @@ class UnusableModel(VoilearnError):
     """The model file is missing, is not what its name says, or can't be run here."""
 
     status = 503
+
+
+class ServiceError(VoilearnError):
+    """The service is at fault, or the way to it, and not the photo."""
+
+    status = 503
+
+
+class BadRequest(ServiceError):
+    """The request is not one that the service's interface knows; the sentence says what it is."""
+
+    status = 400
+
+
+class TokenRefused(ServiceError):
+    """The token is missing or not the service's."""
+
+    status = 401
+
+
+class RequestTimeout(ServiceError):
+    """The request came too slowly."""
+
+    status = 408
+
+
+class TooManyRequests(ServiceError):
+    """One client has more photos waiting than its share."""
+
+    status = 429
+    retry_after = 1
+
+
+class ServiceBusy(ServiceError):
+    """As many photos are waiting as the service lets wait."""
+
+    retry_after = 1
+
+
+class ServiceNotReady(ServiceError):
+    """The service is loading its model, or about to end."""
+
+    retry_after = 1
+
+
+class DeadlinePassed(ServiceError):
+    """The photo waited too long for its turn."""
+
+    status = 504
+    retry_after = 1
+
+
+class ServiceUnreachable(ServiceError):
+    """There is no service at that address, or it does not answer as one."""
+
+    status = 502
+
+
+class UnusableFolder(ServiceError):
+    """The folder where this machine's services are found can't be used."""
+
+    status = 500
+
+
+def error_of(type: str, sentence: str) -> VoilearnError:
+    """Return the error whose `type` and sentence these are, as it came over a wire.
+
+    One of a name that is not in this tree is a VoilearnError.
+    """
+    return _tree().get(type, VoilearnError)(sentence)
+
+
+def _tree() -> dict[str, type[VoilearnError]]:
+    found: dict[str, type[VoilearnError]] = {}
+    waiting: list[type[VoilearnError]] = [VoilearnError]
+    while waiting:
+        each = waiting.pop()
+        found[each.__name__] = each
+        waiting += each.__subclasses__()
+    return found
