@@ -71,8 +71,8 @@ web-serve: ## show the page in web/dist (PORT=8866)
 
 lock: $(VENV)/test ## write the two lock files anew from pyproject.toml
 	$(PIP) install uv
-	$(BIN)/uv pip compile -q pyproject.toml --extra learner --extra page --extra timm --extra heic \
-		--extra onnx --extra compile $(LOCK) \
+	$(BIN)/uv pip compile -q pyproject.toml --extra learner --extra page --extra service \
+		--extra timm --extra heic --extra onnx --extra compile $(LOCK) \
 		| grep -vE '$(CUDA)' > requirements.new && mv requirements.new requirements.txt
 	$(BIN)/uv pip compile -q pyproject.toml --extra test --extra train -c requirements.txt $(LOCK) \
 		| grep -vE '$(CUDA)' > requirements.new && mv requirements.new tests/requirements.txt

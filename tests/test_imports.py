@@ -14,8 +14,8 @@ PACKAGE = Path(voilearn.__file__).parent
 # Each module may import those above it, never one below: towards the bytes.
 ORDER = [
     {"__init__"},
-    {"digest", "errors"},
-    {"image", "prediction"},
+    {"challenge", "cores", "digest", "errors", "stages"},
+    {"image", "prediction", "problem", "runtime_folder", "work_queue"},
     {"classifier"},
     {"pickle_records", "renamed"},
     {"plain_values", "tensor_records"},
@@ -27,14 +27,18 @@ ORDER = [
     {"network"},
     {"rebuild"},
     {"agreement", "learner", "onnx_model", "page"},
-    {"model", "onnx_int8", "onnx_transforms"},
+    {"client", "model", "onnx_int8", "onnx_transforms"},
     {"onnx_graph"},
-    {"onnx_export"},
+    {"live_model", "onnx_export"},
+    {"json_log", "metrics"},
+    {"connections", "exchange", "openapi", "request_body"},
+    {"service"},
+    {"serve"},
+    {"local_service"},
     {"cli"},
     {"__main__"},
 ]
-OUTLETS = {"page", "cli"}
-PROVIDERS = {"learner", "model", "onnx_model", "rebuild", "trusted"}
+PROVIDERS = {"client", "learner", "model", "onnx_model", "rebuild", "trusted"}
 
 HEAVY = {
     "torch",
@@ -48,7 +52,12 @@ HEAVY = {
     "anywidget",
     "IPython",
     "PIL",
+    "fastapi",
+    "uvicorn",
+    "prometheus_client",
+    "filelock",
 }
+SERVER = {"PIL", "fastapi", "uvicorn", "prometheus_client"}
 PIL = {"PIL"}
 WIDGETS = {"PIL", "anywidget", "ipywidgets", "IPython"}
 MAY_LOAD = {
@@ -72,13 +81,27 @@ MAY_LOAD = {
     "export_file": set(),
     "describe": set(),
     "cli": set(),
+    "challenge": set(),
+    "cores": set(),
+    "stages": set(),
+    "problem": set(),
+    "runtime_folder": set(),
+    "work_queue": set(),
+    "client": set(),
+    "exchange": set(),
+    "live_model": PIL,
+    "local_service": PIL,
+    "json_log": PIL,
+    "metrics": SERVER - {"fastapi", "uvicorn"},
+    "service": SERVER - {"uvicorn"},
+    "serve": SERVER,
     "image": PIL,
     "classifier": PIL,
     "agreement": PIL,
     "onnx_model": PIL | {"numpy", "onnxruntime"},
     "upload": WIDGETS,
     "page": WIDGETS,
-    "learner": HEAVY - {"ipywidgets", "anywidget", "onnx", "onnxruntime"},
+    "learner": HEAVY - {"ipywidgets", "anywidget", "onnx", "onnxruntime"} - {"fastapi", "uvicorn"},
 }
 
 

@@ -16,7 +16,13 @@ from torch import nn
 
 from tests.exports.pictures import fixed_pictures
 from voilearn.errors import UnusableModel
-from voilearn.learner import load_learner, open_learner, picture_kind, predict_with
+from voilearn.learner import (
+    load_learner,
+    model_info,
+    open_learner,
+    picture_kind,
+    predict_with,
+)
 from voilearn.onnx_graph import graph_of, keep_heavy_weights_in_order
 from voilearn.onnx_model import open_session, run
 
@@ -42,7 +48,7 @@ def largest_difference(name: str, folder: Path) -> float:
     """How far a learner and its graph are from each other, at most, over all pictures."""
     path = EXPORTS / f"{name}.pkl"
     learn, sha256 = open_learner(path)
-    predict = predict_with(learn, path, sha256)
+    predict = predict_with(learn, path, model_info(learn, path, sha256))
     model = graph_of(learn, picture_kind(learn, path)._open_args["mode"])
     keep_heavy_weights_in_order(model.graph)
     ir.save(model, folder / "export.onnx")

@@ -1,4 +1,4 @@
-"""The door from a shell: `voilearn classify`, `voilearn inspect`, `voilearn compile`.
+"""The door from a shell: `voilearn classify`, `inspect`, `compile` and `serve`.
 
 In come a command and file names; out go lines of text or JSON, and an exit code. Each command
 imports its rooms when it runs, so that asking for help loads no torch.
@@ -7,6 +7,7 @@ imports its rooms when it runs, so that asking for help loads no torch.
 import argparse
 import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +22,16 @@ if TYPE_CHECKING:
 
 # The extra that brings a package along; what is not named comes with fastai.
 COMPILE = "learner,onnx,compile"
-EXTRAS = {"onnxruntime": "onnx", "numpy": "onnx", "onnx": COMPILE, "onnx_ir": COMPILE}
+WEB = ("fastapi", "fastapi_offline", "httptools", "prometheus_client", "starlette", "uvicorn")
+EXTRAS = {
+    "onnxruntime": "onnx",
+    "numpy": "onnx",
+    "onnx": COMPILE,
+    "onnx_ir": COMPILE,
+    **dict.fromkeys(WEB, "service"),
+}
 MOST = 100_000  # characters of an answer
+ORIGIN_HELP = "a web page's origin whose scripts may ask, as https://example.org; or *"
 TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whatever code is in it."
 
 
@@ -78,6 +87,19 @@ def _parser() -> argparse.ArgumentParser:
     compile.add_argument("--photos", type=Path, metavar="DIR", help="compare the answers on these")
     compile.add_argument("--int8", action="store_true", help="smaller and faster, if good enough")
     compile.set_defaults(run=_compile)
+
+    serve = commands.add_parser("serve", help="answer photos over HTTP")
+    serve.add_argument("--model", type=Path, default=Path("export.pkl"), metavar="FILE")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen at")
+    serve.add_argument("--port", type=int, default=8000, help="0 is any that is free")
+    given = os.environ.get("VOILEARN_TOKEN")
+    serve.add_argument("--token", default=given, help="what clients must show (VOILEARN_TOKEN)")
+    serve.add_argument("--public", action="store_true", help="let everybody ask, without a token")
+    serve.add_argument(
+        "--allow-origin", action="append", default=[], metavar="ORIGIN", help=ORIGIN_HELP
+    )
+    serve.add_argument("--trust", action="store_true", help="run the code in the model's file")
+    serve.set_defaults(run=_serve, usage=serve.error)
     return parser
 
 
@@ -175,4 +197,29 @@ def _compile(options: argparse.Namespace) -> int:
     file = options.folder / "export.onnx"
     print(f"{file} ({compiled.bytes / 1e6:.1f} MB, {compiled.precision}) and export.json written")
     print(f"agreement with learn.predict: {compiled.agreement}")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from voilearn.json_log import log_as_json
+    from voilearn.model import is_compiled
+    from voilearn.serve import Options, is_loopback, serve
+
+    token = options.token or None
+    if not (token or options.public or is_loopback(options.host)):
+        options.usage(
+            f"others than this machine can reach {options.host}, so the service needs a token: "
+            "set VOILEARN_TOKEN to a long random text, or let everybody ask with --public"
+        )
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        options.usage("a token is made of ASCII letters, digits and signs, without spaces")
+    if options.trust and not is_compiled(options.model):
+        print(TRUST.format(options.model), file=sys.stderr)
+    log_as_json()
+    serve(
+        Options(
+            options.model, options.host, options.port, token, options.allow_origin, options.trust
+        ),
+        lambda url, _model: print(f"{url} (documentation: {url}/docs)", flush=True),
+    )
     return 0

@@ -18,6 +18,7 @@ from typing import Any
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", message=r".*torch\.jit\.", category=FutureWarning)
 
+import fastai  # noqa: E402
 import torch  # noqa: E402
 from fastai.callback.progress import ProgressCallback  # noqa: E402, F401  # gives learners no_bar
 from fastai.data.transforms import (  # noqa: E402
@@ -30,13 +31,13 @@ from fastai.vision.augment import RandomResizedCrop, RatioResize, Resize  # noqa
 from fastai.vision.core import PILBase  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from voilearn.classifier import Predict, classifier  # noqa: E402
+from voilearn.classifier import Classifier, Predict  # noqa: E402
 from voilearn.cost import Clock  # noqa: E402
 from voilearn.digest import file_sha256  # noqa: E402
 from voilearn.errors import UnusableModel  # noqa: E402
 from voilearn.export_file import open_export_file  # noqa: E402
 from voilearn.pickle_records import RefusedPickle  # noqa: E402
-from voilearn.prediction import Classify, ModelInfo, Prediction, predict_from  # noqa: E402
+from voilearn.prediction import ModelInfo, Prediction, predict_from  # noqa: E402
 from voilearn.rebuild import build_learner  # noqa: E402
 from voilearn.trusted import load_trusted  # noqa: E402
 from voilearn.wrong_file import shown  # noqa: E402
@@ -45,7 +46,7 @@ OPENING_SECONDS = 9.5  # of one thread, with the first photo
 RESIZES = (Resize, RandomResizedCrop, RatioResize)
 
 
-def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Classify:
+def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Classifier:
     """Load an export.pkl and return the function from a photo's bytes to its Prediction.
 
     The function may be called from several threads; they take turns. It raises the PhotoErrors of
@@ -54,20 +55,21 @@ def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Class
     """
     began = time.thread_time()
     learn, sha256 = open_learner(Path(path), trust)
-    predict, size = predict_with(learn, Path(path), sha256), picture_size(learn)
+    info, size = model_info(learn, Path(path), sha256), picture_size(learn)
+    predict = predict_with(learn, Path(path), info)
     left = OPENING_SECONDS - (time.thread_time() - began)
     with nullcontext() if trust else Clock(left):
         _try_out(predict, Path(path), size is not None)
-    return classifier(predict, size)
+    return Classifier(
+        predict, size, info, f"fastai {fastai.__version__}, torch {torch.__version__}"
+    )
 
 
-def predict_with(learn: Learner, path: Path, sha256: str) -> Predict:
+def predict_with(learn: Learner, path: Path, model: ModelInfo) -> Predict:
     """Return the function from a picture to its Prediction, which is `learn.predict`.
 
-    `path` and `sha256` are of the learner's export.pkl. Raises UnusableModel if the learner is not
-    an image classifier.
+    `path` is of the learner's export.pkl. Raises UnusableModel if the learner takes no pictures.
     """
-    model = model_info(learn, path, sha256)
     limits = thresholds(learn, len(model.classes))
     kind = picture_kind(learn, path)
     turn = threading.Lock()

@@ -5,11 +5,13 @@ for the one, ONNX Runtime for the other.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from voilearn.prediction import Classify
+if TYPE_CHECKING:
+    from voilearn.classifier import Classifier
 
 
-def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Classify:
+def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> "Classifier":
     """Load a model and return the function from a photo's bytes to its Prediction.
 
     The function may be called from several threads, and raises the PhotoErrors of `decode_photo`.

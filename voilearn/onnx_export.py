@@ -115,7 +115,7 @@ def compile_learner(
         say("writing the graph")
         file = _write(graph_of(learn, mode), room / "export.onnx")
         say(f"asking the learner about {len(examples):,} pictures")
-        before = answers(predict_with(learn, path, sha256), examples, say)
+        before = answers(predict_with(learn, path, model), examples, say)
         subject = _Subject(learn, model, limits, mode, examples, before)
         found, precision = _checked(subject, file, say), "float32"
         if int8 and (better := _int8(subject, file, say)):

@@ -13,11 +13,11 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from voilearn.classifier import classifier
+from voilearn.classifier import Classifier
 from voilearn.compiled import Compiled, read_compiled
 from voilearn.errors import UnusableModel
 from voilearn.onnx_file import check_onnx_file
-from voilearn.prediction import Classify, Prediction, predict_from
+from voilearn.prediction import Prediction, predict_from
 from voilearn.wrong_file import shown
 
 OPENING_SECONDS = 60.0  # a Raspberry Pi Zero takes some; a graph made to hang takes for ever
@@ -25,7 +25,7 @@ SILENT = 4  # of ONNX Runtime's levels: what it tells on stderr, it raises as we
 GRACE = 5.0  # seconds for an operation to end, after which a graph is stopped
 
 
-def load_classify(path: Path | str = "export.onnx") -> Classify:
+def load_classify(path: Path | str = "export.onnx") -> Classifier:
     """Load an export.onnx and return the function from a photo's bytes to its Prediction.
 
     Photos are decoded as for the learner, and the answers are the learner's to within what
@@ -38,7 +38,8 @@ def load_classify(path: Path | str = "export.onnx") -> Classify:
     compiled = read_compiled(path)
     trial = onnxruntime.RunOptions()
     predict = _within(OPENING_SECONDS, lambda: _opened(path, compiled, trial), path, trial)
-    return classifier(predict, compiled.size)
+    runtime = f"onnxruntime {onnxruntime.__version__}"
+    return Classifier(predict, compiled.size, compiled.model, runtime)
 
 
 def open_session(model: Path | bytes) -> onnxruntime.InferenceSession:

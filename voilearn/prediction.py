@@ -73,6 +73,22 @@ class Prediction:
 Classify = Callable[[bytes], Prediction]
 
 
+def prediction_from(told: Any) -> Prediction:
+    """Return the Prediction whose `to_dict` was told. Raises ValueError if it is none."""
+    try:
+        model = told["model"]
+        info = ModelInfo(model["name"], model["sha256"], model["task"], tuple(model["classes"]))
+        probabilities = {str(name): float(p) for name, p in told["probabilities"].items()}
+        labels, label = tuple(told["labels"]), told["label"]
+        in_scope = told["in_scope"]
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError("this is no Prediction") from error
+    known = set(probabilities)
+    if not known or not known.issuperset(labels) or not (label is None or label in known):
+        raise ValueError("this Prediction contradicts itself")
+    return Prediction(label, probabilities, labels, info, in_scope)
+
+
 def predict_from(
     probabilities: Sequence[float], model: ModelInfo, thresholds: Sequence[float] = ()
 ) -> Prediction:

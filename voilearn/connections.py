@@ -1,0 +1,80 @@
+"""Keep each connection within bounds that uvicorn leaves open: its head's size and time.
+
+In come a connection's bytes; out go the requests in them. A client that sends its headers a byte a
+minute, or without an end, or a body that was refused already, is let go of.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS = 10.0  # from a request's first byte, or a connection's beginning, to its last header
+HEAD_BYTES = 65_536
+LINGER_SECONDS = 10.0  # in which what is left of a refused body is read, and thrown away
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 connection, with a clock for its heads and for what was refused."""
+
+    most = 1_000  # connections at once; the descriptors that a process may have are the limit
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._in_head, self._head_bytes = True, 0
+        self._clock: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, unless there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            transport.abort()
+        else:
+            self._give(HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; let go of a head that has too many."""
+        if self._in_head and self._clock is None:
+            self._give(HEAD_SECONDS)
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("The request's headers are too large.")
+
+    def on_headers_complete(self) -> None:
+        """Go from the head to the body."""
+        self._in_head, self._head_bytes = False, 0
+        self._stop_clock()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Go from the body to the next head."""
+        self._in_head = True
+        self._stop_clock()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """After an answer that did not wait for the body's end, wait no longer than a while."""
+        super().on_response_complete()
+        if not self._in_head and not self.pipeline:
+            self._give(LINGER_SECONDS)
+
+    def _give(self, seconds: float) -> None:
+        self._stop_clock()
+        self._clock = self.loop.call_later(seconds, self._time_is_up)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _time_is_up(self) -> None:
+        self._clock = None
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.abort()

@@ -1,0 +1,141 @@
+"""Read a request's body: counted as it comes, against a clock, and within what memory there is.
+
+In comes a request; out go its bytes, or the photo in its form, or one of our errors. Nothing is
+written to disk.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from voilearn.errors import BadRequest, PhotoTooLarge, RequestTimeout, ServiceBusy
+from voilearn.image import LIMITS, check_size
+
+PIECE_SECONDS = 10.0  # without a byte, after which a sender counts as gone
+GRACE = 10.0  # seconds before a sender's rate counts
+RATE = 10_000  # bytes a second; a phone on the slowest of networks sends 25,000
+FORM_EXTRA = 100_000  # bytes that a form may have around its photo
+FIELD = "photo"
+
+
+class Held(Protocol):
+    """What a body holds of the memory there is for all."""
+
+    def take(self, size: int) -> None:
+        """Hold so many bytes more; raise ServiceBusy if they are not there."""
+
+
+class Memory:
+    """The bytes that all bodies together may have in memory."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.held = limit, 0
+
+    @contextmanager
+    def hold(self) -> Iterator[Held]:
+        """Hold memory for one request; it is given back at the end."""
+        held = _Held(self)
+        try:
+            yield held
+        finally:
+            self.held -= held.size
+
+
+class _Held:
+    def __init__(self, memory: Memory) -> None:
+        self._memory, self.size = memory, 0
+
+    def take(self, size: int) -> None:
+        if self._memory.held + size > self._memory.limit:
+            raise ServiceBusy("Too many photos are on their way here. Please try again in a while.")
+        self._memory.held += size
+        self.size += size
+
+
+async def read_photo(request: Request, held: Held) -> bytes:
+    """Return the photo in a request: its body, or the field `photo` of a form.
+
+    Raises EmptyPhoto, PhotoTooLarge, BadRequest, RequestTimeout, ServiceBusy, or Starlette's
+    ClientDisconnect.
+    """
+    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
+        photo = await read_body(request, LIMITS.bytes, held)
+        check_size(len(photo))
+        return photo
+    body = await read_body(request, LIMITS.bytes + FORM_EXTRA, held)
+    return await _field_of(request.headers, body)
+
+
+async def read_body(request: Request, limit: int, held: Held) -> bytes:
+    """Return a request's body of at most `limit` bytes; raises what `read_photo` does."""
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise BadRequest("Send the photo's bytes as they are, without a Content-Encoding.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit():
+        _check(int(declared), limit)
+    body, loop = bytearray(), asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        async with asyncio.timeout(PIECE_SECONDS) as clock:
+            while True:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                piece = message.get("body", b"")
+                _check(len(body) + len(piece), limit)
+                held.take(len(piece))
+                if not body and not message.get("more_body"):
+                    return bytes(piece)
+                body += piece
+                if not message.get("more_body"):
+                    return bytes(body)
+                slowest = began + GRACE + len(body) / RATE
+                clock.reschedule(min(loop.time() + PIECE_SECONDS, slowest))
+    except TimeoutError:
+        raise RequestTimeout(
+            "The photo came too slowly. Please send it again, or a smaller version of it."
+        ) from None
+
+
+def _check(size: int, limit: int) -> None:
+    if size > limit:
+        check_size(size)  # says it for photos
+        raise PhotoTooLarge(f"This request has over {limit / 1e6:,.0f} MB, which is the limit.")
+
+
+async def _field_of(headers: Headers, body: bytes) -> bytes:
+    """Return the field `photo` of a multipart form."""
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        view = memoryview(body)
+        for start in range(0, len(body), 1 << 18):
+            yield bytes(view[start : start + (1 << 18)])
+            await asyncio.sleep(0)  # others have their turn
+        yield b""
+
+    parser = MultiPartParser(headers, pieces(), max_files=1, max_fields=10)
+    parser.spool_max_size = len(body) + 1  # bytes in memory; what is more goes to disk
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError) as error:
+        raise BadRequest(
+            f"This form can't be read. Send one file, as the field {FIELD} of multipart/form-data, "
+            "or the photo's bytes as the whole body."
+        ) from error
+    try:
+        field = form.get(FIELD)
+        if not isinstance(field, UploadFile):
+            raise BadRequest(
+                f"This form has no file in a field named {FIELD}. "
+                f"With curl: -F {FIELD}=@photo.jpg, or --data-binary @photo.jpg without a form."
+            )
+        photo = await field.read()
+    finally:
+        await form.close()
+    check_size(len(photo))
+    return photo
