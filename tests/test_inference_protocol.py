@@ -251,7 +251,7 @@ def test_a_request_with_anything_changed_in_it_is_read_or_refused() -> None:
         "parameters": {"binary_data_output": False},
     }
     behind = said(data=..., parameters={"binary_data_size": len(elements(*PHOTOS))})
-    seeds = [(json.dumps({**said(), **rest}).encode(), None)]
+    seeds: list[tuple[bytes, str | None]] = [(json.dumps({**said(), **rest}).encode(), None)]
     for request in ({**behind, **rest}, behind):
         head = json.dumps(request).encode()
         seeds.append((head + elements(*PHOTOS), str(len(head))))
