@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -57,11 +58,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 break
         else:
             pytest.fail(f"it ended: {said}")
+        # Its log goes on, and a full pipe would stop it.
+        threading.Thread(target=process.stdout.read, daemon=True).start()
         _wait(found[0])
         yield found[0]
     finally:
         process.terminate()
-        process.communicate(timeout=STARTS_WITHIN)
+        process.wait(STARTS_WITHIN)
 
 
 def _wait(address: str) -> None:
