@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # PyTorch on Linux asks for these; without a GPU they are 4 GB of nothing, so the lock leaves
 # them to pip, which takes them or not as the wheel of torch it finds requires.
-CUDA := ^(nvidia-|cuda-|triton)
+CUDA := ^(nvidia-|cuda-|triton==)
 LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help

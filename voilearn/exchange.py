@@ -53,7 +53,12 @@ class Exchange:
         try:
             yield
         finally:
-            self.stages[name] = time.perf_counter() - began
+            self.add({name: time.perf_counter() - began})
+
+    def add(self, stages: Mapping[str, float]) -> None:
+        """Add the seconds of some stages; one may pass several times, for several photos."""
+        for name, seconds in stages.items():
+            self.stages[name] = self.stages.get(name, 0.0) + seconds
 
 
 def exchange_of(scope: MutableMapping[str, Any]) -> Exchange:

@@ -63,6 +63,8 @@ async def read_photo(request: Request, held: Held) -> bytes:
     Raises EmptyPhoto, PhotoTooLarge, BadRequest, RequestTimeout, ServiceBusy, or Starlette's
     ClientDisconnect.
     """
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise BadRequest("Send the photo's bytes as they are, without a Content-Encoding.")
     if not request.headers.get("content-type", "").lower().startswith("multipart/"):
         photo = await read_body(request, LIMITS.bytes, held)
         check_size(len(photo))
@@ -73,8 +75,6 @@ async def read_photo(request: Request, held: Held) -> bytes:
 
 async def read_body(request: Request, limit: int, held: Held) -> bytes:
     """Return a request's body of at most `limit` bytes; raises what `read_photo` does."""
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise BadRequest("Send the photo's bytes as they are, without a Content-Encoding.")
     declared = request.headers.get("content-length", "")
     if declared.isdigit():
         _check(int(declared), limit)

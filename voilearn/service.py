@@ -24,6 +24,8 @@ from starlette.requests import ClientDisconnect
 
 from voilearn import __version__
 from voilearn.challenge import CHALLENGE, PROOF, proof
+from voilearn.classifier import Classifier
+from voilearn.content_coding import unpack
 from voilearn.errors import (
     OUR_FAULT,
     DeadlinePassed,
@@ -32,11 +34,20 @@ from voilearn.errors import (
     VoilearnError,
 )
 from voilearn.exchange import LEFT, App, Exchanges, exchange_of
+from voilearn.inference_protocol import (
+    InferRequest,
+    check_model,
+    model_metadata,
+    of_photo,
+    read_infer_request,
+    server_metadata,
+    write_infer_response,
+)
 from voilearn.live_model import LiveModel, utc
 from voilearn.metrics import TEXT, Metrics
 from voilearn.openapi import describe
 from voilearn.problem import MEDIA_TYPE, problem_of, problem_of_status
-from voilearn.request_body import Memory, read_photo
+from voilearn.request_body import Memory, read_body, read_photo
 from voilearn.stages import stopwatch
 from voilearn.work_queue import WorkQueue
 
@@ -44,6 +55,7 @@ DEADLINE = 30.0  # seconds in which a photo that came is answered, or refused
 PLACES = 16  # photos in line for each worker
 SHARE = 8  # of these, for one client: the last one waits no more than so many turns
 BODIES = 256_000_000  # bytes that all photos together may take
+INFER_BYTES = 70_000_000  # a photo of 50 MB in base64
 
 Found = TypeVar("Found")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
@@ -98,12 +110,12 @@ class Service:
         came = time.perf_counter()
 
         def timed() -> Found:
-            exchange.stages["wait"] = time.perf_counter() - came
+            exchange.add({"wait": time.perf_counter() - came})
             with stopwatch() as seconds:
                 try:
                     return work()
                 finally:
-                    exchange.stages.update(seconds)
+                    exchange.add(seconds)
 
         until = time.monotonic() + DEADLINE
         future = asyncio.wrap_future(self.queue.submit(timed, _client(request), until))
@@ -135,7 +147,10 @@ def make_app(service: Service) -> App:
         static_url="/docs/files",
     )
     app.include_router(_health(service))
-    app.include_router(_routes(service, metrics), dependencies=[Depends(service.check_token)])
+    guarded = [Depends(service.check_token)]
+    app.include_router(_routes(service, metrics), dependencies=guarded)
+    app.include_router(_open_inference_health(service))
+    app.include_router(_open_inference(service), dependencies=guarded)
     _answer_errors(app)
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     whole: App = app
@@ -204,6 +219,83 @@ def _routes(service: Service, metrics: Metrics) -> APIRouter:
     return routes
 
 
+def _open_inference_health(service: Service) -> APIRouter:
+    routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+
+    @routes.get("/health/live", summary="Is the service alive?")
+    async def live() -> dict[str, bool]:
+        return {"live": True}
+
+    @routes.get("/health/ready", summary="Is it ready to answer?")
+    async def ready() -> dict[str, bool]:
+        if service.hindrance:
+            raise ServiceNotReady(f"The service is {service.hindrance}.")
+        return {"ready": True}
+
+    return routes
+
+
+def _open_inference(service: Service) -> APIRouter:
+    """Return the routes of the Open Inference Protocol, each with and without a version."""
+    routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+
+    def served(name: str, version: str | None) -> Classifier:
+        service.check_ready()
+        assert service.model.served is not None  # noqa: S101  # just checked
+        classify = service.model.served.classify
+        check_model(classify.info, name, version)
+        return classify
+
+    @routes.get("", summary="What answers?")
+    async def server() -> Response:
+        return _json(server_metadata(__version__))
+
+    @routes.get("/models/{name}", summary="What goes in and comes out?")
+    @routes.get("/models/{name}/versions/{version}", include_in_schema=False)
+    async def metadata(name: str, version: str | None = None) -> Response:
+        classify = served(name, version)
+        return _json(model_metadata(classify.info, classify.runtime.partition(" ")[0]))
+
+    @routes.get("/models/{name}/ready", summary="Is the model ready?")
+    @routes.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
+    async def model_ready(name: str, version: str | None = None) -> Response:
+        served(name, version)
+        return _json({"name": name, "ready": True})
+
+    @routes.post("/models/{name}/infer", summary="What do photos show?")
+    @routes.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
+    async def infer(request: Request, name: str, version: str | None = None) -> Response:
+        classify = served(name, version)
+        service.check_place(request)
+        exchange = exchange_of(request.scope)
+        with service.memory.hold() as held:
+            with exchange.stage("receive"):
+                body = await read_body(request, INFER_BYTES, held)
+            exchange.size = len(body)
+            coding = request.headers.get("content-encoding")
+            held.take(INFER_BYTES if coding else 2 * len(body))  # what is made of it
+            header_length = request.headers.get("inference-header-content-length")
+            reading = partial(_asked, body, coding, header_length)
+            asked = await service.done(request, reading)
+            predictions = []
+            for at, photo in enumerate(asked.photos):
+                try:
+                    predictions.append(await service.done(request, partial(classify, photo)))
+                except VoilearnError as error:
+                    raise of_photo(error, at, len(asked.photos)) from error
+        told = write_infer_response(asked, predictions)
+        headers = {}
+        if told.header_length is not None:
+            headers["inference-header-content-length"] = str(told.header_length)
+        return Response(told.body, headers=headers, media_type=told.media_type)
+
+    return routes
+
+
+def _asked(body: bytes, coding: str | None, header_length: str | None) -> InferRequest:
+    return read_infer_request(unpack(body, coding, INFER_BYTES), header_length)
+
+
 def _model(live: LiveModel) -> dict[str, Any]:
     served, refused = live.served, live.refused
     assert served is not None  # noqa: S101  # `check_ready` came first
@@ -253,9 +345,10 @@ def _problem(
     request: Request, told: dict[str, Any], status: int, headers: dict[str, str]
 ) -> Response:
     told["request_id"] = exchange_of(request.scope).id
-    if request.url.path.startswith("/v2"):  # where clients of that protocol look
-        told["error"] = told.get("detail", told["title"])
-    return Response(json.dumps(told), status, headers, MEDIA_TYPE)
+    if not request.url.path.startswith("/v2"):
+        return Response(json.dumps(told), status, headers, MEDIA_TYPE)
+    told["error"] = told.get("detail", told["title"])  # where that protocol's clients look,
+    return Response(json.dumps(told), status, headers, "application/json")  # if it is this
 
 
 def _json(told: dict[str, Any]) -> Response:
