@@ -21,7 +21,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._heads, self._head_bytes = True, 0, 0
         self._clock: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -41,8 +41,9 @@ class BoundedConnection(HttpToolsProtocol):
         """Take bytes; let go of a head that has too many."""
         if self._in_head and self._clock is None:
             self._give(HEAD_SECONDS)
+        heads = self._heads
         super().data_received(data)
-        if self._in_head:
+        if self._in_head and heads == self._heads:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("The request's headers are too large.")
@@ -50,6 +51,7 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Go from the head to the body."""
         self._in_head, self._head_bytes = False, 0
+        self._heads += 1
         self._stop_clock()
         super().on_headers_complete()
 
