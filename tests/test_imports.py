@@ -14,7 +14,7 @@ PACKAGE = Path(voilearn.__file__).parent
 # Each module may import those above it, never one below: towards the bytes.
 ORDER = [
     {"__init__"},
-    {"challenge", "cores", "digest", "errors", "stages"},
+    {"allocator", "challenge", "cores", "digest", "errors", "stages"},
     {"content_coding", "image", "prediction", "problem", "runtime_folder", "work_queue"},
     {"classifier", "inference_protocol"},
     {"pickle_records", "renamed"},
@@ -83,6 +83,7 @@ MAY_LOAD = {
     "export_file": set(),
     "describe": set(),
     "cli": set(),
+    "allocator": set(),
     "challenge": set(),
     "cores": set(),
     "stages": set(),

@@ -41,9 +41,9 @@ class BoundedConnection(HttpToolsProtocol):
         """Take bytes; let go of a head that has too many."""
         if self._in_head and self._clock is None:
             self._give(HEAD_SECONDS)
-        heads = self._heads
+        before = self._heads if self._in_head else None
         super().data_received(data)
-        if self._in_head and heads == self._heads:
+        if self._in_head and before == self._heads:  # nothing but a part of one head
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("The request's headers are too large.")

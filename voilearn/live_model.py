@@ -5,6 +5,7 @@ beside the model that answers, and tried; one that is no good is told of, and th
 """
 
 import gc
+import io
 import logging
 import threading
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from PIL import Image
+
+from voilearn.allocator import trim
 from voilearn.classifier import Classifier
 from voilearn.digest import file_sha256
 from voilearn.errors import UnusableModel, VoilearnError
@@ -110,8 +114,12 @@ class LiveModel:
                 self._refuse(error)
 
     def _read(self) -> tuple[Classifier, str]:
+        """Load the file, have it answer a photo, and return it with its hash."""
         sha256 = file_sha256(self.path) if self.path.is_file() else ""
-        return load_classify(self.path, self._trust), sha256
+        classify = load_classify(self.path, self._trust)
+        if classify.size:  # else it may know photos of one size only
+            classify(_photo())
+        return classify, sha256
 
     def _take(self, classify: Classifier, sha256: str) -> None:
         first = self.served is None
@@ -127,6 +135,7 @@ class LiveModel:
             told(self.served)
         del classify
         gc.collect()  # a learner holds on to itself
+        trim()
 
     def _refuse(self, error: Exception) -> None:
         if not isinstance(error, VoilearnError):
@@ -141,6 +150,13 @@ class LiveModel:
         if is_compiled(self.path):
             files.append(self.path.with_suffix(".json"))
         return tuple(_stamp(file) for file in files)
+
+
+def _photo() -> bytes:
+    """Return a small grey JPEG."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "grey").save(file, "JPEG")
+    return file.getvalue()
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:

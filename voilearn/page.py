@@ -16,6 +16,7 @@ from IPython import get_ipython
 from IPython.display import display
 from PIL import Image
 
+from voilearn.allocator import trim
 from voilearn.errors import OUR_FAULT, VoilearnError
 from voilearn.image import decode_photo
 from voilearn.prediction import Classify, Prediction
@@ -90,6 +91,7 @@ class Page(widgets.VBox):
         except Exception:
             self.log.exception("A bug ended the answer.")  # in the server's log, not on the page
             self.answer.say("error", OUR_FAULT)
+        trim()
 
 
 def show_errors() -> None:
