@@ -50,12 +50,12 @@ class Refused:
 class LiveModel:
     """The model in a file, whichever is there. It is itself a `Classify`, once loaded."""
 
-    def __init__(self, path: Path, trust: bool = False) -> None:
+    def __init__(self, path: Path, trust: bool = False, fold: bool = False) -> None:
         self.path = path
         self.served: Served | None = None
         self.refused: Refused | None = None
         self.swaps = self.refusals = 0
-        self._trust = trust
+        self._trust, self._fold = trust, fold
         self._settled: Stamp = ()  # what was loaded, or refused
         self._seen: Stamp = ()
         self._stop = threading.Event()
@@ -116,7 +116,7 @@ class LiveModel:
     def _read(self) -> tuple[Classifier, str]:
         """Load the file, have it answer a photo, and return it with its hash."""
         sha256 = file_sha256(self.path) if self.path.is_file() else ""
-        classify = load_classify(self.path, self._trust)
+        classify = load_classify(self.path, self._trust, self._fold)
         if classify.size:  # else it may know photos of one size only
             classify(_photo())
         return classify, sha256

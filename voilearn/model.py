@@ -11,17 +11,20 @@ if TYPE_CHECKING:
     from voilearn.classifier import Classifier
 
 
-def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> "Classifier":
+def load_classify(
+    path: Path | str = "export.pkl", trust: bool = False, fold: bool = False
+) -> "Classifier":
     """Load a model and return the function from a photo's bytes to its Prediction.
 
     The function may be called from several threads, and raises the PhotoErrors of `decode_photo`.
     `trust` is as in `learner.load_learner`; a compiled model has no code that it could let run.
-    Raises UnusableModel, with what to do, if the file can't be used.
+    `fold` is as in `onnx_model.open_session`, and of no account for a learner. Raises
+    UnusableModel, with what to do, if the file can't be used.
     """
     if is_compiled(path):
         from voilearn import onnx_model
 
-        return onnx_model.load_classify(path)
+        return onnx_model.load_classify(path, fold)
     from voilearn import learner
 
     return learner.load_classify(path, trust)

@@ -39,7 +39,7 @@ class Options:
 
     `token` is None where everybody may ask. With `idle`, the service ends after so many seconds
     without a photo. `shared` is False for one whose clients are all of one user: they have the
-    whole line.
+    whole line, and memory counts for more than speed.
     """
 
     model: Path
@@ -70,7 +70,7 @@ def serve(options: Options, listening: Callable[[str, LiveModel], None]) -> None
     loaded.
     """
     sock = _listen(options.host, options.port)
-    model = LiveModel(options.model, options.trust)
+    model = LiveModel(options.model, options.trust, fold=options.shared)
     workers = granted_cores()
     places = workers * PLACES
     queue = WorkQueue(workers, places, workers * SHARE if options.shared else places)

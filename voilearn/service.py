@@ -80,7 +80,7 @@ class Service:
             return "draining"
         return None if self.model.served else "loading"
 
-    def check_token(self, given: Bearer) -> None:
+    async def check_token(self, given: Bearer) -> None:
         """Raise TokenRefused unless the right token was given, in a time that tells nothing."""
         if self.token is None:
             return
