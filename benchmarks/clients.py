@@ -10,7 +10,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,10 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 def middle(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
     """Return one for several rounds: medians, the sum of what is counted, and the longest."""
-    merge = dict.fromkeys(("refusals", "errors", "other labels"), sum) | {"longest": max}
+    merge: dict[str, Callable[[list[float]], float]]
+    merge = {"refusals": sum, "errors": sum, "other labels": sum, "longest": max}
     return {
-        name: merge.get(name, statistics.median)([told[name] for told in rounds])  # type: ignore[operator]
+        name: merge.get(name, statistics.median)([told[name] for told in rounds])
         for name in rounds[0]
     }
 

@@ -173,12 +173,14 @@ def peak_memory(tool: Tool, sample: Sample, seconds: float) -> float:
 
 def load_table(found: Found, names: Sequence[str]) -> Iterator[str]:
     """Return the lines of the table of what happened."""
-    yield "| clients | server | requests/s | p50 ms | p99 ms | refused | errors | other labels | longest s |"
-    yield "|---" * 9 + "|"
+    counted = ("refusals", "errors", "other labels")
+    heads = ("clients", "server", "requests/s", "p50 ms", "p99 ms", *counted, "longest s")
+    yield f"| {' | '.join(heads)} |"
+    yield "|---" * len(heads) + "|"
     for clients in LEVELS:
         for name in names:
             now = found[clients, name]
-            counts = " | ".join(f"{now[it]:.0f}" for it in ("refusals", "errors", "other labels"))
+            counts = " | ".join(f"{now[it]:.0f}" for it in counted)
             yield (
                 f"| {clients} | {name} | {now['requests/s']:.1f} | {now['p50']:.1f} | "
                 f"{now['p99']:.1f} | {counts} | {now['longest']:.1f} |"
@@ -220,8 +222,8 @@ def sentences(found: Found, names: Sequence[str], overhead: dict[str, float]) ->
             full = found[64, name]
             kept = "yes" if full["longest"] <= DEADLINE and not full["errors"] else "NO"
             yield (
-                f"{name}, 64 clients on a full queue: {full['refusals']:.0f} refused; every request "
-                f"answered or refused within {DEADLINE:.0f} s: {kept} (longest "
+                f"{name}, 64 clients on a full queue: {full['refusals']:.0f} refused; every "
+                f"request answered or refused within {DEADLINE:.0f} s: {kept} (longest "
                 f"{full['longest']:.1f} s); p99 of the answered over p50 with 8 clients: "
                 f"{full['p99'] / found[8, name]['p50']:.2f}"
             )
@@ -255,9 +257,7 @@ def main() -> None:
             if not options.only or any(word in name for word in options.only)
         }
         found, overhead = loaded(chosen, sample, options.rounds, options.seconds)
-        memory = {
-            name: peak_memory(tool, sample, options.seconds) for name, tool in chosen.items()
-        }
+        memory = {name: peak_memory(tool, sample, options.seconds) for name, tool in chosen.items()}
     names = list(chosen)
     print(f"resnet18; {options.rounds} rounds of {options.seconds:g} s, {len(files)} photos\n")
     print("\n".join([*load_table(found, names), "", *ratios(found, names), *memory_table(memory)]))

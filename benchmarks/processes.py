@@ -41,8 +41,7 @@ class Server:
 
     port: int
     process: psutil.Popen
-    since: float
-    log: Path
+    scratch: Path
 
     @property
     def url(self) -> str:
@@ -51,10 +50,16 @@ class Server:
 
     def family(self) -> list[psutil.Process]:
         """Return the server, what it started, and the services its pages started beside it."""
+        found: list[psutil.Process] = [self.process]
         with contextlib.suppress(psutil.NoSuchProcess):
-            found = [self.process, *self.process.children(recursive=True)]
-            return [*found, *services(self.since, {process.pid for process in found})]
-        return services(self.since)
+            found += self.process.children(recursive=True)
+        known = {process.pid for process in found}
+        return [*found, *(other for other in services(self.scratch) if other.pid not in known)]
+
+    def log_tail(self, lines: int = 30) -> str:
+        """Return the end of what it said."""
+        said = (self.scratch / "log").read_text(errors="replace").splitlines()
+        return "\n".join(said[-lines:])
 
     def memory(self) -> list[Memory]:
         """Return what each of the family takes."""
@@ -101,7 +106,12 @@ class Server:
 
 @contextlib.contextmanager
 def running(
-    start: Sequence[str], ready: str, folder: Path, scratch: Path, port: int
+    start: Sequence[str],
+    ready: str,
+    folder: Path,
+    scratch: Path,
+    port: int,
+    home: Path | None = None,
 ) -> Iterator[Server]:
     """Run a server in a folder; wait until the path `ready` answers with 200 at its port.
 
@@ -109,19 +119,17 @@ def running(
     """
     for name in ("home", "tmp", "run"):
         (scratch / name).mkdir(parents=True, exist_ok=True)
-    since = time.time() - 1
-    log = scratch / "log"
-    with log.open("wb") as out:
+    with (scratch / "log").open("wb") as out:
         process = psutil.Popen(
             start,
             cwd=folder,
-            env=environment(scratch),
+            env=environment(scratch, home or scratch / "home"),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    server = Server(port, process, since, log)
+    server = Server(port, process, scratch)
     try:
         wait_until_ready(server, ready)
         yield server
@@ -129,11 +137,11 @@ def running(
         server.stop()
 
 
-def environment(scratch: Path) -> dict[str, str]:
+def environment(scratch: Path, home: Path) -> dict[str, str]:
     """Return the environment, with nothing of the tester's own settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
     return kept | {
-        "HOME": str(scratch / "home"),
+        "HOME": str(home),
         "TMPDIR": str(scratch / "tmp"),
         "XDG_RUNTIME_DIR": str(scratch / "run"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -147,8 +155,7 @@ def wait_until_ready(server: Server, ready: str) -> None:
     end = time.monotonic() + STARTS_WITHIN
     while not answers(server.url + ready):
         if server.process.poll() is not None or time.monotonic() > end:
-            said = server.log.read_text(errors="replace").splitlines()[-30:]
-            raise RuntimeError("A server did not start:\n" + "\n".join(said))
+            raise RuntimeError(f"A server did not start:\n{server.log_tail()}")
         time.sleep(0.1)
 
 
@@ -169,19 +176,17 @@ def free_port() -> int:
         return port
 
 
-def services(since: float, known: Iterable[int] = ()) -> list[psutil.Process]:
-    """Return the model services of this user started since then, whoever started them."""
+def services(scratch: Path) -> list[psutil.Process]:
+    """Return the model services that the pages of a server started, though they are detached.
+
+    They are known by their command line, and by the temporary folder they have from the server.
+    """
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            words = process.cmdline()
-            if (
-                {"voilearn", "serve"} <= set(words)
-                and process.create_time() >= since
-                and process.uids().real == os.getuid()
-                and process.pid not in known
-            ):
-                found.append(process)
+            if {"voilearn", "serve"} <= set(process.cmdline()):
+                ours = process.environ().get("TMPDIR") == str(scratch / "tmp")
+                found += [process] if ours else []
     return found
 
 
