@@ -404,16 +404,16 @@ def test_processes_are_listed_with_the_largest_first_and_their_sum() -> None:
 def test_memory_of_visitors_is_set_beside_the_peers() -> None:
     process = Memory(1, "python", 0, 0, 100_000_000)
     costs = {
-        visitors.OURS: visitors.Cost(50_000_000, 20, [process] * 5),
-        visitors.GRADIO: visitors.Cost(0, 20, [process] * 10),
-        visitors.STOCK: visitors.Cost(500_000_000, 3, [process] * 15),
+        visitors.OURS: visitors.Cost(50_000_000, 40_000_000, 20, [process] * 5),
+        visitors.GRADIO: visitors.Cost(0, 0, 20, [process] * 10),
+        visitors.STOCK: visitors.Cost(500_000_000, 200_000_000, 3, [process] * 15),
     }
     rows = list(visitors.cost_table(costs))
-    assert rows[2].endswith("| 50 | 20 | 500 | 25 |")
-    assert "| no kernel | 20 |" in rows[3]
-    assert rows[4].endswith("| 500 | 3 | 1500 | 500 |")
+    assert rows[2].endswith("| 50 | 20 | 40 | 500 | 25 |")
+    assert "|  | 20 |  | 1000 | 50 |" in rows[3]
+    assert rows[4].endswith("| 500 | 3 | 200 | 1500 | 500 |")
     ratios = list(visitors.cost_ratios(costs))
-    assert [ratio[-4:] for ratio in ratios] == ["0.10", "0.50"]
+    assert [ratio[-4:] for ratio in ratios] == ["0.10", "0.20", "0.50"]
 
 
 def test_a_page_is_set_beside_the_one_served_in_the_same_way() -> None:
