@@ -22,6 +22,7 @@ import psutil
 
 STARTS_WITHIN = 120
 STOPS_WITHIN = 15
+SERVICE = "voilearn.local_service"
 NOT_OURS = ("JUPYTER", "VOILA", "VOILEARN")  # what a tester's own settings begin with
 
 
@@ -184,7 +185,7 @@ def services(scratch: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if {"voilearn", "serve"} <= set(process.cmdline()):
+            if SERVICE in process.cmdline():
                 ours = process.environ().get("TMPDIR") == str(scratch / "tmp")
                 found += [process] if ours else []
     return found

@@ -359,7 +359,7 @@ def test_a_command_is_told_without_folders() -> None:
 
 DETACHING = """
 import subprocess, sys, http.server
-serve = [sys.executable, "-c", "import time; time.sleep(600)", "voilearn", "serve"]
+serve = [sys.executable, "-c", "import time; time.sleep(600)", "voilearn.local_service"]
 subprocess.Popen(serve, start_new_session=True)
 http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")
 """
