@@ -320,7 +320,7 @@ def opened_table(found: dict[str, tuple[list[float], int]]) -> Iterator[str]:
     yield "| page to its last byte | seconds, median (lowest to highest) | MB on the wire |"
     yield "|---|---|---|"
     for name, (seconds, size) in found.items():
-        spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
+        spread = f"{min(seconds):.3f} to {max(seconds):.3f}"
         yield f"| {name} | {statistics.median(seconds):.3f} ({spread}) | {size / 1e6:.2f} |"
 
 
@@ -331,7 +331,7 @@ def opened_ratios(found: dict[str, tuple[list[float], int]]) -> Iterator[str]:
             way = name.partition(", ")[2].removeprefix("preheated ")
             theirs = statistics.median(found[f"{STOCK}, {way}"][0])
             ratio = statistics.median(seconds) / theirs
-            yield f"Page to its last byte, {name} over {STOCK}, {way}: {ratio:.3f}"
+            yield f"Page to its last byte, {name} over {STOCK}, {way}: {ratio:.4f}"
 
 
 def options() -> argparse.Namespace:

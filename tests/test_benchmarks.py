@@ -424,5 +424,5 @@ def test_a_page_is_set_beside_the_one_served_in_the_same_way() -> None:
         f"{visitors.STOCK}, voila": ([5.0], 1),
     }
     rows = list(visitors.opened_table(found))
-    assert rows[2] == "| Voilearn, Jupyter Server | 2.000 (1.00 to 3.00) | 1.31 |"
-    assert [row[-5:] for row in visitors.opened_ratios(found)] == ["0.500", "0.020"]
+    assert rows[2] == "| Voilearn, Jupyter Server | 2.000 (1.000 to 3.000) | 1.31 |"
+    assert [row[-6:] for row in visitors.opened_ratios(found)] == ["0.5000", "0.0200"]
