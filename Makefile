@@ -2,6 +2,7 @@
 
 PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3))
 VENV ?= .venv
+PEERS ?= $(VENV)-peers
 REQUIREMENTS ?= requirements.txt
 PORT ?= 8866
 PHOTOS ?= ../shared/photos
@@ -42,12 +43,17 @@ check: $(VENV)/test ## style and types only
 browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of JupyterHub
 	tests/install-browser.sh $(VENV)
 
-bench: browser ## measure, side by side with fastai's own way and with other tools
+bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and with other tools
 	$(BIN)/python -W ignore benchmarks/opening.py
 	$(BIN)/python -W ignore benchmarks/agreement.py
 	$(PIP) install uv
 	$(BIN)/python benchmarks/install_size.py
-	$(BIN)/python -W ignore benchmarks/compiled.py
+	@set -e; resnet18=$$(mktemp -d); trap 'rm -rf "$$resnet18"' EXIT; set -x; \
+	$(BIN)/python benchmarks/resnet18.py "$$resnet18"; \
+	$(BIN)/python -W ignore benchmarks/compiled.py --resnet18 "$$resnet18/export.pkl"; \
+	for what in load visitors; do \
+		$(BIN)/python -W ignore benchmarks/$$what.py --resnet18 "$$resnet18" --peers $(PEERS)/bin/python; \
+	done
 	$(MAKE) web
 	$(BIN)/python -W ignore benchmarks/browser.py --page web/dist
 
@@ -69,16 +75,20 @@ web-serve: ## show the page in web/dist (PORT=8866)
 	@echo "http://127.0.0.1:$(PORT)/"
 	$(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m http.server --bind 127.0.0.1 --directory web/dist $(PORT)
 
-lock: $(VENV)/test ## write the two lock files anew from pyproject.toml
+lock: $(VENV)/test ## write the lock files anew from pyproject.toml
 	$(PIP) install uv
 	$(BIN)/uv pip compile -q pyproject.toml --extra learner --extra page --extra service \
 		--extra timm --extra heic --extra onnx --extra compile $(LOCK) \
 		| grep -vE '$(CUDA)' > requirements.new && mv requirements.new requirements.txt
 	$(BIN)/uv pip compile -q pyproject.toml --extra test --extra train -c requirements.txt $(LOCK) \
 		| grep -vE '$(CUDA)' > requirements.new && mv requirements.new tests/requirements.txt
+	echo 'pillow>=13' > overrides.new # Gradio asks for less, and works with it
+	$(BIN)/uv pip compile -q benchmarks/requirements.in --override overrides.new \
+		-c requirements.txt -c tests/requirements.txt $(LOCK) > requirements.new
+	rm overrides.new && mv requirements.new benchmarks/requirements.txt
 
-clean: ## remove the environment
-	rm -rf $(VENV)
+clean: ## remove the environments
+	rm -rf $(VENV) $(PEERS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -93,4 +103,13 @@ $(VENV)/page: requirements.txt $(REQUIREMENTS) | $(BIN)/python
 
 $(VENV)/test: tests/requirements.txt | $(VENV)/page
 	$(PIP) install -r tests/requirements.txt
+	touch $@
+
+# The other tools that are measured: what the main environment has is taken from there.
+$(PEERS)/ready: benchmarks/requirements.txt | $(VENV)/test
+	$(BIN)/python -m venv $(PEERS)
+	where='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+		$(BIN)/python -c "$$where" > "$$($(PEERS)/bin/python -c "$$where")/main.pth"
+	$(PEERS)/bin/python -m pip --quiet --disable-pip-version-check install --no-deps \
+		-r benchmarks/requirements.txt
 	touch $@

@@ -9,10 +9,8 @@ figure of time is a median, the ways taken in turn.
 
 import argparse
 import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,21 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-PHOTOS = Path(os.environ.get("VOILEARN_PHOTOS", ROOT.parent / "shared" / "photos"))
-
-TRAIN = """
-import sys, fastai.vision.all as f
-folder, photos = map(f.Path, sys.argv[1:])
-f.set_seed(1)
-loaders = f.ImageDataLoaders.from_folder(
-    photos, valid_pct=0.2, seed=1, item_tfms=f.Resize(224), bs=32, num_workers=0,
-    batch_tfms=[*f.aug_transforms(), f.Normalize.from_stats(*f.imagenet_stats)])
-learn = f.vision_learner(loaders, f.resnet18, pretrained=False, path=folder)
-learn.unfreeze()
-with learn.no_bar(), learn.no_logging():
-    learn.fit_one_cycle(1, 1e-3)
-learn.export()
-"""
+from benchmarks.resnet18 import PHOTOS, photos_needed, python, train  # noqa: E402
 
 # Linux counts to a process's peak what the one was that started it: this one is small.
 START = """
@@ -82,13 +66,6 @@ with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(2) as two:
         found["two"].append(timed(lambda: list(two.map(ours, photos))))
 print(json.dumps({way: [s / len(photos) for s in all[1:]] for way, all in found.items()}))
 """
-
-
-def python(script: str, *arguments: object) -> str:
-    """Run a script in a process of its own, and return what it prints."""
-    command = [sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout
 
 
 def first_answer(model: Path, photo: Path) -> tuple[float, float]:
@@ -167,13 +144,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--resnet18", type=Path, help="an export.pkl, instead of training one")
     options = parser.parse_args()
-    if not PHOTOS.is_dir():
-        sys.exit(f"The photos are not here ({PHOTOS.name}): set VOILEARN_PHOTOS to their folder.")
+    photos_needed()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        resnet18 = options.resnet18 or folder / "export.pkl"
-        if options.resnet18 is None:
-            python(TRAIN, folder, PHOTOS / "bears")
+        resnet18 = options.resnet18 or train(folder)
         columns = {
             "resnet18": measure(resnet18, folder / "resnet18", options.rounds),
             "the bears": measure(ROOT / "export.pkl", folder / "bears", options.rounds),

@@ -1,9 +1,14 @@
 """The benchmarks run and print their tables; what they print is for people to read."""
 
+import asyncio
 import gzip
+import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 import urllib.error
 import urllib.request
@@ -13,10 +18,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
-from benchmarks import browser, compiled, install_size, peer
+from benchmarks import browser, clients, compiled, install_size, load, peer, processes, visitors
 from benchmarks.install_size import Wheel
+from benchmarks.processes import Memory
 from benchmarks.served import Answer, Host, part_of, split
 from tests import onnx_files
 from tests.conftest import ROOT, draw, encode
@@ -51,7 +58,7 @@ def test_opening_prints_a_row_for_each_way() -> None:
     assert any(row.startswith("| voilearn inspect |") and row.endswith("| no |") for row in rows)
 
 
-@pytest.mark.parametrize("script", ["browser", "compiled", "install_size"])
+@pytest.mark.parametrize("script", ["browser", "compiled", "install_size", "load", "visitors"])
 def test_what_a_benchmark_takes_is_told(script: str) -> None:
     assert any(line.startswith("usage:") for line in run(script, "--help"))
 
@@ -223,3 +230,199 @@ def test_photos_are_taken_from_all_over() -> None:
     files = [Path(str(number)) for number in range(100)]
     assert compiled.spread(files, 4) == [files[0], files[25], files[50], files[75]]
     assert compiled.spread(files[:2], 4) == files[:2]
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    values = [float(value) for value in range(200, 0, -1)]
+    assert clients.percentile(values, 50) == 100
+    assert clients.percentile(values, 99) == 198
+    assert clients.percentile([7.0], 99) == 7
+    assert str(clients.percentile([], 50)) == "nan"
+
+
+def test_rounds_are_merged_to_medians_sums_and_the_longest() -> None:
+    rounds = [
+        {"p50": 1.0, "refusals": 2.0, "longest": 3.0},
+        {"p50": 9.0, "refusals": 0.0, "longest": 8.0},
+        {"p50": 2.0, "refusals": 5.0, "longest": 1.0},
+    ]
+    assert clients.middle(rounds) == {"p50": 2.0, "refusals": 7.0, "longest": 8.0}
+
+
+def plan(port: int, photo: Path, **changes: Any) -> clients.Plan:
+    told = {"port": port, "path": "/classify", "field": "", "photos": [str(photo)]}
+    told |= {"labels": ["black"], "clients": 3, "seconds": 0.5}
+    return clients.Plan(**told | changes)  # type: ignore[arg-type]
+
+
+def test_a_photo_is_sent_as_it_is_or_as_a_field_of_a_form(tmp_path: Path) -> None:
+    raw = clients.request(plan(1, tmp_path), b"photo")
+    assert raw.endswith(b"Content-Length: 5\r\n\r\nphoto")
+    head, _, body = clients.request(plan(1, tmp_path, field="file"), b"photo").partition(
+        b"\r\n\r\n"
+    )
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert b'name="file"' in body
+    assert b"\r\n\r\nphoto\r\n--" in body
+
+
+def test_the_head_of_an_answer_is_read() -> None:
+    head = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\ncontent-length: 0\r\n\r\n"
+    assert clients.parse_head(head) == (503, {"retry-after": "2", "content-length": "0"})
+
+
+Answerer = Callable[[int], bytes]
+
+
+async def loaded(plan: clients.Plan, answer: Answerer) -> clients.Found:
+    """Run the clients against a server that gives its nth request an answer."""
+    asked = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except EOFError:
+                return writer.close()
+            await reader.readexactly(
+                int(clients.parse_head(b"POST 0\r\n" + head)[1]["content-length"])
+            )
+            asked += 1
+            writer.write(answer(asked))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", plan.port)
+    async with server:
+        return await clients.load(plan)
+
+
+def said(status: str, body: bytes, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def test_a_refused_client_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
+    photo = tmp_path / "photo"
+    photo.write_bytes(b"photo")
+    label = said("200 OK", json.dumps({"label": "black"}).encode())
+    other = said("200 OK", json.dumps({"label": "teddy"}).encode())
+    full = said("503 Full", b"", "Retry-After: 60")
+    broken = said("500 Broken", b"", "Connection: close")
+
+    def answer(asked: int) -> bytes:
+        return {1: full, 2: broken, 3: other}.get(asked, label)
+
+    began = time.monotonic()
+    found = asyncio.run(loaded(plan(processes.free_port(), photo), answer))
+    assert time.monotonic() - began < 20
+    assert (found.refusals, found.errors, found.other_labels) == (1, 1, 1)
+    assert len(found.answers) >= found.in_time > 3
+    told = found.told(0.5)
+    assert told["requests/s"] == found.in_time / 0.5
+    assert 0 < told["p50"] <= told["p99"] <= 1e3 * told["longest"]
+
+
+def test_ratios_are_told_of_what_was_measured() -> None:
+    one = {"requests/s": 40.0, "p50": 20.0, "p99": 30.0, "longest": 0.5}
+    one |= {"refusals": 0.0, "errors": 0.0, "other labels": 0.0}
+    twice = one | {"requests/s": 20.0, "p50": 40.0, "refusals": 5.0, "longest": 31.0}
+    names = [load.OURS, load.LITSERVE]
+    found = {(n, name): one if name == names[0] else twice for n in load.LEVELS for name in names}
+    assert len(list(load.load_table(found, names))) == 2 + 2 * len(load.LEVELS)
+    assert "2.00 | 2.00 | 2.00 | 2.00 |" in list(load.ratios(found, names))[2]
+    assert "0.50 | 0.50 | 0.50 | 0.50 |" in list(load.ratios(found, names))[3]
+    assert list(load.ratios(found, names[1:])) == []
+    told = list(load.sentences(found, names, {"service": 21.0, "process": 20.0}))
+    assert "yes (longest 0.5 s)" in told[0]
+    assert "8 clients: 1.50" in told[0]
+    assert "1.0 ms for the request" in told[1]
+    late = {key: value | {"longest": 31.0} for key, value in found.items()}
+    assert "NO (longest 31.0 s)" in next(load.sentences(late, names, {}))
+    rows = list(load.memory_table({load.OURS: 100.0, load.LITSERVE: 400.0}))
+    assert rows[2] == f"| {load.OURS} | 100 | 0.25 |  |"
+
+
+def test_memory_is_read_as_the_kernel_tells_it() -> None:
+    text = "55d0-7ffd ---p 00000000 00:00 0  [rollup]\nRss:   20 kB\nPss:   12 kB\n"
+    assert processes.parse_rollup(text) == {"Rss": 20480, "Pss": 12288}
+    taken = processes.memory(psutil.Process())
+    assert taken is not None
+    assert taken.pid == os.getpid()
+    assert 1e6 < taken.uss <= taken.pss <= taken.rss
+
+
+def test_a_command_is_told_without_folders() -> None:
+    words = ["/home/me/.venv/bin/python", "-W", "ignore", "-m", "voilearn", "serve", "/tmp/a/b.pkl"]
+    assert processes.short(words) == "python -m voilearn serve b.pkl"
+    assert len(processes.short([*words, "x" * 100])) == 60
+
+
+DETACHING = """
+import subprocess, sys, http.server
+serve = [sys.executable, "-c", "import time; time.sleep(600)", "voilearn.local_service"]
+subprocess.Popen(serve, start_new_session=True)
+http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")
+"""
+
+
+def test_a_service_that_a_server_detached_is_of_its_family_and_ends_with_it(tmp_path: Path) -> None:
+    port = processes.free_port()
+    start = [sys.executable, "-c", DETACHING, str(port)]
+    (tmp_path / "other").mkdir()
+    with processes.running(start, "", tmp_path, tmp_path / "scratch", port) as server:
+        (service,) = processes.services(server.scratch)
+        assert processes.services(tmp_path / "other") == []
+        assert {server.process.pid, service.pid} <= {taken.pid for taken in server.memory()}
+    assert not service.is_running()
+
+
+def test_the_most_is_kept_of_what_is_measured() -> None:
+    left, done = [3, 7, 1], threading.Event()
+
+    def measured() -> int:
+        if len(left) == 1:
+            done.set()
+        return left.pop() if len(left) > 1 else left[0]
+
+    with processes.peak(measured, every=0.01) as most:
+        assert done.wait(10)
+    assert most[0] == 7
+
+
+def test_a_kernel_is_read_from_its_page() -> None:
+    assert visitors.kernel_of('{"a": 1, "kernelId": "0f13-5c"}') == "0f13-5c"
+    assert visitors.kernel_of("<!doctype html>") == ""
+
+
+def test_processes_are_listed_with_the_largest_first_and_their_sum() -> None:
+    small = Memory(1, "python serve", 3_000_000, 1_000_000, 2_000_000)
+    rows = list(visitors.htop([small, Memory(2, "kernel", 9_000_000, 5_000_000, 6_000_000)]))
+    assert [row.split()[-1] for row in rows] == ["COMMAND", "kernel", "serve", "8.0"]
+    assert rows[-1].split() == ["together", "12.0", "6.0", "8.0"]
+
+
+def test_memory_of_visitors_is_set_beside_the_peers() -> None:
+    process = Memory(1, "python", 0, 0, 100_000_000)
+    costs = {
+        visitors.OURS: visitors.Cost(50_000_000, 40_000_000, 20, [process] * 5),
+        visitors.GRADIO: visitors.Cost(0, 0, 20, [process] * 10),
+        visitors.STOCK: visitors.Cost(500_000_000, 200_000_000, 3, [process] * 15),
+    }
+    rows = list(visitors.cost_table(costs))
+    assert rows[2].endswith("| 50 | 20 | 40 | 500 | 25 |")
+    assert "|  | 20 |  | 1000 | 50 |" in rows[3]
+    assert rows[4].endswith("| 500 | 3 | 200 | 1500 | 500 |")
+    ratios = list(visitors.cost_ratios(costs))
+    assert [ratio[-4:] for ratio in ratios] == ["0.10", "0.20", "0.50"]
+
+
+def test_a_page_is_set_beside_the_one_served_in_the_same_way() -> None:
+    found = {
+        "Voilearn, Jupyter Server": ([1.0, 3.0, 2.0], 1_310_000),
+        f"{visitors.STOCK}, Jupyter Server": ([4.0], 4_000_000),
+        "Voilearn, preheated voila": ([0.1], 1),
+        f"{visitors.STOCK}, voila": ([5.0], 1),
+    }
+    rows = list(visitors.opened_table(found))
+    assert rows[2] == "| Voilearn, Jupyter Server | 2.000 (1.000 to 3.000) | 1.31 |"
+    assert [row[-6:] for row in visitors.opened_ratios(found)] == ["0.5000", "0.0200"]

@@ -1,0 +1,1 @@
+"""The other tools, each used as its own documentation has it."""
