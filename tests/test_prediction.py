@@ -1,11 +1,12 @@
 """The Prediction and its JSON, which people build on."""
 
 import json
+from typing import Any
 
 import pytest
 
 from voilearn.errors import UnusableModel
-from voilearn.prediction import ModelInfo, Task, predict_from
+from voilearn.prediction import ModelInfo, Task, predict_from, prediction_from
 
 BEARS = ("black", "grizzly", "teddy")
 
@@ -56,3 +57,48 @@ def test_multi_label_with_nothing_above_has_no_label() -> None:
 def test_numbers_that_are_no_probabilities_are_the_models_fault(numbers: list[float]) -> None:
     with pytest.raises(UnusableModel, match="xport the learner again"):
         predict_from(numbers, model())
+
+
+def test_a_prediction_comes_back_from_json_as_it_went() -> None:
+    for prediction in (
+        predict_from([0.0262, 0.9731, 0.0007], model()),
+        predict_from([0.5, 0.9, 0.4], model("multi-label")),
+        predict_from([0.1, 0.2, 0.3], model("multi-label")),
+    ):
+        back = prediction_from(json.loads(json.dumps(prediction.to_dict())))
+        assert back == prediction
+        assert back.probability == prediction.probability
+        assert list(back.probabilities) == list(prediction.probabilities)
+
+
+WRONG: dict[str, Any] = {
+    "probabilities": [None, [], {}, {"black": 1}, {"black": "much", "grizzly": 0, "teddy": 0}],
+    "labels": [None, "grizzly", [["grizzly"]], ["panda"], [5], []],
+    "label": ["panda", 5, ["grizzly"], None],
+    "in_scope": ["yes", 1],
+    "model": [None, {}, []],
+}
+WRONG_MODEL: dict[str, Any] = {
+    "name": [None, 5, ["export"]],
+    "sha256": [None],
+    "task": ["regression", None, ["single-label"]],
+    "classes": [None, "black", [], [["black"]], ["black", "grizzly"]],
+}
+
+
+def test_what_is_no_prediction_is_refused() -> None:
+    told = predict_from([0.0262, 0.9731, 0.0007], model()).to_dict()
+    wrong: list[Any] = [None, 5, "text", [], [told], {}]
+    wrong += [{**told, key: value} for key in WRONG for value in WRONG[key]]
+    wrong += [
+        {**told, "model": {**told["model"], key: value}}
+        for key in WRONG_MODEL
+        for value in WRONG_MODEL[key]
+    ]
+    wrong += [{k: v for k, v in told.items() if k != key} for key in WRONG]
+    numbers = told["probabilities"]
+    wrong += [{**told, "probabilities": {**numbers, "teddy": n}} for n in (10**400, float("nan"))]
+    for each in wrong:
+        with pytest.raises(ValueError):
+            print(prediction_from(each), each)
+    assert len(wrong) == 45

@@ -6,7 +6,7 @@ In come a model's probabilities, in the order of its classes; out goes a `Predic
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from voilearn.errors import UnusableModel
 
@@ -76,17 +76,27 @@ Classify = Callable[[bytes], Prediction]
 def prediction_from(told: Any) -> Prediction:
     """Return the Prediction whose `to_dict` was told. Raises ValueError if it is none."""
     try:
-        model = told["model"]
-        info = ModelInfo(model["name"], model["sha256"], model["task"], tuple(model["classes"]))
-        probabilities = {str(name): float(p) for name, p in told["probabilities"].items()}
-        labels, label = tuple(told["labels"]), told["label"]
-        in_scope = told["in_scope"]
-    except (LookupError, TypeError, AttributeError) as error:
+        model, in_scope = told["model"], told["in_scope"]
+        classes, labels, label = _texts(model["classes"]), _texts(told["labels"]), told["label"]
+        name, sha256, task = *_texts([model["name"], model["sha256"]]), model["task"]
+        probabilities = {name: float(p) for name, p in told["probabilities"].items()}
+    except (LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError("this is no Prediction") from error
-    known = set(probabilities)
-    if not known or not known.issuperset(labels) or not (label is None or label in known):
+    if task not in get_args(Task) or not (in_scope is None or isinstance(in_scope, bool)):
+        raise ValueError("this is a Prediction of another kind")
+    if set(probabilities) != set(classes) or not all(map(math.isfinite, probabilities.values())):
+        raise ValueError("this Prediction has no probabilities")
+    if not set(classes).issuperset(labels) or label != (labels[0] if labels else None):
         raise ValueError("this Prediction contradicts itself")
-    return Prediction(label, probabilities, labels, info, in_scope)
+    return Prediction(
+        label, probabilities, labels, ModelInfo(name, sha256, task, classes), in_scope
+    )
+
+
+def _texts(told: Any) -> tuple[str, ...]:
+    if not isinstance(told, list) or not all(isinstance(each, str) for each in told):
+        raise TypeError(told)
+    return tuple(told)
 
 
 def predict_from(
