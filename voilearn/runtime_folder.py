@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -21,6 +22,10 @@ from voilearn.errors import ServiceNotReady, UnusableFolder
 
 LISTENING = "listening"  # what a service says when it has written its entry
 LOG_BYTES = 1_000_000  # from which on it is begun anew
+ENTRY_BYTES = 100_000
+OF_THIS_MACHINE = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
+# Neither through a link, nor waiting where nobody writes.
+READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 LOCK_SECONDS = 60.0  # a service that starts is listening long before
 
 
@@ -67,6 +72,7 @@ class RuntimeFolder:
         part = self.path / f"{entry.name}.{os.getpid()}.part"
         with self._clear_errors():
             try:
+                part.unlink(missing_ok=True)  # of a process of this number that was killed
                 file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(file, "w") as writing:
                     json.dump(asdict(entry), writing)
@@ -105,8 +111,8 @@ class RuntimeFolder:
         file = self.path / "services.log"
         with self._clear_errors():
             full = file.exists() and file.stat().st_size > LOG_BYTES
-            mode = os.O_TRUNC if full else os.O_APPEND
-            return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | mode, 0o600), "ab")
+            mode = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if full else 0)
+            return os.fdopen(os.open(file, mode, 0o600), "ab")
 
     def _check(self, found: os.stat_result) -> None:
         if sys.platform == "win32":  # the temporary folder is the user's own
@@ -133,16 +139,27 @@ class RuntimeFolder:
 
 def _usual() -> Path:
     if (given := os.environ.get("XDG_RUNTIME_DIR")) and Path(given).is_dir():
-        return Path(given) / "voilearn"
+        return Path(given).absolute() / "voilearn"
     user = f"-{os.geteuid()}" if hasattr(os, "geteuid") else ""
-    return Path(tempfile.gettempdir()) / f"voilearn{user}"
+    try:
+        return Path(tempfile.gettempdir()) / f"voilearn{user}"
+    except FileNotFoundError as error:
+        raise UnusableFolder(
+            "There is no temporary folder that can be written, where this machine's model services "
+            "are found. Name a folder of yours in XDG_RUNTIME_DIR."
+        ) from error
 
 
 def _read(file: Path) -> Entry | None:
     """Return the entry in a file, or None if there is no good one."""
     try:
-        told = json.loads(file.read_text())
+        with os.fdopen(os.open(file, READ)) as reading:
+            told = json.loads(reading.read(ENTRY_BYTES))
         error = told.pop("error", None)
-        return Entry(**told, error=tuple(error) if error else None)
-    except (OSError, ValueError, TypeError, AttributeError):
+        entry = Entry(**told, error=tuple(error) if error else None)
+        texts = [entry.url, entry.token, entry.model, entry.file_sha256, entry.version]
+        texts += entry.error or ("", "")
+        well = all(isinstance(text, str) for text in texts) and len(texts) == 7
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
+    return entry if well and OF_THIS_MACHINE.fullmatch(entry.url) else None
