@@ -2,11 +2,15 @@
 
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    from tests.services import Machine
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = Path(os.environ.get("VOILEARN_PHOTOS", ROOT.parent / "shared" / "photos"))
@@ -23,6 +27,19 @@ def photos() -> Path:
 @pytest.fixture(scope="session")
 def export() -> Path:
     return ROOT / "export.pkl"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[Machine]":
+    """A place for services of the test's own, which have all ended after it."""
+    from tests.services import Machine
+
+    machine = Machine(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(machine.path.parent))
+    for name in ("VOILEARN_URL", "VOILEARN_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    yield machine
+    machine.end()
 
 
 def draw(size: tuple[int, int] = (120, 80), mode: str = "RGB") -> Image.Image:

@@ -9,42 +9,50 @@ import http.client
 import json
 import os
 import random
+import re
 import secrets
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from voilearn.challenge import CHALLENGE, PROOF, proof
-from voilearn.digest import file_sha256
+from voilearn.digest import model_sha256
 from voilearn.errors import (
     ServiceBusy,
     ServiceNotReady,
     ServiceUnreachable,
+    TokenRefused,
     TooManyRequests,
+    UnusableModel,
     VoilearnError,
     error_of,
 )
 from voilearn.prediction import Classify, Prediction, prediction_from
 from voilearn.problem import error_in
 from voilearn.runtime_folder import LISTENING, Entry, RuntimeFolder
-from voilearn.wrong_file import check_is_a_file
+from voilearn.wrong_file import check_is_a_file, shown
 
 IDLE = 600.0  # seconds without a photo, after which the machine's own service ends
 CONNECT_SECONDS = 5.0
+PROOF_SECONDS = 30.0  # while Python loads torch from a slow disk, the service says nothing
 ANSWER_SECONDS = 60.0
 START_SECONDS = 60.0  # until a service that was started listens
+END_SECONDS = 5.0  # until one that could not has ended
 LOAD_SECONDS = 180.0  # until its model has answered once
 BUSY_SECONDS = 30.0  # of trying again where too many photos are waiting
 LOOK = 0.1  # seconds between two looks whether a model is loaded
 MOST = 50_000_000  # bytes of an answer
+MOST_JOINED = 5  # services that one photo is brought to, all of them ending under its hands
 BROKEN = (OSError, http.client.HTTPException)
+_Stamp = tuple[tuple[int, int, int], ...]
 
 
 def connect(model: Path | str = "export.pkl") -> Classify:
@@ -62,7 +70,11 @@ def connect(model: Path | str = "export.pkl") -> Classify:
 
 
 class Gone(ServiceUnreachable):
-    """The connection ended before the answer, or there was none."""
+    """There is no service, or it ended."""
+
+
+class Lost(Gone):
+    """The connection ended before the answer: the service had the photo, or some of it."""
 
 
 class Remote:
@@ -73,6 +85,9 @@ class Remote:
 
     def __init__(self, url: str, token: str | None = None, prove: bool = False) -> None:
         self._at = _parsed(url)
+        token = (token or "").strip()  # a token in a file often ends in a new line
+        if not (token.isascii() and token.isprintable()):
+            raise TokenRefused("VOILEARN_TOKEN is no token: it has other signs than ASCII's.")
         self._token, self._prove = token, prove and bool(token)
         self._headers = {"Content-Type": "application/octet-stream"}
         if token:
@@ -86,10 +101,10 @@ class Remote:
             try:
                 return self._ask(photo)
             except (ServiceBusy, TooManyRequests, ServiceNotReady) as error:
-                loading = isinstance(error, ServiceNotReady)
-                if time.monotonic() - began > (LOAD_SECONDS if loading else BUSY_SECONDS):
-                    raise
+                most = LOAD_SECONDS if isinstance(error, ServiceNotReady) else BUSY_SECONDS
                 pause = LOOK if self._prove else float(error.retry_after or 1)
+                if time.monotonic() + pause > began + most:
+                    raise
                 time.sleep(pause * random.uniform(1.0, 1.5))  # noqa: S311  # not all at once
 
     def alive(self) -> bool:
@@ -102,20 +117,20 @@ class Remote:
 
     def _ask(self, photo: bytes) -> Prediction:
         """Ask once; over a connection that was left from before, or if that ended, a new one."""
-        while True:
-            kept = self._idle.pop() if self._idle else None
-            connection = kept or self._connection()
+        with contextlib.suppress(IndexError):  # there is none
+            kept = self._idle.pop()
             try:
-                answer = self._exchange(connection, "POST", "/v1/classify", photo, self._headers)
-            except Gone:
-                if kept is None:
-                    raise
-                continue
-            if answer.headers.get("Connection", "").lower() == "close":
-                connection.close()
-            else:
-                self._idle.append(connection)
-            return answer.prediction(self._at)
+                return self._answer(kept, photo)
+            except Gone as error:
+                if isinstance(error.__cause__, TimeoutError):
+                    raise  # it had its time
+        return self._answer(self._connection(), photo)
+
+    def _answer(self, connection: http.client.HTTPConnection, photo: bytes) -> Prediction:
+        answer = self._exchange(connection, "POST", "/v1/classify", photo, self._headers)
+        if connection.sock is not None:  # the service keeps it open
+            self._idle.append(connection)
+        return answer.prediction(self._at)
 
     def _connection(self) -> http.client.HTTPConnection:
         """Return a new connection, at the other end of which is the service."""
@@ -124,22 +139,28 @@ class Remote:
         connection = kind(at.hostname or "", at.port, timeout=CONNECT_SECONDS)
         try:
             connection.connect()
-        except BROKEN as error:
+        except (*BROKEN, UnicodeError) as error:  # the latter of a host that can't be one
             connection.close()
             raise Gone(f"There is no service at {_shown(at)}: {_reason(error)}.") from error
         connection.auto_open = 0  # a new one would not have been challenged
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._prove:
             self._challenge(connection)
-        connection.sock.settimeout(ANSWER_SECONDS)
         return connection
 
     def _challenge(self, connection: http.client.HTTPConnection) -> None:
         challenge, token = secrets.token_hex(16), self._token or ""
-        answer = self._exchange(connection, "GET", "/readyz", None, {CHALLENGE: challenge})
-        if not secrets.compare_digest(answer.headers.get(PROOF, ""), proof(token, challenge)):
+        headers = {CHALLENGE: challenge}
+        try:
+            answer = self._exchange(connection, "GET", "/readyz", None, headers, PROOF_SECONDS)
+        except Lost as error:
+            raise Gone(str(error)) from error
+        given = answer.headers.get(PROOF, "").encode(errors="replace")
+        if not secrets.compare_digest(given, proof(token, challenge).encode()):
             connection.close()
             raise Gone("Another program has taken the place of the model's service.")
+        if connection.sock is None:
+            raise Gone("The model's service is about to end.")
 
     def _exchange(
         self,
@@ -148,14 +169,24 @@ class Remote:
         path: str,
         body: bytes | None,
         headers: dict[str, str],
+        seconds: float | None = None,
     ) -> "_Answer":
+        seconds = ANSWER_SECONDS if seconds is None else seconds
+        path = quote(self._at.path.rstrip("/"), safe="/%:@!$&'()*+,;=~") + path
         try:
-            connection.request(method, self._at.path.rstrip("/") + path, body, headers)
-            response = connection.getresponse()
-            return _Answer(response.status, response.headers, response.read(MOST))
+            if connection.sock is None:
+                raise http.client.NotConnected("it was closed")
+            connection.sock.settimeout(seconds)
+            connection.request(method, path, body, headers)
+            with _time_limit(connection.sock, seconds):
+                response = connection.getresponse()
+                answer = _Answer(response.status, response.headers, response.read(MOST))
+            if response.length and len(answer.body) < MOST:  # `read` does not tell
+                raise http.client.IncompleteRead(answer.body, response.length)
+            return answer
         except BROKEN as error:
             connection.close()
-            raise Gone(
+            raise Lost(
                 f"The connection to the service at {_shown(self._at)} ended before its answer: "
                 f"{_reason(error)}. Please try again."
             ) from error
@@ -181,8 +212,34 @@ class _Answer:
                 "Check VOILEARN_URL: it is the service's address, without /v1."
             )
         retry_after = self.headers.get("Retry-After", "")
-        error.retry_after = int(retry_after) if retry_after.isdigit() else None
+        seconds = re.fullmatch("[0-9]{1,9}", retry_after)
+        error.retry_after = int(retry_after) if seconds else None
         raise error
+
+
+@contextlib.contextmanager
+def _time_limit(sock: socket.socket, seconds: float) -> Iterator[None]:
+    """End a connection after so many seconds, whatever comes in drops; raise TimeoutError."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except BROKEN as error:
+        if late.is_set():
+            raise TimeoutError("it took too long") from error
+        raise
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise TimeoutError("it took too long")
 
 
 class LocalModel:
@@ -190,26 +247,27 @@ class LocalModel:
 
     def __init__(self, model: Path, idle: float = IDLE) -> None:
         check_is_a_file(model)
-        self._model, self._idle = model.resolve(), idle
+        self._model, self._idle = model.absolute(), idle  # a link may come to point elsewhere
         self._folder = RuntimeFolder()
         self._turn = threading.Lock()
         self._joined: tuple[Entry, Remote] | None = None
-        self._stamp: tuple[int, int] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._stamp: _Stamp = ()
         self._join()
 
     def __call__(self, photo: bytes) -> Prediction:
         """Return the service's Prediction; if it has ended, start it again and ask once more."""
         self._check_still_ours()
-        for last in (False, True):
+        asked, joined = 0, 0
+        while True:
             entry, remote = self._join()
+            joined += 1
             try:
                 return remote(photo)
-            except Gone:
+            except Gone as error:
                 self._forget(entry)
-                if last:
+                asked += isinstance(error, Lost)  # the photo itself may have ended it
+                if asked == 2 or joined == MOST_JOINED:
                     raise
-        raise AssertionError  # one of the two returns or raises
 
     def _join(self) -> tuple[Entry, Remote]:
         """Return this machine's service for the file, started if there was none."""
@@ -226,10 +284,15 @@ class LocalModel:
         """Return a living service that watches this very file, or has one that is the same."""
         entries = [entry for entry in self._folder.entries() if entry.error is None]
         own = [entry for entry in entries if entry.model == str(self._model)]
-        if len(own) < len(entries):
-            sha256 = file_sha256(self._model)
-            own += [e for e in entries if e not in own and e.file_sha256 == sha256]
-        for entry in own:
+        others = [entry for entry in entries if entry not in own]
+        if (found := self._living(own)) or not others:
+            return found
+        sha256 = _sha256(self._model)
+        return self._living([entry for entry in others if entry.file_sha256 == sha256])
+
+    def _living(self, entries: list[Entry]) -> tuple[Entry, Remote] | None:
+        """Return the first of some services that is alive, and forget those that are not."""
+        for entry in entries:
             remote = Remote(entry.url, entry.token, prove=True)
             if remote.alive():
                 return entry, remote
@@ -249,14 +312,18 @@ class LocalModel:
                 stderr=log,
                 start_new_session=True,
             )
-        self._process = process  # kept, so that it is waited for when it has ended
         try:
             line = _first_line(process)
+            if line != LISTENING:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(END_SECONDS)
+                raise _failure(line)
         except BaseException:
             process.kill()
+            process.wait()
             raise
-        if line != LISTENING:
-            raise _failure(line)
+        # Waited for, so that it is no zombie when it has ended.
+        threading.Thread(target=process.wait, name="waits for the service", daemon=True).start()
         if (found := self._found()) is None:
             raise ServiceUnreachable("The model's service ended at once. Please try again.")
         return found
@@ -266,8 +333,6 @@ class LocalModel:
         with self._turn:
             if self._joined and self._joined[0].token == entry.token:
                 self._joined = None
-        if self._process is not None:
-            self._process.poll()
         for each in self._folder.entries():
             if each.token == entry.token and each.error:
                 raise error_of(*each.error)
@@ -286,16 +351,24 @@ class LocalModel:
 
 
 def _first_line(process: "subprocess.Popen[bytes]") -> str:
-    """Return the line by which a service tells how it began; "" if it ended without a word."""
+    """Return the line by which a service tells how it began; "" if it ended without a word.
+
+    Whatever is raised, it comes before the pipe is closed: that would wait for the line.
+    """
     lines: list[bytes] = []
-    assert process.stdout is not None  # noqa: S101  # it was asked for
-    with process.stdout as stdout:
-        reader = threading.Thread(target=lambda: lines.append(stdout.readline()), daemon=True)
-        reader.start()
-        reader.join(START_SECONDS)
-        if reader.is_alive():
-            raise ServiceNotReady("The model's service does not begin. Please try again.")
-    return lines[0].decode().strip() if lines else ""
+    stdout = process.stdout
+    assert stdout is not None  # noqa: S101  # it was asked for
+
+    def read() -> None:
+        with stdout:
+            lines.append(stdout.readline())
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(START_SECONDS)
+    if reader.is_alive():
+        raise ServiceNotReady("The model's service does not begin. Please try again.")
+    return lines[0].decode(errors="replace").strip() if lines else ""
 
 
 def _failure(line: str) -> VoilearnError:
@@ -316,11 +389,22 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
-    with contextlib.suppress(OSError):
-        found = file.stat()
-        return found.st_size, found.st_mtime_ns
-    return None
+def _sha256(file: Path) -> str:
+    check_is_a_file(file)
+    try:
+        return model_sha256(file)
+    except OSError as error:
+        raise UnusableModel(f"{shown(file)} can't be read: {error.strerror}.") from error
+
+
+def _stamp(model: Path) -> _Stamp:
+    """Tell one state of a model's files from another, without reading them."""
+    found = []
+    for file in (model, model.with_suffix(".json")):
+        with contextlib.suppress(OSError):
+            stat = file.stat()
+            found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return tuple(found)
 
 
 def _parsed(url: str) -> SplitResult:
@@ -339,7 +423,8 @@ def _parsed(url: str) -> SplitResult:
 
 def _shown(at: SplitResult) -> str:
     """Return an address without what may be secret in it."""
-    return f"{at.scheme}://{at.hostname}" + (f":{at.port}" if at.port else "")
+    host = f"[{at.hostname}]" if ":" in (at.hostname or "") else at.hostname
+    return f"{at.scheme}://{host}" + (f":{at.port}" if at.port else "")
 
 
 def _reason(error: BaseException) -> str:

@@ -21,3 +21,12 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of the file at a path."""
     with path.open("rb") as file:
         return sha256_of(file)
+
+
+def model_sha256(path: Path) -> str:
+    """Return the SHA-256 of a model's file; of an export.onnx, with the export.json beside it."""
+    sha256 = file_sha256(path)
+    beside = path.with_suffix(".json")
+    if path.suffix.lower() != ".onnx" or not beside.is_file():
+        return sha256
+    return hashlib.sha256(f"{sha256} {file_sha256(beside)}".encode()).hexdigest()

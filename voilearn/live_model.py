@@ -17,7 +17,7 @@ from PIL import Image
 
 from voilearn.allocator import trim
 from voilearn.classifier import Classifier
-from voilearn.digest import file_sha256
+from voilearn.digest import model_sha256
 from voilearn.errors import UnusableModel, VoilearnError
 from voilearn.model import is_compiled, load_classify
 from voilearn.prediction import Prediction
@@ -32,7 +32,7 @@ Stamp = tuple[tuple[int, int, int] | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A model that answers, and since when; `file_sha256` is of the file itself."""
+    """A model that answers, and since when; `file_sha256` is the `model_sha256` of its file."""
 
     classify: Classifier
     file_sha256: str
@@ -100,7 +100,7 @@ class LiveModel:
         if not still or stamp == self._settled or None in stamp:
             return
         try:
-            if self.served and file_sha256(self.path) == self.served.file_sha256:
+            if self.served and model_sha256(self.path) == self.served.file_sha256:
                 self._settled, self.refused = stamp, None  # the same model, copied anew
                 return
             classify, sha256 = self._read()
@@ -115,7 +115,7 @@ class LiveModel:
 
     def _read(self) -> tuple[Classifier, str]:
         """Load the file, have it answer a photo, and return it with its hash."""
-        sha256 = file_sha256(self.path) if self.path.is_file() else ""
+        sha256 = model_sha256(self.path) if self.path.is_file() else ""
         classify = load_classify(self.path, self._trust, self._fold)
         if classify.size:  # else it may know photos of one size only
             classify(_photo())

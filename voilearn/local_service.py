@@ -4,6 +4,7 @@ In come a model's path and the folder where it is to be found; out goes a servic
 this machine, with a token of its own. It is started by `client.py`, as a process.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -12,8 +13,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from voilearn.digest import file_sha256
-from voilearn.errors import OUR_FAULT, UnusableModel, VoilearnError
+from voilearn.digest import model_sha256
+from voilearn.errors import OUR_FAULT, UnusableFolder, UnusableModel, VoilearnError
 from voilearn.json_log import log_as_json
 from voilearn.live_model import LiveModel, Served
 from voilearn.model import is_compiled
@@ -31,22 +32,10 @@ def main(model: str, folder: str, idle: str) -> int:
     try:
         _check(path)
         _serve(path, runtime, float(idle), entries)
-    except VoilearnError as error:
+    except BrokenPipeError:
+        return 0  # whoever started it has gone
+    except Exception as error:  # noqa: BLE001  # told to whoever waits for the service
         _tell_failure(runtime, entries, error)
-        return 1
-    except ImportError as error:
-        _tell_failure(
-            runtime,
-            entries,
-            UnusableModel(
-                f"The Python package {error.name} is not installed here. Install what the page "
-                "needs: python -m pip install -r requirements.txt"
-            ),
-        )
-        return 1
-    except Exception:
-        logging.getLogger(__name__).exception("a bug ended the service")
-        _tell_failure(runtime, entries, VoilearnError(OUR_FAULT))
         return 1
     finally:
         for entry in entries:
@@ -57,9 +46,11 @@ def main(model: str, folder: str, idle: str) -> int:
 def _check(path: Path) -> None:
     """Raise UnusableModel for a file that is seen to be no good before anything is imported."""
     if is_compiled(path):
+        from voilearn.compiled import read_compiled
         from voilearn.onnx_file import check_onnx_file
 
         check_onnx_file(path)
+        read_compiled(path)
         return
     from voilearn.export_file import read_export_file
 
@@ -73,7 +64,7 @@ def _serve(path: Path, runtime: RuntimeFolder, idle: float, entries: list[Entry]
     token = secrets.token_urlsafe(32)
 
     def listening(url: str, live: LiveModel) -> None:
-        entry = Entry(url, token, str(path), file_sha256(path))
+        entry = Entry(url, token, str(path), model_sha256(path))
         runtime.write(entry)
         entries.append(entry)
         live.on_swap(swapped)
@@ -83,28 +74,46 @@ def _serve(path: Path, runtime: RuntimeFolder, idle: float, entries: list[Entry]
         """Be found by the new model, and no more by the old one."""
         old, new = entries[-1], replace(entries[-1], file_sha256=served.file_sha256)
         if new != old:
-            runtime.write(new)
+            with contextlib.suppress(UnusableFolder):  # then pages that come start another service
+                runtime.write(new)
             entries.append(new)
             runtime.remove(old)
 
+    def failing(error: BaseException) -> None:
+        _tell_failure(runtime, entries, error)
+
     options = Options(path, port=0, token=token, idle=idle, drain=0.0, shared=False)
-    serve(options, listening)
+    serve(options, listening, failing)
 
 
-def _tell_failure(runtime: RuntimeFolder, entries: list[Entry], error: VoilearnError) -> None:
+def _tell_failure(runtime: RuntimeFolder, entries: list[Entry], error: BaseException) -> None:
     """Say why the service ends, to whoever started it and to whoever waits for it."""
-    told = error.type, str(error)
+    ours = _ours(error)
+    told = ours.type, str(ours)
     if entries:
-        failed = replace(entries.pop(), error=told)
-        runtime.write(failed)
+        runtime.write(replace(entries.pop(), error=told))
     else:
         _say(json.dumps(told))
 
 
+def _ours(error: BaseException) -> VoilearnError:
+    if isinstance(error, VoilearnError):
+        return error
+    if isinstance(error, ImportError):
+        return UnusableModel(
+            f"The Python package {error.name} is not installed here. Install what the page "
+            "needs: python -m pip install -r requirements.txt"
+        )
+    logging.getLogger(__name__).error("a bug ended the service", exc_info=error)
+    return VoilearnError(OUR_FAULT)
+
+
 def _say(line: str) -> None:
     """Tell whoever started the service; if nobody is left there, nobody needs it: raise."""
-    print(line, flush=True)
-    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # nobody reads on
+    try:
+        print(line, flush=True)
+    finally:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # nobody reads on
 
 
 if __name__ == "__main__":

@@ -63,9 +63,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def serve(options: Options, listening: Callable[[str, LiveModel], None]) -> None:
+def serve(
+    options: Options,
+    listening: Callable[[str, LiveModel], None],
+    failing: Callable[[BaseException], None] | None = None,
+) -> None:
     """Run the service until SIGTERM or Ctrl+C; `listening` is told its address and its model.
 
+    `failing` is told why the model can't be loaded, before those who wait for it are let go of.
     Raises ServiceError if the address can't be had, and UnusableModel if the model can't be
     loaded.
     """
@@ -76,7 +81,7 @@ def serve(options: Options, listening: Callable[[str, LiveModel], None]) -> None
     queue = WorkQueue(workers, places, workers * SHARE if options.shared else places)
     service = Service(model, queue, options.token, options.origins)
     BoundedConnection.most = _descriptors() - SPARE
-    server = _Server(service, options)
+    server = _Server(service, options, failing)
     url = _url(sock)
     listening(url, model)
     log.info("listening", extra={"url": url, "workers": workers})
@@ -93,7 +98,12 @@ def serve(options: Options, listening: Callable[[str, LiveModel], None]) -> None
 class _Server(uvicorn.Server):
     """uvicorn's server, which ends by our rules."""
 
-    def __init__(self, service: Service, options: Options) -> None:
+    def __init__(
+        self,
+        service: Service,
+        options: Options,
+        failing: Callable[[BaseException], None] | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 make_app(service),
@@ -109,7 +119,7 @@ class _Server(uvicorn.Server):
             )
         )
         self.failure: BaseException | None = None
-        self._service, self._options = service, options
+        self._service, self._options, self._failing = service, options, failing
         self._told: float | None = None  # when it was told to end
 
     def load_model(self) -> None:
@@ -121,7 +131,11 @@ class _Server(uvicorn.Server):
                 self._service.model.watch()
             except BaseException as error:  # noqa: BLE001  # raised by `serve`
                 self.failure = error
-                self.should_exit = True
+                try:
+                    if self._failing:
+                        self._failing(error)
+                finally:
+                    self.should_exit = True
 
         threading.Thread(target=loading, name="loader", daemon=True).start()
 
