@@ -185,9 +185,9 @@ def _health(service: Service) -> APIRouter:
             headers[PROOF] = proof(service.token, challenge)
         if state is None:
             return Response(b'{"status":"ready"}', 200, headers, "application/json")
-        refusal = problem_of(ServiceNotReady(f"The service is {state}."))
         headers["retry-after"] = "1"
-        return Response(json.dumps({**refusal, "state": state}), 503, headers, MEDIA_TYPE)
+        told = problem_of(ServiceNotReady(f"The service is {state}."))
+        return _problem(request, {**told, "state": state}, 503, headers)
 
     return routes
 
