@@ -324,10 +324,21 @@ def test_the_documentation_asks_no_other_host(client: TestClient) -> None:
     assert client.get("/", follow_redirects=False).headers["location"] == "docs"
 
 
+@pytest.mark.parametrize("token", [None, "secret"])
+def test_the_openapi_document_asks_for_a_token_where_the_service_does(
+    service: Service, token: str | None
+) -> None:
+    service.token = token
+    document = TestClient(make_app(service)).get("/openapi.json").json()
+    asks = document["paths"]["/v1/classify"]["post"]
+    assert ("security" in asks) is ("401" in asks["responses"]) is bool(token)
+    assert ("securitySchemes" in document["components"]) is bool(token)
+
+
 def test_the_openapi_document_has_examples_that_hold(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     classify = document["paths"]["/v1/classify"]["post"]
-    assert {"200", "400", "401", "408", "413", "415", "422", "429", "503", "504"} == set(
+    assert {"200", "400", "408", "413", "415", "422", "429", "503", "504"} == set(
         classify["responses"]
     )
     example = classify["responses"]["200"]["content"]["application/json"]["example"]

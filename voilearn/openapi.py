@@ -132,8 +132,11 @@ WHY = {
 PHOTO_ERRORS = (400, 408, 413, 415, 422, 429, 503, 504)
 
 
-def describe(app: FastAPI) -> Schema:
-    """Return the OpenAPI document of the application; it is made once."""
+def describe(app: FastAPI, guarded: bool) -> Schema:
+    """Return the OpenAPI document of the application, which is made once.
+
+    `guarded` says whether it asks for a token.
+    """
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title,
@@ -144,8 +147,12 @@ def describe(app: FastAPI) -> Schema:
         )
         components = made.setdefault("components", {})
         components["schemas"] = SCHEMAS  # in the place of FastAPI's own, which no route uses
+        if not guarded:
+            del components["securitySchemes"]
         for path, methods in made["paths"].items():
             for operation in methods.values():
+                if not guarded:
+                    operation.pop("security", None)
                 _describe_operation(path, operation)
         app.openapi_schema = made
     return app.openapi_schema

@@ -152,7 +152,7 @@ def make_app(service: Service) -> App:
     app.include_router(_open_inference_health(service))
     app.include_router(_open_inference(service), dependencies=guarded)
     _answer_errors(app)
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    app.openapi = partial(describe, app, service.token is not None)  # type: ignore[method-assign]
     whole: App = app
     if service.origins:
         whole = CORSMiddleware(
