@@ -1,11 +1,13 @@
 """What the tests share: the real export, the real photos, and pictures made by code."""
 
+import contextlib
 import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 from PIL import Image, ImageDraw
 
@@ -22,6 +24,27 @@ def photos() -> Path:
     if not PHOTOS.is_dir():
         pytest.skip("the real photos (../shared/photos beside the checkout) are not here")
     return PHOTOS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the model services that tests start apart from the user's, and end them."""
+    folder = tmp_path_factory.mktemp("services")
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    yield
+    for process in services(folder):
+        process.kill()
+
+
+def services(folder: Path) -> list[psutil.Process]:
+    """The model services that are found in a folder or below."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            command = process.cmdline()
+            if "voilearn.local_service" in command and str(folder) in "".join(command[-2:]):
+                found.append(process)
+    return found
 
 
 @pytest.fixture(scope="session")

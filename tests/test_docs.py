@@ -31,6 +31,10 @@ MADE = {
 }
 
 
+# These need a service, which `test_readme_service.py` runs.
+SERVICE = (".venv/bin/python -m voilearn serve", "curl ")
+
+
 def commands() -> list[str]:
     blocks = re.findall(r"^```(?:sh|bat)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
@@ -55,7 +59,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("command", [c for c in commands() if c not in {*SERVERS, *MADE}])
+@pytest.mark.parametrize(
+    "command",
+    [c for c in commands() if c not in {*SERVERS, *MADE} and not c.startswith(SERVICE)],
+)
 def test_every_command_of_the_readme_runs(command: str, checkout: Path) -> None:
     arguments = here(command)
     if "install" in arguments:
@@ -101,7 +108,7 @@ def test_links_within_the_project_lead_somewhere(document: Path) -> None:
             assert (document.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("command", ["classify", "compile", "inspect"])
+@pytest.mark.parametrize("command", ["classify", "compile", "inspect", "serve"])
 def test_every_option_of_the_command_line_is_in_the_readme(command: str) -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "voilearn", command, "--help"],

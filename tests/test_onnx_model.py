@@ -1,6 +1,7 @@
 """A compiled model answers without torch, from several threads, and says what is wrong with it."""
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -148,3 +149,18 @@ def test_a_model_that_takes_for_ever_is_given_up(
     made.graph.node.extend([first, second, tile, *cosines, total, float32, more, *rest])
     with pytest.raises(UnusableModel, match="gave no answer to a small grey picture in 0 seconds"):
         onnx_model.load_classify(onnx_files.write(tmp_path, made))
+
+
+def test_nothing_is_told_to_its_makers_and_no_file_is_left(tmp_path: Path) -> None:
+    path = onnx_files.write(tmp_path, onnx_files.model())
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    script = "import sys; from voilearn.model import load_classify; load_classify(sys.argv[1])"
+    own = {name: value for name, value in os.environ.items() if not name.startswith("ORT_")}
+    subprocess.run(
+        [sys.executable, "-c", script, str(path)],
+        env={**own, "HOME": str(home), "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert [*home.rglob("*"), *temporary.rglob("*")] == []

@@ -11,7 +11,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 10.0  # from a request's first byte, or a connection's beginning, to its last header
 HEAD_BYTES = 65_536
-LINGER_SECONDS = 10.0  # in which what is left of a refused body is read, and thrown away
+LINGER_SECONDS = 30.0  # in which what is left of a refused body is read, and thrown away,
+LINGER_PAUSE = 2.0  # if it comes without pauses as long as this
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -23,10 +24,11 @@ class BoundedConnection(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._in_head, self._heads, self._head_bytes = True, 0, 0
         self._clock: asyncio.TimerHandle | None = None
+        self._lingers_until = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many."""
-        super().connection_made(transport)
+        super().connection_made(_Transport(transport, self))  # type: ignore[arg-type]
         if len(self.connections) > self.most:
             transport.abort()
         else:
@@ -41,6 +43,8 @@ class BoundedConnection(HttpToolsProtocol):
         """Take bytes; let go of a head that has too many."""
         if self._in_head and self._clock is None:
             self._give(HEAD_SECONDS)
+        elif self._lingers_until > self.loop.time():
+            self._give(LINGER_PAUSE)
         before = self._heads if self._in_head else None
         super().data_received(data)
         if self._in_head and before == self._heads:  # nothing but a part of one head
@@ -57,15 +61,28 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Go from the body to the next head."""
-        self._in_head = True
+        self._in_head, self._lingers_until = True, 0.0
         self._stop_clock()
         super().on_message_complete()
+        if self.transport.is_closing():  # what was refused has come to its end
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         """After an answer that did not wait for the body's end, wait no longer than a while."""
         super().on_response_complete()
         if not self._in_head and not self.pipeline:
-            self._give(LINGER_SECONDS)
+            self.linger()
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether the client is in the middle of a body."""
+        return not self._in_head
+
+    def linger(self) -> None:
+        """Read what is left of the body for a while, so that its sender reads the answer."""
+        self.flow.resume_reading()
+        self._lingers_until = self.loop.time() + LINGER_SECONDS
+        self._give(LINGER_PAUSE)
 
     def _give(self, seconds: float) -> None:
         self._stop_clock()
@@ -78,5 +95,31 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _time_is_up(self) -> None:
         self._clock = None
-        if self.transport is not None and not self.transport.is_closing():
+        if self.transport is not None:
             self.transport.abort()
+
+
+class _Transport:
+    """A connection's transport, which closes only when its client sends no more.
+
+    Closed with bytes on the way, a socket is reset, and its client may lose the answer.
+    """
+
+    def __init__(self, transport: asyncio.Transport, connection: BoundedConnection) -> None:
+        self._transport, self._connection = transport, connection
+        self._closing = False
+
+    def close(self) -> None:
+        """Close at once, or after the rest of the body, or some seconds."""
+        first, self._closing = not self._closing, True
+        if not self._connection.is_sending:
+            self._transport.close()
+        elif first:
+            self._connection.linger()
+
+    def is_closing(self) -> bool:
+        """Say whether nothing more is to be sent."""
+        return self._closing or self._transport.is_closing()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

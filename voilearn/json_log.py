@@ -3,8 +3,10 @@
 In come log records; out go lines on stderr.
 """
 
+import faulthandler
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -28,9 +30,20 @@ class JsonLines(logging.Formatter):
 
 
 def log_as_json(level: int = logging.INFO) -> None:
-    """Send what the service and its server tell to stderr, from `level` on."""
+    """Send what the service and its server tell to stderr, from `level` on, and nothing else.
+
+    What libraries say of a photo that they find odd goes nowhere: some of it stands in the photo,
+    and libtiff, in C, writes to the descriptor itself.
+    """
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    faulthandler.enable(sys.stderr)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
+    logging.getLogger().handlers = [logging.NullHandler()]
+    logging.captureWarnings(True)
     for name in ("voilearn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False

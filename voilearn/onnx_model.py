@@ -4,10 +4,15 @@ In comes the path of an export.onnx with its export.json beside it; out goes a `
 but ONNX Runtime, numpy and Pillow is needed (`benchmarks/compiled.py` has time and memory).
 """
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+# ONNX Runtime's own wheels tell Microsoft of each session, and leave an identifier in the home
+# folder, unless this is set before it is imported. Source: its pull request 27379.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import numpy as np
 import onnxruntime

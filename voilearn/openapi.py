@@ -117,10 +117,25 @@ PHOTO_BODY = {
         "multipart/form-data": {"schema": _object({"photo": BINARY})},
     },
 }
+INFER = {
+    "inputs": [{"name": "photo", "datatype": "BYTES", "shape": [1], "data": ["/9j/4AAQSkZJRg=="]}]
+}
+INFER_BODY = {
+    "required": True,
+    "description": "Up to 16 photos as the input `photo`: in base64 inside the JSON, or behind it, "
+    "each after its length in 4 bytes, little-endian, with the length of the JSON in the header "
+    "`Inference-Header-Content-Length`.",
+    "content": {
+        "application/json": {
+            "schema": _object({"inputs": {"type": "array", "items": {"type": "object"}}}),
+            "example": INFER,
+        },
+        "application/octet-stream": {"schema": BINARY},
+    },
+}
 WHY = {
-    400: "The request is not one that the service knows.",
+    400: "The request is not one that the service knows, or of another model.",
     401: "The token is missing or wrong.",
-    404: "There is no such model.",
     408: "The photo came too slowly.",
     413: "Too many bytes or pixels.",
     415: "Not a picture, or of a kind that is not read here.",
@@ -132,8 +147,11 @@ WHY = {
 PHOTO_ERRORS = (400, 408, 413, 415, 422, 429, 503, 504)
 
 
-def describe(app: FastAPI) -> Schema:
-    """Return the OpenAPI document of the application; it is made once."""
+def describe(app: FastAPI, guarded: bool) -> Schema:
+    """Return the OpenAPI document of the application, which is made once.
+
+    `guarded` says whether it asks for a token.
+    """
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title,
@@ -144,8 +162,12 @@ def describe(app: FastAPI) -> Schema:
         )
         components = made.setdefault("components", {})
         components["schemas"] = SCHEMAS  # in the place of FastAPI's own, which no route uses
+        if not guarded:
+            del components["securitySchemes"]
         for path, methods in made["paths"].items():
             for operation in methods.values():
+                if not guarded:
+                    operation.pop("security", None)
                 _describe_operation(path, operation)
         app.openapi_schema = made
     return app.openapi_schema
@@ -168,8 +190,18 @@ def _describe_operation(path: str, operation: Schema) -> None:
         answers["200"] = _plain("Prometheus's text format.", "text/plain", TEXT)
     else:
         answers["200"] = _plain("Yes.", "application/json", {"type": "object"})
+        if path.startswith("/v2/models") or path == "/v2/health/ready":
+            _refuse(answers, *((400, 503) if "models" in path else (503,)))
+        if path.endswith("/infer"):
+            operation["requestBody"] = INFER_BODY
+            answers["200"]["content"]["application/octet-stream"] = {"schema": BINARY}
+            _refuse(answers, *PHOTO_ERRORS)
     if operation.get("security"):
         _refuse(answers, 401)
+    if path.startswith("/v2"):  # where that protocol's clients read errors only as JSON
+        for answer in answers.values():
+            if problem := answer["content"].pop(MEDIA_TYPE, None):
+                answer["content"]["application/json"] = problem
 
 
 def _answer(description: str, schema: str, example: Schema) -> Schema:

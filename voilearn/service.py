@@ -152,7 +152,7 @@ def make_app(service: Service) -> App:
     app.include_router(_open_inference_health(service))
     app.include_router(_open_inference(service), dependencies=guarded)
     _answer_errors(app)
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    app.openapi = partial(describe, app, service.token is not None)  # type: ignore[method-assign]
     whole: App = app
     if service.origins:
         whole = CORSMiddleware(
@@ -185,9 +185,9 @@ def _health(service: Service) -> APIRouter:
             headers[PROOF] = proof(service.token, challenge)
         if state is None:
             return Response(b'{"status":"ready"}', 200, headers, "application/json")
-        refusal = problem_of(ServiceNotReady(f"The service is {state}."))
         headers["retry-after"] = "1"
-        return Response(json.dumps({**refusal, "state": state}), 503, headers, MEDIA_TYPE)
+        told = problem_of(ServiceNotReady(f"The service is {state}."))
+        return _problem(request, {**told, "state": state}, 503, headers)
 
     return routes
 

@@ -30,6 +30,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.conftest import services
+
 PAGE = "app.ipynb"
 TOKEN = "a-token-for-this-test"
 CONFIG = ".jupyter/jupyter_server_config.json"
@@ -103,6 +105,11 @@ class Server:
         """Whether Voilà itself is the server, open to anyone, not an extension of another."""
         return self.way in ("make", "voila")
 
+    @property
+    def spare(self) -> int:
+        """How many kernels are kept warm for the visitor who comes next."""
+        return int(self.way in ("make", "voila"))
+
     def kernels(self) -> list[psutil.Process]:
         """Return the kernels by the machine's own list of processes."""
         return [child for child in self._descendants() if _is_kernel(child)]
@@ -117,7 +124,7 @@ class Server:
         with contextlib.suppress(psutil.NoSuchProcess):
             self.process.terminate()
         psutil.wait_procs(family, timeout=STOPS_WITHIN)
-        for left in family:
+        for left in (*family, *services(self.tmp)):
             with contextlib.suppress(psutil.NoSuchProcess):
                 left.kill()
         psutil.wait_procs(family, timeout=STOPS_WITHIN)
@@ -146,6 +153,7 @@ class Place:
         return kept | {
             "HOME": str(self.home(way)),
             "TMPDIR": str(self.scratch / "tmp"),
+            "XDG_RUNTIME_DIR": str(self.scratch / "tmp"),  # where the model's service is found
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
