@@ -22,7 +22,8 @@ from voilearn.challenge import CHALLENGE, PROOF, proof
 from voilearn.image import LIMITS
 from voilearn.live_model import LiveModel
 from voilearn.model import load_classify
-from voilearn.service import Service, make_app
+from voilearn.reception import Service
+from voilearn.service import make_app
 from voilearn.work_queue import WorkQueue
 
 RED = encode(Image.new("RGB", (40, 30), (250, 0, 0)), "JPEG")

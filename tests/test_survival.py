@@ -359,7 +359,7 @@ def test_a_refusal_says_when_to_come_again(path: Path) -> None:
 
 
 def test_what_waits_too_long_is_refused(path: Path) -> None:
-    short = SLOW.format(1.0) + ONE_WORKER + "import voilearn.service as v\nv.DEADLINE = 0.5\n"
+    short = SLOW.format(1.0) + ONE_WORKER + "import voilearn.reception as v\nv.DEADLINE = 0.5\n"
     with serving(path, before=short) as service:
         began = time.monotonic()
         status, body = service.post(PHOTO)

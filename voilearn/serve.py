@@ -22,7 +22,8 @@ from voilearn.connections import BoundedConnection
 from voilearn.cores import granted_cores
 from voilearn.errors import ServiceError
 from voilearn.live_model import LiveModel
-from voilearn.service import DEADLINE, PLACES, SHARE, Service, make_app
+from voilearn.reception import DEADLINE, PLACES, SHARE, Service
+from voilearn.service import make_app
 from voilearn.work_queue import WorkQueue
 
 BACKLOG = 2048

@@ -4,19 +4,13 @@ In comes a photo over HTTP; out goes the Prediction JSON, or a problem+json. Eve
 one line for one of a few workers; what each route answers is told at `/docs`.
 """
 
-import asyncio
-import hashlib
-import hmac
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -24,115 +18,15 @@ from starlette.requests import ClientDisconnect
 
 from voilearn import __version__
 from voilearn.challenge import CHALLENGE, PROOF, proof
-from voilearn.classifier import Classifier
-from voilearn.content_coding import unpack
-from voilearn.errors import (
-    OUR_FAULT,
-    DeadlinePassed,
-    ServiceNotReady,
-    TokenRefused,
-    VoilearnError,
-)
+from voilearn.errors import OUR_FAULT, ServiceNotReady, TokenRefused, VoilearnError
 from voilearn.exchange import LEFT, App, Exchanges, exchange_of
-from voilearn.inference_protocol import (
-    InferRequest,
-    check_model,
-    model_metadata,
-    of_photo,
-    read_infer_request,
-    server_metadata,
-    write_infer_response,
-)
+from voilearn.inference_routes import health_routes, inference_routes
 from voilearn.live_model import LiveModel, utc
 from voilearn.metrics import TEXT, Metrics
 from voilearn.openapi import describe
 from voilearn.problem import MEDIA_TYPE, problem_of, problem_of_status
-from voilearn.request_body import Memory, read_body, read_photo
-from voilearn.stages import stopwatch
-from voilearn.work_queue import WorkQueue
-
-DEADLINE = 30.0  # seconds in which a photo that came is answered, or refused
-PLACES = 16  # photos in line for each worker
-SHARE = 8  # of these, for one client: the last one waits no more than so many turns
-BODIES = 256_000_000  # bytes that all photos together may take
-INFER_BYTES = 70_000_000  # a photo of 50 MB in base64
-
-Found = TypeVar("Found")
-Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
-
-
-@dataclass
-class Service:
-    """What the routes share. `token` is None where everybody may ask."""
-
-    model: LiveModel
-    queue: WorkQueue
-    token: str | None = None
-    origins: Sequence[str] = ()
-    draining: bool = False
-    last_asked: float = field(default_factory=time.monotonic)
-    memory: Memory = field(default_factory=lambda: Memory(BODIES))
-
-    @property
-    def hindrance(self) -> str | None:
-        """Why no photo can be answered now: "loading" or "draining", or None."""
-        if self.draining:
-            return "draining"
-        return None if self.model.served else "loading"
-
-    async def check_token(self, given: Bearer) -> None:
-        """Raise TokenRefused unless the right token was given, in a time that tells nothing."""
-        if self.token is None:
-            return
-        if not hmac.compare_digest(
-            _digest(given.credentials if given else ""), _digest(self.token)
-        ):
-            raise TokenRefused(
-                "This service needs its token: send the header Authorization: Bearer TOKEN."
-            )
-
-    def check_ready(self) -> None:
-        """Raise ServiceNotReady until there is a model."""
-        if not self.model.served:
-            raise ServiceNotReady("The model is still loading. Please try again in a few seconds.")
-
-    def check_place(self, request: Request) -> None:
-        """Raise what the line does if it has no place for the client's photo."""
-        self.queue.check(_client(request))
-
-    async def done(self, request: Request, work: Callable[[], Found]) -> Found:
-        """Return what `work` does in its turn, or let it be when nobody waits any longer.
-
-        Raises ServiceBusy, TooManyRequests, DeadlinePassed, ClientDisconnect, and what `work` does.
-        """
-        exchange = exchange_of(request.scope)
-        self.last_asked = time.monotonic()
-        came = time.perf_counter()
-
-        def timed() -> Found:
-            exchange.add({"wait": time.perf_counter() - came})
-            with stopwatch() as seconds:
-                try:
-                    return work()
-                finally:
-                    exchange.add(seconds)
-
-        until = time.monotonic() + DEADLINE
-        future = asyncio.wrap_future(self.queue.submit(timed, _client(request), until))
-        gone = asyncio.ensure_future(_left(request))
-        try:
-            await asyncio.wait(
-                (future, gone), timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED
-            )
-            if future.done():
-                found: Found = future.result()
-                return found
-            if gone.done():
-                raise ClientDisconnect
-            raise DeadlinePassed("The photo waited too long. Please try again.")
-        finally:
-            gone.cancel()
-            future.cancel()
+from voilearn.reception import Service
+from voilearn.request_body import read_photo
 
 
 def make_app(service: Service) -> App:
@@ -149,8 +43,8 @@ def make_app(service: Service) -> App:
     app.include_router(_health(service))
     guarded = [Depends(service.check_token)]
     app.include_router(_routes(service, metrics), dependencies=guarded)
-    app.include_router(_open_inference_health(service))
-    app.include_router(_open_inference(service), dependencies=guarded)
+    app.include_router(health_routes(service))
+    app.include_router(inference_routes(service), dependencies=guarded)
     _answer_errors(app)
     app.openapi = partial(describe, app, service.token is not None)  # type: ignore[method-assign]
     whole: App = app
@@ -183,6 +77,7 @@ def _health(service: Service) -> APIRouter:
         headers = {}
         if service.token and (challenge := request.headers.get(CHALLENGE)):
             headers[PROOF] = proof(service.token, challenge)
+            service.last_asked = time.monotonic()  # a page has come
         if state is None:
             return Response(b'{"status":"ready"}', 200, headers, "application/json")
         headers["retry-after"] = "1"
@@ -217,83 +112,6 @@ def _routes(service: Service, metrics: Metrics) -> APIRouter:
         return Response(metrics.text(), media_type=TEXT)
 
     return routes
-
-
-def _open_inference_health(service: Service) -> APIRouter:
-    routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
-
-    @routes.get("/health/live", summary="Is the service alive?")
-    async def live() -> dict[str, bool]:
-        return {"live": True}
-
-    @routes.get("/health/ready", summary="Is it ready to answer?")
-    async def ready() -> dict[str, bool]:
-        if service.hindrance:
-            raise ServiceNotReady(f"The service is {service.hindrance}.")
-        return {"ready": True}
-
-    return routes
-
-
-def _open_inference(service: Service) -> APIRouter:
-    """Return the routes of the Open Inference Protocol, each with and without a version."""
-    routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
-
-    def served(name: str, version: str | None) -> Classifier:
-        service.check_ready()
-        assert service.model.served is not None  # noqa: S101  # just checked
-        classify = service.model.served.classify
-        check_model(classify.info, name, version)
-        return classify
-
-    @routes.get("", summary="What answers?")
-    async def server() -> Response:
-        return _json(server_metadata(__version__))
-
-    @routes.get("/models/{name}", summary="What goes in and comes out?")
-    @routes.get("/models/{name}/versions/{version}", include_in_schema=False)
-    async def metadata(name: str, version: str | None = None) -> Response:
-        classify = served(name, version)
-        return _json(model_metadata(classify.info, classify.runtime.partition(" ")[0]))
-
-    @routes.get("/models/{name}/ready", summary="Is the model ready?")
-    @routes.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
-    async def model_ready(name: str, version: str | None = None) -> Response:
-        served(name, version)
-        return _json({"name": name, "ready": True})
-
-    @routes.post("/models/{name}/infer", summary="What do photos show?")
-    @routes.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
-    async def infer(request: Request, name: str, version: str | None = None) -> Response:
-        classify = served(name, version)
-        service.check_place(request)
-        exchange = exchange_of(request.scope)
-        with service.memory.hold() as held:
-            with exchange.stage("receive"):
-                body = await read_body(request, INFER_BYTES, held)
-            exchange.size = len(body)
-            coding = request.headers.get("content-encoding")
-            held.take(INFER_BYTES if coding else 2 * len(body))  # what is made of it
-            header_length = request.headers.get("inference-header-content-length")
-            reading = partial(_asked, body, coding, header_length)
-            asked = await service.done(request, reading)
-            predictions = []
-            for at, photo in enumerate(asked.photos):
-                try:
-                    predictions.append(await service.done(request, partial(classify, photo)))
-                except VoilearnError as error:
-                    raise of_photo(error, at, len(asked.photos)) from error
-        told = write_infer_response(asked, predictions)
-        headers = {}
-        if told.header_length is not None:
-            headers["inference-header-content-length"] = str(told.header_length)
-        return Response(told.body, headers=headers, media_type=told.media_type)
-
-    return routes
-
-
-def _asked(body: bytes, coding: str | None, header_length: str | None) -> InferRequest:
-    return read_infer_request(unpack(body, coding, INFER_BYTES), header_length)
 
 
 def _model(live: LiveModel) -> dict[str, Any]:
@@ -353,17 +171,3 @@ def _problem(
 
 def _json(told: dict[str, Any]) -> Response:
     return Response(json.dumps(told), media_type="application/json")
-
-
-async def _left(request: Request) -> None:
-    """Return when the client has gone away."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _client(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

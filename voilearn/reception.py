@@ -1,0 +1,120 @@
+"""Receive requests for the model: who may ask, whether it is ready, and whose turn it is.
+
+In come requests and the work that each asks for; out goes what the work gives, or one of our
+errors. The routes share it.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import ClientDisconnect
+
+from voilearn.errors import DeadlinePassed, ServiceNotReady, TokenRefused
+from voilearn.exchange import exchange_of
+from voilearn.live_model import LiveModel
+from voilearn.request_body import Memory
+from voilearn.stages import stopwatch
+from voilearn.work_queue import WorkQueue
+
+DEADLINE = 30.0  # seconds in which a photo that came is answered, or refused
+PLACES = 16  # photos in line for each worker
+SHARE = 8  # of these, for one client: the last one waits no more than so many turns
+BODIES = 256_000_000  # bytes that all photos together may take
+
+Found = TypeVar("Found")
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+
+
+@dataclass
+class Service:
+    """What the routes share. `token` is None where everybody may ask."""
+
+    model: LiveModel
+    queue: WorkQueue
+    token: str | None = None
+    origins: Sequence[str] = ()
+    draining: bool = False
+    last_asked: float = field(default_factory=time.monotonic)
+    memory: Memory = field(default_factory=lambda: Memory(BODIES))
+
+    @property
+    def hindrance(self) -> str | None:
+        """Why no photo can be answered now: "loading" or "draining", or None."""
+        if self.draining:
+            return "draining"
+        return None if self.model.served else "loading"
+
+    async def check_token(self, given: Bearer) -> None:
+        """Raise TokenRefused unless the right token was given, in a time that tells nothing."""
+        if self.token is None:
+            return
+        if not hmac.compare_digest(
+            _digest(given.credentials if given else ""), _digest(self.token)
+        ):
+            raise TokenRefused(
+                "This service needs its token: send the header Authorization: Bearer TOKEN."
+            )
+
+    def check_ready(self) -> None:
+        """Raise ServiceNotReady until there is a model."""
+        if not self.model.served:
+            raise ServiceNotReady("The model is still loading. Please try again in a few seconds.")
+
+    def check_place(self, request: Request) -> None:
+        """Raise what the line does if it has no place for the client's photo."""
+        self.queue.check(_client(request))
+
+    async def done(self, request: Request, work: Callable[[], Found]) -> Found:
+        """Return what `work` does in its turn, or let it be when nobody waits any longer.
+
+        Raises ServiceBusy, TooManyRequests, DeadlinePassed, ClientDisconnect, and what `work` does.
+        """
+        exchange = exchange_of(request.scope)
+        self.last_asked = time.monotonic()
+        came = time.perf_counter()
+
+        def timed() -> Found:
+            exchange.add({"wait": time.perf_counter() - came})
+            with stopwatch() as seconds:
+                try:
+                    return work()
+                finally:
+                    exchange.add(seconds)
+
+        until = time.monotonic() + DEADLINE
+        future = asyncio.wrap_future(self.queue.submit(timed, _client(request), until))
+        gone = asyncio.ensure_future(_left(request))
+        try:
+            await asyncio.wait(
+                (future, gone), timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED
+            )
+            if future.done():
+                found: Found = future.result()
+                return found
+            if gone.done():
+                raise ClientDisconnect
+            raise DeadlinePassed("The photo waited too long. Please try again.")
+        finally:
+            gone.cancel()
+            future.cancel()
+
+
+async def _left(request: Request) -> None:
+    """Return when the client has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _client(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
