@@ -127,6 +127,8 @@ class _Server(uvicorn.Server):
         """Load the model in a thread of its own, and watch its file from then on."""
 
         def loading() -> None:
+            # torch imports its compiler for GPUs: 200 MB that a CPU has no use for
+            sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
             try:
                 self._service.model.load()
                 self._service.model.watch()
