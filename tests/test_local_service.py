@@ -841,10 +841,10 @@ def test_a_service_that_can_not_be_replaced_either_ends_the_call_in_time(
 ) -> None:
     monkeypatch.setattr(client, "ANSWER_SECONDS", 1.0)
     monkeypatch.setattr(client, "PROOF_SECONDS", 1.0)
-    monkeypatch.setattr(client, "START_SECONDS", 1.0)
     (slow / "may").touch()
     classify = machine.model(onnx)
     hung = machine.service()
+    monkeypatch.setattr(client, "START_SECONDS", 1.0)
     hung.suspend()
     (slow / "may").unlink()
     began = time.monotonic()
@@ -852,6 +852,7 @@ def test_a_service_that_can_not_be_replaced_either_ends_the_call_in_time(
         classify(PHOTO)
     assert time.monotonic() - began < 10
     assert machine.service() == hung
+    monkeypatch.setattr(client, "START_SECONDS", 60.0)
     (slow / "may").touch()
     hung.resume()
     assert classify(PHOTO).label == "red"
