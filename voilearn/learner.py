@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 # Said on stderr while these libraries are imported, and nothing to a visitor: that matplotlib
-# builds a font cache on its first run, and that timm uses a part of torch that will go.
+# builds a font cache on its first run, that there is no compiler for GPUs, and that timm uses a
+# part of torch that will go.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", message=r".*torch\.jit\.", category=FutureWarning)
 
 import fastai  # noqa: E402
