@@ -27,8 +27,8 @@ from tests.services import (
     served,
     standing_in,
 )
-from voilearn import client, errors
-from voilearn.client import Remote, connect
+from voilearn import errors, remote
+from voilearn.client import connect
 from voilearn.errors import (
     PhotoError,
     ServiceBusy,
@@ -39,6 +39,7 @@ from voilearn.errors import (
     VoilearnError,
 )
 from voilearn.model import load_classify
+from voilearn.remote import Remote
 
 pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.filterwarnings(  # connections are kept until the process ends
@@ -155,8 +156,8 @@ serve(Options(Path(sys.argv[1]), port=0), lambda url, live: print(url, flush=Tru
 def test_every_error_of_the_tree_arrives_as_itself(
     onnx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "BUSY_SECONDS", 0)
-    monkeypatch.setattr(client, "LOAD_SECONDS", 0)
+    monkeypatch.setattr(remote, "BUSY_SECONDS", 0)
+    monkeypatch.setattr(remote, "LOAD_SECONDS", 0)
     assert len(TREE) >= 18
     with served(str(onnx), script=RAISES) as url:
         for name, kind in TREE.items():
@@ -327,7 +328,7 @@ def endless(one: socket.socket) -> None:
 
 
 def test_an_answer_without_an_end_is_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "MOST", 3_000_000)
+    monkeypatch.setattr(remote, "MOST", 3_000_000)
     with standing_in(endless) as there, pytest.raises(ServiceUnreachable, match=NOT_OURS):
         Remote(there.url)(PHOTO)
 
@@ -356,7 +357,7 @@ def drops(head: bytes) -> Callable[[socket.socket], None]:
 def test_an_answer_that_takes_too_long_is_given_up(
     answer: Callable[[socket.socket], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(remote, "ANSWER_SECONDS", 0.3)
     with standing_in(answer) as there:
         began = time.monotonic()
         with pytest.raises(ServiceUnreachable, match="Please try again"):
@@ -377,7 +378,7 @@ def test_a_kept_connection_that_ended_is_replaced_and_only_one_is_tried() -> Non
 
 
 def test_a_kept_connection_that_hangs_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(remote, "ANSWER_SECONDS", 0.3)
     with standing_in(GOOD, lambda one: one.recv(1)) as there:
         classify = Remote(there.url)
         classify(PHOTO)
@@ -411,8 +412,8 @@ def test_a_service_that_is_full_or_loading_is_waited_for(error: VoilearnError) -
 def test_a_service_that_stays_so_is_given_up_in_time(
     error: VoilearnError, retry_after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "BUSY_SECONDS", 0.5)
-    monkeypatch.setattr(client, "LOAD_SECONDS", 0.5)
+    monkeypatch.setattr(remote, "BUSY_SECONDS", 0.5)
+    monkeypatch.setattr(remote, "LOAD_SECONDS", 0.5)
     with standing_in(problem(error, Retry_After=retry_after)) as there:
         began = time.monotonic()
         with pytest.raises(type(error), match=str(error)):

@@ -27,7 +27,8 @@ ORDER = [
     {"network"},
     {"rebuild"},
     {"agreement", "learner", "onnx_model", "page"},
-    {"client", "model", "onnx_int8", "onnx_transforms"},
+    {"model", "onnx_int8", "onnx_transforms", "remote"},
+    {"client"},
     {"onnx_graph"},
     {"live_model", "onnx_export"},
     {"json_log", "metrics"},
@@ -40,7 +41,7 @@ ORDER = [
     {"cli"},
     {"__main__"},
 ]
-PROVIDERS = {"client", "learner", "model", "onnx_model", "rebuild", "trusted"}
+PROVIDERS = {"client", "remote", "learner", "model", "onnx_model", "rebuild", "trusted"}
 
 HEAVY = {
     "torch",
@@ -93,6 +94,7 @@ MAY_LOAD = {
     "runtime_folder": set(),
     "work_queue": set(),
     "client": set(),
+    "remote": set(),
     "exchange": set(),
     "live_model": PIL,
     "local_service": PIL,

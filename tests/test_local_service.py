@@ -1,5 +1,6 @@
 """The machine's own service: joined or started, ended, killed, hung, in the way; real processes."""
 
+import errno
 import json
 import os
 import signal
@@ -31,7 +32,7 @@ from tests.services import (
     standing_in,
     wait_for,
 )
-from voilearn import client, runtime_folder
+from voilearn import client, remote, runtime_folder
 from voilearn.challenge import proof
 from voilearn.client import connect
 from voilearn.digest import model_sha256
@@ -347,7 +348,7 @@ def test_a_program_that_takes_the_port_of_a_service_in_use_gets_nothing_either(
     machine.service().kill()
     wait_for(lambda: not machine.is_left())
     with standing_in(GOOD) as there:
-        classify._joined = (entry, client.Remote(there.url, entry.token, prove=True))
+        classify._joined = (entry, remote.Remote(there.url, entry.token, prove=True))
         assert classify(PHOTO).model.name == "colours"
         assert [asked.split(b" ")[:2] for asked in there.asked] == [[b"GET", b"/readyz"]]
 
@@ -355,7 +356,7 @@ def test_a_program_that_takes_the_port_of_a_service_in_use_gets_nothing_either(
 def test_a_program_that_says_nothing_is_waited_for_a_while(
     machine: Machine, onnx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "PROOF_SECONDS", 0.5)
+    monkeypatch.setattr(remote, "PROOF_SECONDS", 0.5)
     with standing_in(lambda one: one.recv(1)) as there:
         left(machine, onnx, there.url)
         assert machine.model(onnx)(PHOTO).label == "red"
@@ -817,8 +818,8 @@ def test_a_service_that_can_not_run_at_all_is_told(
 def test_a_service_that_hangs_is_replaced_and_does_no_harm_when_it_goes_on(
     machine: Machine, onnx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "ANSWER_SECONDS", 1.0)
-    monkeypatch.setattr(client, "PROOF_SECONDS", 1.0)
+    monkeypatch.setattr(remote, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(remote, "PROOF_SECONDS", 1.0)
     classify = machine.model(onnx, idle=4)
     classify(PHOTO)
     hung = machine.service()
@@ -839,8 +840,8 @@ def test_a_service_that_hangs_is_replaced_and_does_no_harm_when_it_goes_on(
 def test_a_service_that_can_not_be_replaced_either_ends_the_call_in_time(
     machine: Machine, onnx: Path, slow: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "ANSWER_SECONDS", 1.0)
-    monkeypatch.setattr(client, "PROOF_SECONDS", 1.0)
+    monkeypatch.setattr(remote, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(remote, "PROOF_SECONDS", 1.0)
     (slow / "may").touch()
     classify = machine.model(onnx)
     hung = machine.service()
@@ -856,3 +857,14 @@ def test_a_service_that_can_not_be_replaced_either_ends_the_call_in_time(
     (slow / "may").touch()
     hung.resume()
     assert classify(PHOTO).label == "red"
+
+
+def test_a_machine_that_starts_no_process_is_told_of(
+    machine: Machine, onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", none)
+    with pytest.raises(ServiceUnreachable, match="can't be started: Resource temp.* try again"):
+        connect(onnx)
