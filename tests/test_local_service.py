@@ -866,5 +866,5 @@ def test_a_machine_that_starts_no_process_is_told_of(
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr(subprocess, "Popen", none)
-    with pytest.raises(ServiceUnreachable, match="can't be started: Resource temp.* try again"):
+    with pytest.raises(ServiceUnreachable, match=r"can't be started: Resource temp.* try again"):
         connect(onnx)
