@@ -48,6 +48,7 @@ def granted(tmp_path: Path, ours: str, files: dict[str, str]) -> int:
             },
             1,
         ),
+        ("0::/pods/x:cri:abc", {"pods/x:cri:abc/cpu.max": "200000 100000"}, 2),
         ("0::/", {}, MACHINE),
         ("0::/", {"cpu.max": "nonsense"}, MACHINE),
         ("0::/", {"cpu.max": "100000 0"}, MACHINE),

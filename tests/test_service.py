@@ -35,10 +35,16 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return onnx_files.write(tmp_path_factory.mktemp("model"), onnx_files.model())
 
 
-@pytest.fixture
-def service(path: Path) -> Iterator[Service]:
-    model, queue = LiveModel(path), WorkQueue(workers=2, places=8, share=8)
+@pytest.fixture(scope="module")
+def model(path: Path) -> LiveModel:
+    model = LiveModel(path)
     model.load()
+    return model
+
+
+@pytest.fixture
+def service(model: LiveModel) -> Iterator[Service]:
+    queue = WorkQueue(workers=2, places=8, share=8)
     yield Service(model, queue)
     queue.close()
 
@@ -228,6 +234,8 @@ def test_it_proves_that_it_knows_the_token_without_telling_it(
     service: Service, client: TestClient
 ) -> None:
     service.token = "secret"
+    assert PROOF not in client.get("/readyz", headers={CHALLENGE: "abc"}).headers
+    service.proves = True  # the machine's own
     answer = client.get("/readyz", headers={CHALLENGE: "abc"})
     assert answer.headers[PROOF] == proof("secret", "abc") != proof("secret", "abd")
     assert PROOF not in client.get("/readyz").headers
@@ -292,11 +300,11 @@ def test_a_bug_is_told_to_nobody_but_the_log(
     def broken(_photo: bytes) -> None:
         raise RuntimeError("a secret detail")
 
-    service.model.served = None
-    service.model.load()
-    served = service.model.served
-    assert served is not None
-    object.__setattr__(served, "classify", broken)
+    model = LiveModel(service.model.path)
+    model.load()
+    assert model.served is not None
+    object.__setattr__(model.served, "classify", broken)
+    service.model = model
     client = TestClient(make_app(service), raise_server_exceptions=False)
     answer = client.post("/v1/classify", content=RED)
     told = problem(answer, 500, "VoilearnError")

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -34,6 +35,7 @@ from tests.conftest import ROOT, draw, encode
 from tests.serving import Crowd, Serving, serving, wait_for
 from voilearn.errors import VoilearnError, error_of
 from voilearn.image import LIMITS
+from voilearn.work_queue import WorkQueue
 
 PHOTO = encode(draw((300, 200)), "JPEG")
 LABELS = onnx_files.CLASSES
@@ -430,6 +432,135 @@ def test_a_head_without_an_end_is_let_go_of(path: Path) -> None:
                 time.sleep(0.001)
         assert sent < 5_000_000
         assert service.get("/healthz")[0] == 200
+
+
+def test_trailers_without_an_end_take_no_memory(path: Path) -> None:
+    with serving(path, "--token", "secret") as service, connected(service) as sock:
+        before = service.memory()
+        sock.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
+        assert b" 401 " in sock.recv(10_000)
+        with pytest.raises(OSError):  # reset, or a broken pipe
+            for _ in range(3000):
+                sock.sendall(b"a:b\r\n" * 2000)
+        assert service.memory() < before + 20
+
+
+def test_what_is_no_http_is_told_so_once(path: Path) -> None:
+    with serving(path) as service, connected(service) as sock:
+        sock.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n")
+        told = sock.recv(10_000)
+        for _ in range(20):
+            sock.sendall(b"x")
+            time.sleep(0.01)
+        sock.settimeout(0.2)
+        with contextlib.suppress(TimeoutError):
+            told += sock.recv(10_000)
+        assert told.count(b"HTTP/1.1 400") == 1
+
+
+def test_who_goes_on_after_an_early_answer_is_let_go_of(path: Path) -> None:
+    with serving(path, before=LIMITS_SHORT) as service:
+        before = service.descriptors()
+        socks = [connected(service) for _ in range(50)]
+        for sock in socks:
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+            assert b" 200 " in sock.recv(10_000)
+            sock.sendall(b"x")
+        wait_for(lambda: service.descriptors() <= before + 1)
+        for sock in socks:
+            sock.close()
+
+
+def test_who_reads_nothing_is_let_go_of(path: Path) -> None:
+    short = "import voilearn.connections as c\nc.READ_SECONDS = 1.0"
+    with serving(path, before=short) as service, socket.socket() as sock:
+        before = service.descriptors()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", service.port))
+        asks = b"GET /docs/files/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
+        sock.sendall(asks * 3)
+        wait_for(lambda: service.descriptors() > before)
+        wait_for(lambda: service.descriptors() <= before + 1)
+
+
+def test_one_request_behind_another_gets_its_answer_too(path: Path) -> None:
+    with serving(path, before=SLOW.format(0.2)) as service, connected(service) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + HEAD + PHOTO[:500])
+        time.sleep(3)
+        sock.sendall(PHOTO[500:] + b"\r\n")  # and a line's end too much, as old clients send
+        told = b""
+        while told.count(b"HTTP/1.1 200") < 2:
+            piece = sock.recv(10_000)
+            assert piece, told
+            told += piece
+
+
+def test_a_log_that_nobody_reads_stops_nothing(path: Path) -> None:
+    command = [sys.executable, "-m", "voilearn", "serve", "--model", str(path), "--port", "0"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout
+        service = Serving(process, process.stdout.readline().split()[0])
+        service.wait_ready()
+        for _ in range(600):
+            assert service.get("/healthz")[0] == 200
+        assert service.end() == 0
+    finally:
+        process.kill()
+
+
+def test_to_be_told_twice_to_end_loses_no_answer(path: Path) -> None:
+    with serving(path, before=SLOW.format(2.0)) as service:
+        told: list[int] = []
+        asking = threading.Thread(target=lambda: told.append(service.post(PHOTO)[0]))
+        asking.start()
+        wait_for(lambda: service.metric("voilearn_workers_busy") == 1)
+        for _ in range(3):
+            service.process.terminate()
+            time.sleep(0.2)
+        asking.join()
+        assert told == [200]
+        assert service.process.wait(20) == 0
+
+
+def test_it_ends_well_from_its_first_word_on(path: Path) -> None:
+    for _ in range(3):
+        with serving(path, ready=False) as service:
+            assert service.end() == 0
+
+
+def test_a_sender_that_was_fast_once_may_not_dawdle(path: Path) -> None:
+    short = "import voilearn.request_body as b\nb.GRACE = 2.0"
+    with serving(path, before=short) as service, connected(service) as sock:
+        sock.sendall(POST + b"Content-Length: 20000000\r\n\r\n" + bytes(10_000_000))
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            while time.monotonic() - began < 10:
+                sock.sendall(b"x")
+                time.sleep(0.5)
+                sock.settimeout(0.01)
+                with contextlib.suppress(TimeoutError):
+                    assert b" 408 " in sock.recv(1000)
+                    break
+                sock.settimeout(30)
+        assert 1 < time.monotonic() - began < 6
+
+
+def test_an_idle_worker_keeps_no_photo() -> None:
+    queue = WorkQueue(1, 8, 8)
+
+    class Photo:
+        def look(self) -> int:
+            return 1
+
+    photo = Photo()
+    kept = weakref.ref(photo)
+    assert queue.submit(photo.look, "a", time.monotonic() + 9).result(5) == 1
+    del photo
+    wait_for(lambda: kept() is None)
+    queue.close()
 
 
 SECRET = "c0ffee-and-a-long-tail"

@@ -13,6 +13,7 @@ HEAD_SECONDS = 10.0  # from a request's first byte, or a connection's beginning,
 HEAD_BYTES = 65_536
 LINGER_SECONDS = 30.0  # in which what is left of a refused body is read, and thrown away,
 LINGER_PAUSE = 2.0  # if it comes without pauses as long as this
+READ_SECONDS = 30.0  # in which a client reads some of an answer that waits for it
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -25,6 +26,10 @@ class BoundedConnection(HttpToolsProtocol):
         self._in_head, self._heads, self._head_bytes = True, 0, 0
         self._clock: asyncio.TimerHandle | None = None
         self._lingers_until = 0.0
+        self._deaf = False  # after bytes that are no HTTP
+        self._around = 0  # bytes since the last of a body: of chunks' sizes, or of trailers
+        self._unread: asyncio.TimerHandle | None = None
+        self._running: Any = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many."""
@@ -35,25 +40,53 @@ class BoundedConnection(HttpToolsProtocol):
             self._give(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """End; tell the request that is worked on, which need not be the newest."""
         self._stop_clock()
+        self.resume_writing()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; let go of a head that has too many."""
-        if self._in_head and self._clock is None:
+        waiting = self.cycle is None or self.cycle.response_complete
+        if self._in_head and self._clock is None and waiting:
             self._give(HEAD_SECONDS)
         elif self._lingers_until > self.loop.time():
             self._give(LINGER_PAUSE)
+        if self._deaf:
+            return
         before = self._heads if self._in_head else None
+        self._around += 0 if self._in_head else len(data)
         super().data_received(data)
+        if not self._in_head and self._around > HEAD_BYTES:
+            self.transport.abort()
+            return
         if self._in_head and before == self._heads:  # nothing but a part of one head
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("The request's headers are too large.")
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, and no trailer: nobody reads those, and nothing bounds them."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        self._around = 0
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say once that this is no HTTP, and hear no more."""
+        if not self._deaf:
+            self._deaf = True
+            super().send_400_response(msg)
+
     def on_headers_complete(self) -> None:
         """Go from the head to the body."""
+        self._around = 0
         self._in_head, self._head_bytes = False, 0
         self._heads += 1
         self._stop_clock()
@@ -66,12 +99,31 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_complete()
         if self.transport.is_closing():  # what was refused has come to its end
             self.transport.close()
+        elif self.cycle.response_complete:
+            self._give(HEAD_SECONDS)
 
     def on_response_complete(self) -> None:
         """After an answer that did not wait for the body's end, wait no longer than a while."""
         super().on_response_complete()
-        if not self._in_head and not self.pipeline:
+        if not self._in_head and self.cycle.response_complete:
             self.linger()
+
+    def pause_writing(self) -> None:
+        """Wait for a client that does not read, and not for ever."""
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on with a client that reads."""
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     @property
     def is_sending(self) -> bool:

@@ -35,10 +35,12 @@ def _folders(cgroups: Path, ours: Path) -> list[Path]:
     except OSError:
         return found
     for line in lines:
-        _, controllers, path = (line + "::").split(":", 3)[:3]
+        if line.count(":") < 2:
+            continue
+        _, controllers, path = line.split(":", 2)
         root = cgroups / "cpu" if "cpu" in controllers.split(",") else cgroups
         inside = PurePosixPath(path)
-        found += [root / each.relative_to("/") for each in (inside, *inside.parents) if path]
+        found += [root / each.relative_to("/") for each in (inside, *inside.parents)]
     return found
 
 

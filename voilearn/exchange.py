@@ -102,7 +102,8 @@ class Exchanges:
         exchange.stages["total"] = time.perf_counter() - exchange.began
         route = getattr(scope.get("route"), "path", "none")  # never what a client wrote
         outcome = exchange.outcome or ("answered" if exchange.status < 400 else "refused")
-        self._counts.end(route, outcome, exchange.stages if exchange.size else {})
+        stages = dict(exchange.stages)  # a worker may still add to them
+        self._counts.end(route, outcome, stages if exchange.size else {})
         log.info(
             "request",
             extra={
@@ -112,7 +113,7 @@ class Exchanges:
                 "status": exchange.status,
                 "outcome": outcome,
                 "bytes": exchange.size,
-                "ms": {name: round(s * 1000, 2) for name, s in exchange.stages.items()},
+                "ms": {name: round(s * 1000, 2) for name, s in stages.items()},
             },
         )
 

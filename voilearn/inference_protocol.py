@@ -24,6 +24,7 @@ from voilearn.prediction import ModelInfo, Prediction
 VERSION = "1"  # of every model: there is one, and it is the newest
 INPUT = "photo"
 MAX_PHOTOS = 16  # in one request
+MAX_WIDE = 1_000_000  # bytes of JSON with other than ASCII in it: as text it takes four times them
 MAX_ID = 1000  # characters
 MAX_MARKS = 10_000  # commas and brackets: 70 MB of "[]," would take gigabytes as lists
 MAX_NUMBER = 100  # characters
@@ -218,6 +219,11 @@ def _read_json(data: bytes) -> dict[str, Any]:
         raise BadRequest(
             f"The JSON has more than {MAX_MARKS:,} commas and brackets, which no photo takes. "
             f"A request is {EXAMPLE}."
+        )
+    if len(data) > MAX_WIDE and not data.isascii():
+        raise BadRequest(
+            f"JSON of more than {MAX_WIDE / 1e6:,.0f} MB must be ASCII: write other characters as "
+            "\\u and four digits, or send the photo's bytes behind the JSON."
         )
     try:
         said = json.loads(

@@ -23,10 +23,11 @@ from voilearn.inference_protocol import (
     server_metadata,
     write_infer_response,
 )
-from voilearn.reception import Service
+from voilearn.reception import Service, client_of, deadline
 from voilearn.request_body import read_body
 
 INFER_BYTES = 70_000_000  # a photo of 50 MB in base64
+UNPACKED_BYTES = 20_000_000  # of what came packed, which photos never gain from
 
 
 def health_routes(service: Service) -> APIRouter:
@@ -79,19 +80,22 @@ def inference_routes(service: Service) -> APIRouter:
         classify = served(name, version)
         service.check_place(request)
         exchange = exchange_of(request.scope)
-        with service.memory.hold() as held:
+        until = deadline()
+        with service.memory.hold(client_of(request)) as held:
             with exchange.stage("receive"):
                 body = await read_body(request, INFER_BYTES, held)
             exchange.size = len(body)
-            coding = request.headers.get("content-encoding")
-            held.take(INFER_BYTES if coding else 2 * len(body))  # what is made of it
+            coding = request.headers.get("content-encoding", "identity").strip().lower()
+            packed = coding != "identity"
+            held.take(3 * UNPACKED_BYTES if packed else 2 * len(body))  # what is made of it
             header_length = request.headers.get("inference-header-content-length")
             reading = partial(_asked, body, coding, header_length)
-            asked = await service.done(request, reading)
+            asked = await service.done(request, reading, until)
             predictions = []
             for at, photo in enumerate(asked.photos):
                 try:
-                    predictions.append(await service.done(request, partial(classify, photo)))
+                    work = partial(classify, photo)
+                    predictions.append(await service.done(request, work, until))
                 except VoilearnError as error:
                     raise of_photo(error, at, len(asked.photos)) from error
         told = write_infer_response(asked, predictions)
@@ -103,8 +107,9 @@ def inference_routes(service: Service) -> APIRouter:
     return routes
 
 
-def _asked(body: bytes, coding: str | None, header_length: str | None) -> InferRequest:
-    return read_infer_request(unpack(body, coding, INFER_BYTES), header_length)
+def _asked(body: bytes, coding: str, header_length: str | None) -> InferRequest:
+    limit = INFER_BYTES if coding == "identity" else UNPACKED_BYTES
+    return read_infer_request(unpack(body, coding, limit), header_length)
 
 
 def _answer(told: object) -> Response:

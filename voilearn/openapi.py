@@ -18,7 +18,7 @@ Send a photo, get what the model sees in it. A photo is looked at and forgotten:
 its name, nor where it was taken is stored or logged.
 
 Errors are `application/problem+json` (RFC 9457); their `detail` is a sentence for people, their
-`type` does not change. With 429, 503 and 504, `Retry-After` says when to try again.
+`type` does not change. Where trying again helps, `Retry-After` says when.
 """
 SHA = "5f0c4d7a" * 8
 MODEL = {

@@ -7,6 +7,7 @@ errors. The routes share it.
 import asyncio
 import hashlib
 import hmac
+import ipaddress
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,8 @@ from voilearn.work_queue import WorkQueue
 DEADLINE = 30.0  # seconds in which a photo that came is answered, or refused
 PLACES = 16  # photos in line for each worker
 SHARE = 8  # of these, for one client: the last one waits no more than so many turns
-BODIES = 256_000_000  # bytes that all photos together may take
+BODIES = 256_000_000  # bytes that all photos on their way may take, and those of one client
+BODIES_SHARE = 160_000_000
 
 Found = TypeVar("Found")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
@@ -34,15 +36,20 @@ Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_
 
 @dataclass
 class Service:
-    """What the routes share. `token` is None where everybody may ask."""
+    """What the routes share. `token` is None where everybody may ask.
+
+    `proves` says whether the service answers challenges, which is for the machine's own alone: a
+    token that somebody made up could be guessed from the answers.
+    """
 
     model: LiveModel
     queue: WorkQueue
     token: str | None = None
     origins: Sequence[str] = ()
     draining: bool = False
+    proves: bool = False
     last_asked: float = field(default_factory=time.monotonic)
-    memory: Memory = field(default_factory=lambda: Memory(BODIES))
+    memory: Memory = field(default_factory=lambda: Memory(BODIES, BODIES_SHARE))
 
     @property
     def hindrance(self) -> str | None:
@@ -69,11 +76,14 @@ class Service:
 
     def check_place(self, request: Request) -> None:
         """Raise what the line does if it has no place for the client's photo."""
-        self.queue.check(_client(request))
+        self.queue.check(client_of(request))
 
-    async def done(self, request: Request, work: Callable[[], Found]) -> Found:
+    async def done(
+        self, request: Request, work: Callable[[], Found], until: float | None = None
+    ) -> Found:
         """Return what `work` does in its turn, or let it be when nobody waits any longer.
 
+        `until` is a time of `time.monotonic`, by default DEADLINE seconds from now.
         Raises ServiceBusy, TooManyRequests, DeadlinePassed, ClientDisconnect, and what `work` does.
         """
         exchange = exchange_of(request.scope)
@@ -88,12 +98,14 @@ class Service:
                 finally:
                     exchange.add(seconds)
 
-        until = time.monotonic() + DEADLINE
-        future = asyncio.wrap_future(self.queue.submit(timed, _client(request), until))
+        until = deadline() if until is None else until
+        future = asyncio.wrap_future(self.queue.submit(timed, client_of(request), until))
         gone = asyncio.ensure_future(_left(request))
         try:
             await asyncio.wait(
-                (future, gone), timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED
+                (future, gone),
+                timeout=max(0.0, until - time.monotonic()),
+                return_when=asyncio.FIRST_COMPLETED,
             )
             if future.done():
                 found: Found = future.result()
@@ -112,8 +124,18 @@ async def _left(request: Request) -> None:
         pass
 
 
-def _client(request: Request) -> str:
-    return request.client.host if request.client else ""
+def deadline() -> float:
+    """Return until when a request that has come is answered, as `time.monotonic` tells it."""
+    return time.monotonic() + DEADLINE
+
+
+def client_of(request: Request) -> str:
+    """Return whose request it is: an address, of IPv6 the half that is one household's."""
+    host = request.client.host if request.client else ""
+    try:
+        return str(ipaddress.IPv6Network(f"{host.partition('%')[0]}/64", strict=False))
+    except ValueError:
+        return host
 
 
 def _digest(text: str) -> bytes:

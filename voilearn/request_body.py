@@ -5,6 +5,7 @@ written to disk.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -13,7 +14,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from voilearn.errors import BadRequest, PhotoTooLarge, RequestTimeout, ServiceBusy
+from voilearn.errors import BadRequest, PhotoTooLarge, RequestTimeout, ServiceBusy, TooManyRequests
 from voilearn.image import LIMITS, check_size
 
 PIECE_SECONDS = 10.0  # without a byte, after which a sender counts as gone
@@ -31,29 +32,40 @@ class Held(Protocol):
 
 
 class Memory:
-    """The bytes that all bodies together may have in memory."""
+    """The bytes that all bodies together may have in memory, and one client's among them."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit, self.held = limit, 0
+    def __init__(self, limit: int, share: int) -> None:
+        self.limit, self.share, self.held = limit, share, 0
+        self.clients: Counter[str] = Counter()
 
     @contextmanager
-    def hold(self) -> Iterator[Held]:
+    def hold(self, client: str) -> Iterator[Held]:
         """Hold memory for one request; it is given back at the end."""
-        held = _Held(self)
+        held = _Held(self, client)
         try:
             yield held
         finally:
             self.held -= held.size
+            self.clients[client] -= held.size
+            if not self.clients[client]:
+                del self.clients[client]
 
 
 class _Held:
-    def __init__(self, memory: Memory) -> None:
-        self._memory, self.size = memory, 0
+    def __init__(self, memory: Memory, client: str) -> None:
+        self._memory, self._client, self.size = memory, client, 0
 
     def take(self, size: int) -> None:
-        if self._memory.held + size > self._memory.limit:
+        memory = self._memory
+        if memory.held + size > memory.limit:
             raise ServiceBusy("Too many photos are on their way here. Please try again in a while.")
-        self._memory.held += size
+        if memory.clients[self._client] + size > memory.share:
+            raise TooManyRequests(
+                "Too many of your photos are on their way here. Please wait for the answers to "
+                "them before you send more."
+            )
+        memory.held += size
+        memory.clients[self._client] += size
         self.size += size
 
 
@@ -70,6 +82,7 @@ async def read_photo(request: Request, held: Held) -> bytes:
         check_size(len(photo))
         return photo
     body = await read_body(request, LIMITS.bytes + FORM_EXTRA, held)
+    held.take(2 * len(body))  # the form's parser has a copy, and the photo is one
     return await _field_of(request.headers, body)
 
 
@@ -79,7 +92,7 @@ async def read_body(request: Request, limit: int, held: Held) -> bytes:
     if declared.isdigit():
         _check(int(declared), limit)
     body, loop = bytearray(), asyncio.get_running_loop()
-    began = loop.time()
+    slowest = loop.time() + GRACE
     try:
         async with asyncio.timeout(PIECE_SECONDS) as clock:
             while True:
@@ -94,7 +107,8 @@ async def read_body(request: Request, limit: int, held: Held) -> bytes:
                 body += piece
                 if not message.get("more_body"):
                     return bytes(body)
-                slowest = began + GRACE + len(body) / RATE
+                # what came fast buys no time for what comes after it
+                slowest = min(slowest + len(piece) / RATE, loop.time() + GRACE)
                 clock.reschedule(min(loop.time() + PIECE_SECONDS, slowest))
     except TimeoutError:
         raise RequestTimeout(

@@ -5,8 +5,10 @@ once, is ready when the model has answered once, and leaves nobody without an an
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
+import signal
 import socket
 import sys
 import threading
@@ -80,9 +82,12 @@ def serve(
     workers = granted_cores()
     places = workers * PLACES
     queue = WorkQueue(workers, places, workers * SHARE if options.shared else places)
-    service = Service(model, queue, options.token, options.origins)
+    service = Service(model, queue, options.token, options.origins, proves=not options.shared)
     BoundedConnection.most = _descriptors() - SPARE
     server = _Server(service, options, failing)
+    if threading.current_thread() is threading.main_thread():
+        for sig in (signal.SIGINT, signal.SIGTERM):  # from the first word on
+            signal.signal(sig, server.handle_exit)
     url = _url(sock)
     listening(url, model)
     log.info("listening", extra={"url": url, "workers": workers})
@@ -145,7 +150,8 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Be unready from now on, and end in a while; at the second Ctrl+C, at once."""
         if self._told is not None:
-            self.force_exit = self.should_exit = True
+            if sig == signal.SIGINT:
+                self.force_exit = self.should_exit = True
             return
         self._service.draining, self._told = True, time.monotonic()
 
@@ -195,6 +201,7 @@ def _descriptors() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
     if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
+        with contextlib.suppress(ValueError, OSError):  # the system may have a limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
     return int(soft)

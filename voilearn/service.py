@@ -25,8 +25,10 @@ from voilearn.live_model import LiveModel, utc
 from voilearn.metrics import TEXT, Metrics
 from voilearn.openapi import describe
 from voilearn.problem import MEDIA_TYPE, problem_of, problem_of_status
-from voilearn.reception import Service
+from voilearn.reception import Service, client_of
 from voilearn.request_body import read_photo
+
+INFER, ID = "Inference-Header-Content-Length", "X-Request-Id"
 
 
 def make_app(service: Service) -> App:
@@ -39,6 +41,7 @@ def make_app(service: Service) -> App:
         version=__version__,
         summary="A photo in, what it shows out.",
         static_url="/docs/files",
+        redirect_slashes=False,  # to an address that the client made up, and over http
     )
     app.include_router(_health(service))
     guarded = [Depends(service.check_token)]
@@ -53,8 +56,14 @@ def make_app(service: Service) -> App:
             whole,
             allow_origins=list(service.origins),
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
-            expose_headers=["X-Request-Id", "Server-Timing", "Retry-After"],
+            allow_headers=[
+                "Authorization",
+                "Content-Encoding",
+                "Content-Type",
+                "X-Request-Id",
+                INFER,
+            ],
+            expose_headers=["X-Request-Id", "Server-Timing", "Retry-After", INFER],
         )
     return Exchanges(whole, metrics, lambda: service.draining)
 
@@ -67,15 +76,17 @@ def _health(service: Service) -> APIRouter:
     async def root() -> Response:
         return RedirectResponse("docs")
 
+    @routes.head("/healthz", include_in_schema=False)
     @routes.get("/healthz", summary="Is the service alive?")
     async def alive() -> dict[str, str]:
         return {"status": "alive"}
 
+    @routes.head("/readyz", include_in_schema=False)
     @routes.get("/readyz", summary="Is it ready to answer?")
     async def ready(request: Request) -> Response:
         state = service.hindrance
         headers = {}
-        if service.token and (challenge := request.headers.get(CHALLENGE)):
+        if service.token and service.proves and (challenge := request.headers.get(CHALLENGE)):
             headers[PROOF] = proof(service.token, challenge)
             service.last_asked = time.monotonic()  # a page has come
         if state is None:
@@ -95,7 +106,7 @@ def _routes(service: Service, metrics: Metrics) -> APIRouter:
         service.check_ready()
         service.check_place(request)
         exchange = exchange_of(request.scope)
-        with service.memory.hold() as held:
+        with service.memory.hold(client_of(request)) as held:
             with exchange.stage("receive"):
                 photo = await read_photo(request, held)
             exchange.size = len(photo)

@@ -15,14 +15,14 @@ from typing import Any
 from voilearn.errors import DeadlinePassed, ServiceBusy, TooManyRequests
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Job:
     """A piece of work in line. `until` is a time of `time.monotonic`.
 
     `future` has the answer; cancelling it takes the work out of the line, if it has not begun.
     """
 
-    work: Callable[[], Any]
+    work: Callable[[], Any] | None
     client: str
     until: float
     future: "Future[Any]" = field(default_factory=Future)
@@ -84,7 +84,8 @@ class WorkQueue:
             self._changed.notify_all()
 
     def _left(self, job: Job, future: "Future[Any]") -> None:
-        """Give a place back."""
+        """Give a place back, and let go of the work, with the photo in it."""
+        job.work = None
         with self._changed:
             if future.cancelled() and job in self._line:
                 self._line.remove(job)
@@ -97,6 +98,7 @@ class WorkQueue:
             try:
                 _do(job)
             finally:
+                del job
                 with self._changed:
                     self._busy -= 1
 
@@ -117,7 +119,7 @@ def _do(job: Job) -> None:
         job.future.set_exception(DeadlinePassed("The photo waited too long. Please try again."))
         return
     try:
-        answer = job.work()
+        answer = job.work() if job.work else None
     except BaseException as error:  # noqa: BLE001  # whoever waits for the answer gets it
         job.future.set_exception(error)
     else:

@@ -69,7 +69,9 @@ def small(app: Path, tmp_path: Path) -> Place:
 
 
 # `make page` runs just `voila`; on Binder, culling is a Jupyter Server's, as in the other three
-@pytest.mark.parametrize("way", ways.every_way(but="voila", slow=("lab", "notebook", "hub")))
+@pytest.mark.parametrize(
+    "way", ways.every_way(but="voila", slow=("binder", "lab", "notebook", "hub"))
+)
 def test_kernels_of_pages_closed_without_goodbye_end(
     way: str, small: Place, launch: Callable[[], Browser], browser: Browser
 ) -> None:
