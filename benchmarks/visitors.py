@@ -35,7 +35,7 @@ from tests.browser import visitor, ways  # noqa: E402
 from tests.browser.chromium import QUIET  # noqa: E402
 
 PEERS = ROOT / "benchmarks" / "peers"
-NEEDED = ("app.ipynb", "voilearn", "voila.json", ".jupyter")
+NEEDED = ("app.ipynb", "app.toml", "voilearn", "voila.json", ".jupyter", "requirements.txt")
 LONGEST = 120_000  # milliseconds for anything on a page
 TOKEN = "a-token-for-this-benchmark"
 ANSWERS = 3
@@ -251,16 +251,20 @@ def jupyter(folder: Path, notebook: str, home: Path | None = None) -> Site:
 
 
 def our_page(model: Path, folder: Path, file: str) -> Path:
-    """Write our page for a model's file into a folder of its own; return the folder."""
+    """Write our page for a model's file into a folder of its own; return the folder.
+
+    What it can do without, an app.toml or an export.json, is not there for every model.
+    """
     folder.mkdir()
     for name in NEEDED:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
+        elif source.exists():
             shutil.copy(source, folder)
-    for path in (model / file, model / "export.json"):
-        shutil.copy(path, folder)
+    shutil.copy(model / file, folder)
+    if (about := model / "export.json").exists():
+        shutil.copy(about, folder)
     notebook = (ROOT / "app.ipynb").read_text()
     assert "export.pkl" in notebook
     (folder / "app.ipynb").write_text(notebook.replace("export.pkl", file))

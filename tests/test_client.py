@@ -156,7 +156,6 @@ serve(Options(Path(sys.argv[1]), port=0), lambda url, live: print(url, flush=Tru
 def test_every_error_of_the_tree_arrives_as_itself(
     onnx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "BUSY_SECONDS", 0)
     monkeypatch.setattr(remote, "LOAD_SECONDS", 0)
     assert len(TREE) >= 18
     with served(str(onnx), script=RAISES) as url:
@@ -395,28 +394,51 @@ def test_a_connection_that_the_service_closes_is_not_kept() -> None:
         assert classify._idle == []
 
 
-BUSY = [ServiceBusy("Full."), TooManyRequests("Too many."), ServiceNotReady("Loading.")]
+FULL = [ServiceBusy("Full."), TooManyRequests("Too many.")]
+LOADING = ServiceNotReady("Loading.")
 
 
-@pytest.mark.parametrize("error", BUSY, ids=lambda error: error.type)
-def test_a_service_that_is_full_or_loading_is_waited_for(error: VoilearnError) -> None:
-    with standing_in(problem(error, Retry_After="1"), GOOD) as there:
+@pytest.mark.parametrize("error", FULL, ids=lambda error: error.type)
+def test_a_service_that_is_full_says_when_to_ask_again(error: VoilearnError) -> None:
+    with (
+        standing_in(problem(error, Retry_After="7"), GOOD) as there,
+        pytest.raises(type(error), match=str(error)) as caught,
+    ):
+        Remote(there.url)(PHOTO)
+    assert caught.value.retry_after == 7
+    assert len(there.asked) == 1
+
+
+def test_a_service_tells_which_model_it_has() -> None:
+    told = b'{"sha256": "%b", "name": "bears"}' % (b"1" * 64)
+    with standing_in(
+        b"HTTP/1.1 200 Fine\r\nContent-Length: %d\r\n\r\n%b" % (len(told), told)
+    ) as there:
+        assert Remote(there.url).current() == "1" * 64
+    assert there.asked[0].startswith(b"GET /v1/model ")
+    with (
+        standing_in(GOOD) as there,
+        pytest.raises(ServiceUnreachable, match="not Voilearn's service"),
+    ):
+        Remote(there.url).current()
+
+
+def test_a_service_that_is_loading_is_waited_for() -> None:
+    with standing_in(problem(LOADING, Retry_After="1"), GOOD) as there:
         began = time.monotonic()
         assert Remote(there.url)(PHOTO) == PREDICTION
         assert 1 <= time.monotonic() - began < 5
     assert len(there.asked) == 2
 
 
-@pytest.mark.parametrize("error", BUSY, ids=lambda error: error.type)
 @pytest.mark.parametrize("retry_after", ["0", "3600", "999999999"])
-def test_a_service_that_stays_so_is_given_up_in_time(
-    error: VoilearnError, retry_after: str, monkeypatch: pytest.MonkeyPatch
+def test_a_service_that_loads_for_ever_is_given_up_in_time(
+    retry_after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "BUSY_SECONDS", 0.5)
     monkeypatch.setattr(remote, "LOAD_SECONDS", 0.5)
-    with standing_in(problem(error, Retry_After=retry_after)) as there:
+    with standing_in(problem(LOADING, Retry_After=retry_after)) as there:
         began = time.monotonic()
-        with pytest.raises(type(error), match=str(error)):
+        with pytest.raises(ServiceNotReady, match=str(LOADING)):
             Remote(there.url)(PHOTO)
         assert time.monotonic() - began < 3
     assert len(there.asked) == 1

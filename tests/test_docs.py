@@ -1,5 +1,6 @@
 """The README's commands run, what it links to exists, and every option is told."""
 
+import dataclasses
 import re
 import shlex
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, draw
+from voilearn.settings import ClassWords, Settings, read_settings
 
 README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
@@ -123,5 +125,21 @@ def test_every_option_of_the_command_line_is_in_the_readme(command: str) -> None
 
 def test_the_architecture_tells_of_every_module() -> None:
     told = (ROOT / "ARCHITECTURE.md").read_text()
-    for module in (ROOT / "voilearn").glob("[!_]*.py"):
-        assert f"`{module.name}`" in told, module.name
+    for kind in ("[!_]*.py", "*.js", "*.css", "*.html"):
+        for module in (ROOT / "voilearn").glob(kind):
+            assert f"`{module.name}`" in told, module.name
+
+
+def test_the_app_toml_of_the_readme_is_one_and_its_table_has_every_key(tmp_path: Path) -> None:
+    section = README.partition("## Words, colours and examples")[2].partition("\n## ")[0]
+    (example,) = re.findall(r"^```toml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    (tmp_path / "app.toml").write_text(example)
+    settings = read_settings(tmp_path / "app.toml")
+    assert settings.title and settings.introduction and settings.classes["grizzly"].colour
+    rows = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+    keys = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    assert keys == {*vars_of(Settings), *vars_of(ClassWords)}
+
+
+def vars_of(kind: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]

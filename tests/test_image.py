@@ -23,7 +23,8 @@ from voilearn.errors import (
     UnsupportedPhoto,
     VoilearnError,
 )
-from voilearn.image import Limits, decode_photo
+from voilearn.image import decode_photo
+from voilearn.limits import Limits
 
 LOSSY = 12.0  # grey levels of 255, on average, that a lossy format may move a drawn picture by
 

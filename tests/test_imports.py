@@ -14,8 +14,10 @@ PACKAGE = Path(voilearn.__file__).parent
 # Each module may import those above it, never one below: towards the bytes.
 ORDER = [
     {"__init__"},
-    {"allocator", "challenge", "cores", "digest", "errors", "stages"},
-    {"content_coding", "image", "prediction", "problem", "runtime_folder", "work_queue"},
+    {"allocator", "challenge", "cores", "digest", "errors", "esm", "stages"},
+    {"limits"},
+    {"content_coding", "image", "prediction", "problem", "runtime_folder", "settings"},
+    {"gallery", "upload", "work_queue"},
     {"classifier", "inference_protocol"},
     {"pickle_records", "renamed"},
     {"plain_values", "tensor_records"},
@@ -23,7 +25,7 @@ ORDER = [
     {"architecture", "leftovers", "transforms", "wrong_file"},
     {"learner_records"},
     {"export_file", "compiled", "onnx_file"},
-    {"added", "cost", "describe", "functions", "trusted", "upload"},
+    {"added", "cost", "describe", "functions", "trusted"},
     {"network"},
     {"rebuild"},
     {"agreement", "learner", "onnx_model", "page"},
@@ -62,7 +64,7 @@ HEAVY = {
 }
 SERVER = {"PIL", "fastapi", "uvicorn", "prometheus_client"}
 PIL = {"PIL"}
-WIDGETS = {"PIL", "anywidget", "ipywidgets", "IPython"}
+WIDGETS = {"anywidget", "ipywidgets", "IPython"}
 MAY_LOAD = {
     "__init__": set(),
     "errors": set(),
@@ -108,7 +110,11 @@ MAY_LOAD = {
     "classifier": PIL,
     "agreement": PIL,
     "onnx_model": PIL | {"numpy", "onnxruntime"},
-    "upload": WIDGETS,
+    "esm": set(),
+    "gallery": set(),
+    "limits": set(),
+    "settings": set(),
+    "upload": set(),
     "page": WIDGETS,
     "learner": HEAVY - {"ipywidgets", "anywidget", "onnx", "onnxruntime"} - {"fastapi", "uvicorn"},
 }

@@ -48,8 +48,8 @@ def test_a_model_that_cannot_be_opened_is_a_sentence_in_place_of_the_page(
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
     with pytest.raises(CellExecutionError):
         client.execute()
-    states = client.widget_state.values()
-    assert any("git lfs pull" in state.get("sentence", "") for state in states)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert any("git lfs pull" in output.get("data", {}).get("text/html", "") for output in outputs)
     assert not [o for cell in notebook.cells for o in cell.get("outputs", []) if "ename" in o]
 
 

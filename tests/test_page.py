@@ -1,138 +1,260 @@
-"""The page's behaviour on its traits, without a browser; `classify` is a stub."""
+"""The page's messages to the browser, without one; `classify` is a stub."""
 
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import draw, encode
-from voilearn.errors import OUR_FAULT, UnusableModel
+from voilearn import page as module
+from voilearn.errors import OUR_FAULT, ServiceBusy, UnusableModel, UnusableSettings
 from voilearn.image import decode_photo
-from voilearn.page import Page, percent, sentence_of
-from voilearn.prediction import ModelInfo, Prediction, Task, predict_from
+from voilearn.page import MIME, MOST_WAITING, Page
+from voilearn.prediction import Classify, ModelInfo, Prediction, predict_from
 
 PHOTO = encode(draw((900, 600)), "JPEG")
+INFO = ModelInfo("export", "0" * 64, "single-label", ("black", "grizzly", "teddy"))
+ANSWER = predict_from((0.0262, 0.9731, 0.0007), INFO)
 
 
-def prediction(*numbers: float, task: Task = "single-label") -> Prediction:
-    return predict_from(numbers, ModelInfo("export", "0" * 64, task, ("black", "grizzly", "teddy")))
+class Told:
+    """A page and what it told the browser."""
+
+    def __init__(self, classify: Classify, **options: Any) -> None:
+        self.page = Page(classify, **options)
+        self.messages: list[tuple[dict[str, Any], list[bytes]]] = []
+        self.page.send = lambda message, buffers=None: self.messages.append(
+            (message, buffers or [])
+        )
+
+    def take(self, message: Any, *buffers: bytes) -> None:
+        self.page._handle_custom_msg(message, [memoryview(each) for each in buffers])
+
+    def ask(self, photo: bytes, number: int = 1, **more: Any) -> dict[str, Any]:
+        self.take({"kind": "photo", "number": number, "size": len(photo), **more}, photo)
+        return self.end()
+
+    def end(self) -> dict[str, Any]:
+        """Wait until all is done; return the last message."""
+        self.page._worker.submit(lambda: None).result(10)
+        return self.messages[-1][0]
 
 
-def choose(page: Page, photo: bytes) -> None:
-    content = {"kind": "chosen", "number": 1, "size": len(photo)}
-    page.upload._handle_custom_msg(content, [])
-    page.upload._handle_custom_msg({"kind": "piece", "number": 1}, [memoryview(photo)])
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
 
 
-def told(page: Page) -> tuple[str, str]:
-    return page.answer.kind, page.answer.sentence
+def answering(prediction: Prediction = ANSWER) -> Told:
+    return Told(lambda photo: prediction)
 
 
-def test_a_chosen_photo_is_shown_upright_and_can_be_classified() -> None:
-    page = Page(lambda photo: prediction(0.1, 0.8, 0.1))
-    assert page.button.disabled
-    choose(page, PHOTO)
-    assert decode_photo(page.upload.preview).size == (640, 427)
-    assert not page.button.disabled
-    assert told(page) == ("", "")
-
-
-def test_the_answer_is_a_sentence_and_a_bar_for_every_class_sorted() -> None:
+def test_a_photo_gets_its_prediction() -> None:
     seen: list[bytes] = []
 
     def classify(photo: bytes) -> Prediction:
         seen.append(photo)
-        return prediction(0.0262, 0.9731, 0.0007)
+        return ANSWER
 
-    page = Page(classify)
-    choose(page, PHOTO)
-    page.button.click()
+    told = Told(classify)
+    message = told.ask(PHOTO, number=5)
+    assert message == {"kind": "answer", "number": 5, "prediction": ANSWER.to_dict()}
     assert seen == [PHOTO]
-    assert told(page) == ("answer", "grizzly, 97 % sure")
-    assert page.answer.bars == [
-        ["grizzly", 0.9731, "97 %"],
-        ["black", 0.0262, "3 %"],
-        ["teddy", 0.0007, "under 1 %"],
-    ]
+    assert told.messages[-1][1] == []
+    json.dumps(message)
 
 
-def test_the_page_is_busy_while_the_model_looks() -> None:
-    states: list[Any] = []
+def test_a_photo_the_browser_can_not_show_comes_back_as_a_small_upright_jpeg() -> None:
+    told = answering()
+    told.ask(encode(draw((900, 600)), "TIFF"), preview=True)
+    (preview,) = told.messages[-1][1]
+    assert decode_photo(preview).size == (640, 427)
 
+
+def test_a_bad_photo_is_its_sentence_and_the_next_one_just_works() -> None:
     def classify(photo: bytes) -> Prediction:
-        states.append((page.button.disabled, *told(page)))
-        return prediction(1, 0, 0)
+        decode_photo(photo)
+        return ANSWER
 
-    page = Page(classify)
-    choose(page, PHOTO)
-    page.button.click()
-    assert states == [(True, "busy", "Looking at the photo…")]
-    assert not page.button.disabled
-
-
-def test_a_new_photo_clears_the_old_answer_at_once() -> None:
-    page = Page(lambda photo: prediction(1, 0, 0))
-    choose(page, PHOTO)
-    page.button.click()
-    page.upload._handle_custom_msg({"kind": "chosen", "number": 2, "size": 9}, [])
-    assert told(page) == ("busy", "Sending the photo…")
-    assert (page.answer.bars, page.upload.preview, page.button.disabled) == ([], b"", True)
+    told = Told(classify)
+    message = told.ask(b"%PDF-1.7")
+    assert message["error"]["type"] == "UnsupportedPhoto"
+    assert "not a picture" in message["error"]["message"]
+    assert told.ask(PHOTO, 2)["kind"] == "answer"
 
 
-def test_a_bad_file_is_a_sentence_and_the_next_photo_just_works() -> None:
-    page = Page(lambda photo: prediction(1, 0, 0))
-    choose(page, b"%PDF-1.7")
-    assert page.answer.kind == "error"
-    assert "not a picture" in page.answer.sentence
-    assert page.button.disabled
-    choose(page, PHOTO)
-    page.button.click()
-    assert page.answer.kind == "answer"
+def test_a_file_too_large_is_refused_by_its_size_alone() -> None:
+    told = answering()
+    told.take({"kind": "photo", "number": 3, "size": 10**9}, b"")
+    (message, _) = told.messages[-1]
+    assert (message["kind"], message["number"]) == ("error", 3)
+    assert message["error"]["type"] == "PhotoTooLarge"
 
 
-def test_an_error_of_the_model_is_its_sentence_and_the_photo_stays() -> None:
+def test_an_error_says_when_to_ask_again() -> None:
+    def classify(photo: bytes) -> Prediction:
+        error = ServiceBusy("Full.")
+        error.retry_after = 7
+        raise error
+
+    assert Told(classify).ask(PHOTO) == {
+        "kind": "error",
+        "number": 1,
+        "error": {"type": "ServiceBusy", "message": "Full.", "retry_after": 7},
+    }
+
+
+def test_an_error_of_the_model_is_its_sentence() -> None:
     def classify(photo: bytes) -> Prediction:
         raise UnusableModel("The model is gone.")
 
-    page = Page(classify)
-    choose(page, PHOTO)
-    page.button.click()
-    assert told(page) == ("error", "The model is gone.")
-    assert page.upload.preview
-    assert not page.button.disabled
+    error = Told(classify).ask(PHOTO)["error"]
+    assert (error["type"], error["message"]) == ("UnusableModel", "The model is gone.")
 
 
 def test_a_bug_is_logged_and_its_text_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
     def classify(photo: bytes) -> Prediction:
         raise ZeroDivisionError("a secret of ours")
 
-    page = Page(classify)
-    choose(page, PHOTO)
-    page.button.click()
-    assert told(page) == ("error", OUR_FAULT)
+    assert Told(classify).ask(PHOTO)["error"]["message"] == OUR_FAULT
     assert "a secret of ours" in caplog.text
 
 
-def test_two_pages_share_nothing() -> None:
-    one, other = Page(lambda photo: prediction(1, 0, 0)), Page(lambda photo: prediction(0, 0, 1))
-    choose(one, PHOTO)
-    assert other.button.disabled
-    assert not other.upload.preview
+def test_the_page_says_that_it_is_there_while_the_model_looks() -> None:
+    looking, go = threading.Event(), threading.Event()
+
+    def classify(photo: bytes) -> Prediction:
+        looking.set()
+        go.wait(10)
+        return ANSWER
+
+    told = Told(classify)
+    told.take({"kind": "photo", "number": 1, "size": len(PHOTO)}, PHOTO)
+    assert looking.wait(10)
+    told.take({"kind": "here"})
+    assert told.messages[-1][0] == {"kind": "here"}
+    go.set()
+    assert told.end()["kind"] == "answer"
+
+
+def test_a_browser_that_asks_for_too_much_at_once_is_refused() -> None:
+    go = threading.Event()
+
+    def classify(photo: bytes) -> Prediction:
+        go.wait(10)
+        return ANSWER
+
+    told = Told(classify)
+    for number in range(MOST_WAITING + 3):
+        told.take({"kind": "photo", "number": number, "size": len(PHOTO)}, PHOTO)
+    refused = [message["number"] for message, _ in told.messages if message["kind"] == "error"]
+    assert refused == [MOST_WAITING, MOST_WAITING + 1, MOST_WAITING + 2]
+    go.set()
+    told.end()
+    assert told.ask(PHOTO, 99)["kind"] == "answer"
+
+
+def test_nothing_of_a_photo_is_kept_after_its_answer() -> None:
+    told = answering()
+    told.ask(PHOTO)
+    assert not told.page._upload._received
+    kept = [value for value in vars(told.page).values() if isinstance(value, bytes | bytearray)]
+    assert kept == []
 
 
 @pytest.mark.parametrize(
-    ("probability", "words"),
-    [(0.0, "under 1 %"), (0.0049, "under 1 %"), (0.006, "1 %"), (0.5, "50 %"), (0.994, "99 %")],
+    "message", [{}, [], "here", {"kind": "example"}, {"kind": "example", "number": 1, "index": "0"}]
 )
-def test_percent_is_never_a_false_certainty(probability: float, words: str) -> None:
-    assert percent(probability) == words
-    assert percent(0.9999) == percent(1.0) == "over 99 %"
+def test_a_message_that_makes_no_sense_is_dropped(message: Any) -> None:
+    told = answering()
+    told.take(message)
+    assert told.messages == []
 
 
-def test_a_weak_answer_says_perhaps() -> None:
-    assert sentence_of(prediction(0.4, 0.35, 0.25)) == "perhaps black, but only 40 % sure"
+def test_the_authors_examples_are_shown_and_answered(folder: Path) -> None:
+    (folder / "examples").mkdir()
+    (folder / "examples" / "a_bear.jpg").write_bytes(PHOTO)
+    told = answering()
+    told.take({"kind": "examples", "number": 1})
+    assert told.end() == {"kind": "examples", "number": 1, "names": ["a bear"]}
+    assert decode_photo(told.messages[-1][1][0]).size == (192, 128)
+    told.take({"kind": "example", "number": 2, "index": 0})
+    assert told.end()["prediction"]["label"] == "grizzly"
+    assert decode_photo(told.messages[-1][1][0]).size == (640, 427)
+    told.take({"kind": "example", "number": 3, "index": 1})
+    assert told.end()["error"]["type"] == "PhotoNotFound"
 
 
-def test_a_multi_label_answer_is_a_list_or_none() -> None:
-    assert sentence_of(prediction(0.6, 0.9, 0.1, task="multi-label")) == "grizzly, black"
-    nothing = sentence_of(prediction(0.1, 0.1, 0.1, task="multi-label"))
-    assert nothing == "none of the 3 things this model knows"
+def test_the_authors_words_go_to_the_browser(folder: Path) -> None:
+    (folder / "app.toml").write_text(
+        'title = "Bears"\n[classes.grizzly]\nname = "A grizzly bear"\n'
+    )
+    settings = answering().page.settings
+    assert settings["title"] == "Bears"
+    assert settings["classes"]["grizzly"]["name"] == "A grizzly bear"
+
+
+def test_wrong_words_are_an_error_at_the_start(folder: Path) -> None:
+    (folder / "app.toml").write_text('titel = "Bears"\n')
+    with pytest.raises(UnusableSettings, match="titel"):
+        answering()
+
+
+def test_words_for_a_class_the_model_has_not_are_logged_once(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "app.toml").write_text('[classes.grizzley]\nname = "A grizzly bear"\n')
+    told = answering()
+    for number in (1, 2):
+        told.ask(PHOTO, number)
+    assert caplog.text.count("grizzley") == 1
+
+
+class Upgraded:
+    """A model that is replaced after its first answer."""
+
+    now: str | None = "0" * 64
+
+    def __call__(self, photo: bytes) -> Prediction:
+        return ANSWER
+
+    def current(self) -> str | None:
+        return self.now
+
+
+def test_a_newer_model_is_told_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY", 0)
+    model = Upgraded()
+    told = Told(model)
+    told.take({"kind": "here"})  # before there is any answer, no model is the old one
+    model.now = "1" * 64
+    assert told.end() == {"kind": "here"}
+    model.now = "0" * 64
+    told.ask(PHOTO)
+    told.take({"kind": "here"})
+    assert told.end() == {"kind": "here"}
+    model.now = None  # its service ended: the next photo starts it again
+    told.take({"kind": "here"})
+    assert told.end() == {"kind": "here"}
+    model.now = "1" * 64
+    told.take({"kind": "here"})
+    assert told.end() == {"kind": "upgraded", "sha256": "1" * 64}
+
+
+def test_voila_is_told_how_to_reach_the_page() -> None:
+    page = answering().page
+    told = page._repr_mimebundle_()
+    assert told is not None
+    assert told[0][MIME] == {"comm": page.model_id, "settings": page.settings}
+    assert "application/vnd.jupyter.widget-view+json" in told[0]  # for a notebook
+
+
+def test_two_pages_share_nothing() -> None:
+    one, other = answering(), answering()
+    one.ask(PHOTO)
+    assert other.messages == []
+    assert one.page.model_id != other.page.model_id

@@ -19,7 +19,7 @@ from tests import onnx_files
 from tests.conftest import encode
 from voilearn import __version__
 from voilearn.challenge import CHALLENGE, PROOF, proof
-from voilearn.image import LIMITS
+from voilearn.limits import LIMITS
 from voilearn.live_model import LiveModel
 from voilearn.model import load_classify
 from voilearn.reception import Service

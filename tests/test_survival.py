@@ -34,7 +34,7 @@ from tests import onnx_files
 from tests.conftest import ROOT, draw, encode
 from tests.serving import Crowd, Serving, serving, wait_for
 from voilearn.errors import VoilearnError, error_of
-from voilearn.image import LIMITS
+from voilearn.limits import LIMITS
 from voilearn.work_queue import WorkQueue
 
 PHOTO = encode(draw((300, 200)), "JPEG")

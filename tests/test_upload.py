@@ -1,32 +1,35 @@
-"""The upload widget on its own messages, without a browser."""
+"""Photos in pieces, on the browser's own messages, without a browser."""
 
 from typing import Any
 
 import pytest
 
-from voilearn.upload import PhotoUpload
+from voilearn.errors import VoilearnError
+from voilearn.limits import Limits
+from voilearn.upload import Photo, Upload
 
 
 class Visitor:
-    """Plays the browser's part, and keeps what the page is told."""
+    """Plays the browser's part, and keeps what comes of it."""
 
-    def __init__(self, **traits: Any) -> None:
+    def __init__(self, limit: int = 10**6) -> None:
         self.told: list[Any] = []
-        self.upload = PhotoUpload(
-            on_choose=lambda: self.told.append("chosen"),
-            on_photo=self.told.append,
-            on_error=lambda error: self.told.append(error.type),
-            **traits,
+        self.confirmed: list[int] = []
+        self.upload = Upload(
+            self.told.append, self._refuse, self.confirmed.append, Limits(bytes=limit)
         )
 
-    def choose(self, number: int, size: int) -> None:
-        self._send({"kind": "chosen", "number": number, "size": size}, [])
+    def _refuse(self, number: int, error: VoilearnError) -> None:
+        self.told.append((number, error.type))
+
+    def begin(self, number: int, size: int, *pieces: bytes, **more: Any) -> None:
+        self.take({"kind": "photo", "number": number, "size": size, **more}, *pieces)
 
     def send(self, number: int, *pieces: bytes) -> None:
-        self._send({"kind": "piece", "number": number}, [memoryview(piece) for piece in pieces])
+        self.take({"kind": "piece", "number": number}, *pieces)
 
-    def _send(self, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        self.upload._handle_custom_msg(content, buffers)
+    def take(self, message: Any, *pieces: bytes) -> bool:
+        return self.upload.receive(message, [memoryview(piece) for piece in pieces])
 
 
 @pytest.fixture
@@ -34,58 +37,63 @@ def visitor() -> Visitor:
     return Visitor()
 
 
-@pytest.fixture
-def sent(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What goes back to the browser."""
-    messages: list[Any] = []
-    monkeypatch.setattr(visitor.upload, "send", messages.append)
-    return messages
+def test_a_small_photo_is_one_message(visitor: Visitor) -> None:
+    visitor.begin(1, 3, b"abc")
+    assert visitor.told == [Photo(1, b"abc")]
+    assert visitor.confirmed == [1]
 
 
-def test_a_photo_in_pieces_arrives_whole_and_each_is_confirmed(
-    visitor: Visitor, sent: list[Any]
-) -> None:
-    visitor.choose(1, 5)
-    for piece in (b"ab", b"cd", b"e"):
+def test_a_photo_in_pieces_arrives_whole_and_each_is_confirmed(visitor: Visitor) -> None:
+    visitor.begin(1, 5, b"ab")
+    for piece in (b"cd", b"e"):
         visitor.send(1, piece)
-    assert visitor.told == ["chosen", b"abcde"]
-    assert sent == [{"kind": "cleared", "number": 1}, *[{"kind": "received"}] * 3]
+    assert visitor.told == [Photo(1, b"abcde")]
+    assert visitor.confirmed == [1, 1, 1]
 
 
-def test_a_new_choice_ends_the_old_photo(visitor: Visitor) -> None:
-    visitor.choose(1, 4)
-    visitor.send(1, b"ab")
-    visitor.choose(2, 2)
+def test_a_browser_that_can_not_show_a_photo_says_so(visitor: Visitor) -> None:
+    visitor.begin(1, 1, b"a", preview=True)
+    visitor.begin(2, 1, b"b", preview="yes")
+    assert visitor.told == [Photo(1, b"a", preview=True), Photo(2, b"b")]
+
+
+def test_a_new_photo_ends_the_old_one(visitor: Visitor) -> None:
+    visitor.begin(1, 4, b"ab")
+    visitor.begin(2, 2, b"x")
     visitor.send(1, b"cd")
-    visitor.send(2, b"xy")
-    assert visitor.told == ["chosen", "chosen", b"xy"]
+    visitor.send(2, b"y")
+    assert visitor.told == [Photo(2, b"xy")]
+    assert visitor.confirmed == [1, 2, 2]
+
+
+def test_a_photo_given_up_is_none(visitor: Visitor) -> None:
+    visitor.begin(1, 4, b"ab")
+    visitor.take({"kind": "cancel", "number": 7})
+    visitor.take({"kind": "cancel", "number": 1})
+    visitor.send(1, b"cd")
+    assert visitor.told == []
+    assert not visitor.upload._received
 
 
 def test_a_file_too_large_is_an_error_and_its_pieces_are_no_photo() -> None:
-    visitor = Visitor(max_bytes=3)
-    visitor.choose(1, 4)
+    visitor = Visitor(limit=3)
+    visitor.begin(1, 4, b"abcd")
     visitor.send(1, b"abcd")
-    visitor.choose(2, 3)
-    visitor.send(2, b"abc")
-    assert visitor.told == ["chosen", "PhotoTooLarge", "chosen", b"abc"]
+    visitor.begin(2, 3, b"abc")
+    assert visitor.told == [(1, "PhotoTooLarge"), Photo(2, b"abc")]
+    assert visitor.confirmed == [2]
 
 
 def test_an_empty_file_is_an_error_at_once(visitor: Visitor) -> None:
-    visitor.choose(1, 0)
-    assert visitor.told == ["chosen", "EmptyPhoto"]
+    visitor.begin(1, 0, b"")
+    assert visitor.told == [(1, "EmptyPhoto")]
 
 
 def test_more_bytes_than_promised_are_not_kept(visitor: Visitor) -> None:
-    visitor.choose(1, 2)
-    visitor.send(1, b"abcdef")
+    visitor.begin(1, 2, b"abcdef")
     visitor.send(1, b"more")
-    assert visitor.told == ["chosen", b"ab"]
-
-
-def test_a_visitor_who_says_to_be_here_is_answered(visitor: Visitor, sent: list[Any]) -> None:
-    visitor.upload._handle_custom_msg({"kind": "here"}, [])
-    assert sent == [{"kind": "here"}]
-    assert visitor.told == []
+    assert visitor.told == [Photo(1, b"ab")]
+    assert not visitor.upload._received
 
 
 @pytest.mark.parametrize(
@@ -93,44 +101,26 @@ def test_a_visitor_who_says_to_be_here_is_answered(visitor: Visitor, sent: list[
     [
         {},
         [],
-        "chosen",
+        "photo",
         {"kind": 3},
         {"kind": "piece"},
         {"kind": "piece", "number": None},
-        {"kind": "chosen"},
-        {"kind": "chosen", "number": 1, "size": -5},
-        {"kind": "chosen", "number": 1, "size": "9" * 6000},
-        {"kind": "chosen", "number": [], "size": 3},
-        {"kind": "unreadable", "number": 1},
+        {"kind": "photo"},
+        {"kind": "photo", "number": 1, "size": -5},
+        {"kind": "photo", "number": 1, "size": "9" * 6000},
+        {"kind": "photo", "number": [], "size": 3},
+        {"kind": "cancel"},
     ],
 )
 def test_a_message_that_makes_no_sense_is_no_photo_and_no_error(
     visitor: Visitor, message: Any
 ) -> None:
-    visitor.upload._receive(visitor.upload, message, [memoryview(b"abc")])
+    assert visitor.take(message, b"abc") is False
     assert visitor.told == []
     assert not visitor.upload._received
 
 
-def test_the_browser_cannot_raise_the_limit() -> None:
-    visitor = Visitor(max_bytes=3)
-    visitor.upload.set_state({"max_bytes": 10**12})
-    visitor.choose(1, 10**11)
-    for number in (0, 1):
-        visitor.send(number, b"abcd")
-    visitor.upload._receive(visitor.upload, {"kind": "piece", "number": None}, [memoryview(b"a")])
-    assert visitor.told == ["chosen", "PhotoTooLarge"]
+def test_a_piece_of_no_photo_is_dropped(visitor: Visitor) -> None:
+    visitor.send(1, b"abc")
+    assert visitor.told == visitor.confirmed == []
     assert not visitor.upload._received
-
-
-def test_a_file_the_browser_cannot_read_is_an_error(visitor: Visitor) -> None:
-    visitor.choose(4, 10)
-    visitor.upload._receive(visitor.upload, {"kind": "unreadable", "number": 4}, [])
-    assert visitor.told == ["chosen", "PhotoNotFound"]
-
-
-def test_the_browser_is_told_when_the_old_photo_is_put_away(
-    visitor: Visitor, sent: list[Any]
-) -> None:
-    visitor.choose(7, 10)
-    assert sent == [{"kind": "cleared", "number": 7}]

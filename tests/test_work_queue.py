@@ -117,15 +117,15 @@ def test_what_waited_past_its_deadline_is_not_done(gate: threading.Event) -> Non
 
 
 def test_a_closed_one_ends_its_threads_after_what_was_in_line() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     queue = WorkQueue(4, 8, 8)
     last = queue.submit(lambda: "done", "a", until())
     queue.close()
     assert last.result(5) == "done"
     end = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < end:
+    while set(threading.enumerate()) - before and time.monotonic() < end:
         time.sleep(0.01)
-    assert threading.active_count() == before
+    assert not set(threading.enumerate()) - before
 
 
 def test_a_thousand_clients_leave_no_count_behind() -> None:

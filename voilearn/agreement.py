@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw
 from voilearn.classifier import Predict
 from voilearn.compiled import Agreement
 from voilearn.errors import PhotoError, PhotoNotFound
-from voilearn.image import LIMITS, decode_photo
+from voilearn.image import decode_photo
+from voilearn.limits import LIMITS
 from voilearn.prediction import Prediction
 from voilearn.wrong_file import shown
 

@@ -123,7 +123,7 @@ def _classify(options: argparse.Namespace) -> int:
 
 def _read_photo(path: Path) -> bytes:
     """Read a photo's bytes; of a file over the limit only so many as show that it is."""
-    from voilearn.image import LIMITS, check_size
+    from voilearn.limits import LIMITS, check_size
 
     try:
         if not path.is_file():

@@ -73,6 +73,11 @@ class LocalModel:
                 if asked == 2 or joined == MOST_JOINED:
                     raise
 
+    def current(self) -> str | None:
+        """Return the SHA-256 of the export.pkl in service, or None if none is running."""
+        joined = self._joined
+        return joined[1].current() if joined else None
+
     def _join(self) -> tuple[Entry, Remote]:
         """Return this machine's service for the file, started if there was none."""
         with self._turn:

@@ -76,6 +76,12 @@ class UnusableModel(VoilearnError):
     status = 503
 
 
+class UnusableSettings(VoilearnError):
+    """The author's app.toml says what it can't; the sentence names the key and what it may be."""
+
+    status = 500
+
+
 class ServiceError(VoilearnError):
     """The service is at fault, or the way to it, and not the photo."""
 

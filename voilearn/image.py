@@ -9,7 +9,6 @@ import importlib
 import io
 import time
 import warnings
-from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import (
@@ -19,7 +18,8 @@ from PIL.TiffImagePlugin import (
     ImageFileDirectory_v2,
 )
 
-from voilearn.errors import DamagedPhoto, EmptyPhoto, PhotoTooLarge, UnsupportedPhoto
+from voilearn.errors import DamagedPhoto, PhotoTooLarge, UnsupportedPhoto
+from voilearn.limits import LIMITS, Limits, check_size
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
 PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm", "Avif")  # Pillow's modules for these
@@ -56,21 +56,6 @@ UPRIGHT = {
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much one photo may cost: bytes in the file, pixels in the picture, seconds of CPU.
-
-    Frames need no limit of their own: of an animation only the first is ever decoded.
-    """
-
-    bytes: int = 50_000_000
-    pixels: int = 50_000_000
-    seconds: float = 10.0
-
-
-LIMITS = Limits()
-
-
 def decode_photo(data: bytes, at_least: int | None = None, limits: Limits = LIMITS) -> Image.Image:
     """Decode a photo's bytes into an upright RGB picture, transparency laid over white.
 
@@ -98,17 +83,6 @@ def decode_photo(data: bytes, at_least: int | None = None, limits: Limits = LIMI
             "This picture is damaged or incomplete, so it can't be opened. "
             "Please send the original file again, or another photo."
         ) from error
-
-
-def check_size(size: int, limits: Limits = LIMITS) -> None:
-    """Raise EmptyPhoto or PhotoTooLarge for a file whose size in bytes rules it out."""
-    if size == 0:
-        raise EmptyPhoto("This file is empty: it has 0 bytes. Please choose the photo again.")
-    if size > limits.bytes:
-        raise PhotoTooLarge(
-            f"This file has {size / 1e6:,.1f} MB; the limit is {limits.bytes / 1e6:,.0f} MB. "
-            "Please send a smaller version of the photo."
-        )
 
 
 class _Deadline(io.BytesIO):

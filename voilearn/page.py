@@ -1,97 +1,158 @@
-"""The page: choose a photo, press Classify, read the answer.
+"""The page: give photos, read the answers.
 
 In comes a `Classify`, whichever provider it is of; out goes a widget for Voilà or a notebook to
-show. Photos stay in memory, and only the last one.
+show. The page itself runs in the browser (`page.js`); here its photos are asked about, one after
+the other, each forgotten with its answer.
 """
 
+import html
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import anywidget
-import ipywidgets as widgets
 import traitlets
 from IPython import get_ipython
-from IPython.display import display
-from PIL import Image
+from IPython.display import HTML, display
+from traitlets.log import get_logger
 
 from voilearn.allocator import trim
-from voilearn.errors import OUR_FAULT, VoilearnError
-from voilearn.image import decode_photo
+from voilearn.errors import OUR_FAULT, ServiceBusy, VoilearnError
+from voilearn.esm import HERE, one_module
+from voilearn.gallery import Gallery
+from voilearn.limits import LIMITS, Limits
 from voilearn.prediction import Classify, Prediction
-from voilearn.upload import PhotoUpload
+from voilearn.settings import Settings, read_settings
+from voilearn.upload import Photo, Upload
 
 PREVIEW = 640  # pixels on the longest side: sharp on a phone, 60 kB
+MOST_WAITING = 4  # photos and wishes of one browser, which asks for one at a time
+MIME = "application/vnd.voilearn.page+json"  # by which Voilà's template knows the page
+LOOK_EVERY = 3.0  # seconds between two looks whether the model was upgraded
 
 
-class Answer(anywidget.AnyWidget):
-    """One sentence, read aloud by a screen reader as it changes, and a bar for every class.
+class Page(anywidget.AnyWidget):
+    """The whole page, as one widget: `Page(classify)` at the end of a cell shows it.
 
-    `kind` is what the sentence is: "", "busy", "error" or "answer". A bar is
-    `[label, probability, percent]`, the probability from 0 to 1 and the percent in words.
+    `settings` are the author's words (of `app.toml`, where none are given), and `examples` the
+    folder of their example photos. Raises UnusableSettings if app.toml says what it can't.
     """
 
-    _esm = Path(__file__).with_name("page.js")
-    _css = Path(__file__).with_name("page.css")
+    _esm = one_module()
+    _css = HERE / "page.css"
+    _html = traitlets.Unicode((HERE / "markup.html").read_text("utf-8")).tag(sync=True)
+    settings = traitlets.Dict().tag(sync=True)
 
-    sentence = traitlets.Unicode("").tag(sync=True)
-    kind = traitlets.Unicode("").tag(sync=True)
-    bars: traitlets.List[list[object]] = traitlets.List([]).tag(sync=True)
+    def __init__(
+        self,
+        classify: Classify,
+        settings: Settings | None = None,
+        examples: Path | str = "examples",
+        limits: Limits = LIMITS,
+    ) -> None:
+        self._told = read_settings() if settings is None else settings
+        super().__init__(settings=self._told.to_dict())
+        self._classify, self._gallery = classify, Gallery(Path(examples))
+        self._upload = Upload(self._take, self._refuse, self._confirm, limits)
+        # the kernel's own thread stays free, to say that the page is still there
+        self._worker = ThreadPoolExecutor(1, "voilearn-page")
+        self._waiting = 0
+        self._model: str | None = None  # the hash of the one that answered last
+        self._looked = 0.0
+        self.on_msg(self._receive)
 
-    def say(self, kind: str, sentence: str, bars: list[list[object]] | None = None) -> None:
-        """Show a sentence of one kind in the place of whatever stood there."""
-        with self.hold_sync():
-            self.kind, self.sentence, self.bars = kind, sentence, bars or []
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Tell Voilà's template all that it needs to show the page without a widget manager."""
+        told = super()._repr_mimebundle_(**options)
+        if told is not None:
+            told[0][MIME] = {"comm": self.model_id, "settings": self.settings}
+        return told
 
-
-class Page(widgets.VBox):
-    """The whole page, as one widget: `Page(classify)` at the end of a cell shows it."""
-
-    def __init__(self, classify: Classify) -> None:
-        self._classify, self._photo = classify, b""
-        self.upload = PhotoUpload(self._clear, self._take, self._refuse)
-        self.button = widgets.Button(description="Classify", button_style="primary", disabled=True)
-        self.button.on_click(lambda _button: self._answer())
-        self.answer = Answer()
-        super().__init__([self.upload, self.button, self.answer])
-        self.add_class("voilearn-page")
-
-    def _clear(self) -> None:
-        """Put away the old photo and its answer, the moment a new one is chosen."""
-        self._photo, self.upload.preview, self.button.disabled = b"", b"", True
-        self.answer.say("busy", "Sending the photo…")
-
-    def _take(self, photo: bytes) -> None:
-        with self._errors_shown():
-            self.upload.preview = _preview(photo)
-            self._photo, self.button.disabled = photo, False
-            self.answer.say("", "")
-
-    def _refuse(self, error: VoilearnError) -> None:
-        self.answer.say("error", str(error))
-
-    def _answer(self) -> None:
-        if not self._photo:
+    def _receive(self, _widget: Any, message: Any, pieces: Sequence[memoryview]) -> None:
+        """Take one message of the browser: a browser may send anything, and no error goes back."""
+        if self._upload.receive(message, pieces):
             return
-        self.button.disabled = True
-        self.answer.say("busy", "Looking at the photo…")
-        with self._errors_shown():
-            prediction = self._classify(self._photo)
-            self.answer.say("answer", sentence_of(prediction), bars_of(prediction))
-        self.button.disabled = False
+        match message:
+            case {"kind": "here"}:
+                self.send({"kind": "here"})
+                self._look_for_upgrade()
+            case {"kind": "examples", "number": int(number)}:
+                self._later(number, lambda: self._show_examples(number))
+            case {"kind": "example", "number": int(number), "index": int(index)}:
+                self._later(number, lambda: self._answer_example(number, index))
 
-    @contextmanager
-    def _errors_shown(self) -> Iterator[None]:
-        """Show one of our errors as its sentence; any other is a bug: log it, show a fixed one."""
-        try:
-            yield
-        except VoilearnError as error:
-            self._refuse(error)
-        except Exception:
-            self.log.exception("A bug ended the answer.")  # in the server's log, not on the page
-            self.answer.say("error", OUR_FAULT)
-        trim()
+    def _confirm(self, number: int) -> None:
+        self.send({"kind": "received", "number": number})
+
+    def _refuse(self, number: int, error: VoilearnError) -> None:
+        told = {"type": error.type, "message": str(error), "retry_after": error.retry_after}
+        self.send({"kind": "error", "number": number, "error": told})
+
+    def _take(self, photo: Photo) -> None:
+        self._later(photo.number, lambda: self._answer(photo))
+
+    def _later(self, number: int, work: Callable[[], None]) -> None:
+        """Have the worker do this in its turn; whatever goes wrong is told as the answer."""
+        if self._waiting >= MOST_WAITING:
+            return self._refuse(number, ServiceBusy("This page has photos waiting already."))
+        self._waiting += 1
+
+        def do() -> None:
+            try:
+                work()
+            except VoilearnError as error:
+                self._refuse(number, error)
+            except Exception:
+                self.log.exception("A bug ended the answer.")  # in the server's log, not here
+                self._refuse(number, VoilearnError(OUR_FAULT))
+            finally:
+                self._waiting -= 1
+                trim()
+
+        self._worker.submit(do)
+        return None
+
+    def _answer(self, photo: Photo) -> None:
+        preview = [_preview(photo.data)] if photo.preview else []
+        prediction = self._classify(photo.data)
+        self._warn_of_unknown(prediction)
+        self._model = prediction.model.sha256
+        told = {"kind": "answer", "number": photo.number, "prediction": prediction.to_dict()}
+        self.send(told, preview)
+
+    def _show_examples(self, number: int) -> None:
+        found = self._gallery.thumbnails()
+        names, pictures = [name for name, _ in found], [picture for _, picture in found]
+        self.send({"kind": "examples", "number": number, "names": names}, pictures)
+
+    def _answer_example(self, number: int, index: int) -> None:
+        self._answer(Photo(number, self._gallery.photo(index), preview=True))
+
+    def _warn_of_unknown(self, prediction: Prediction) -> None:
+        """Tell the author, once, of words in app.toml that no class will ever have."""
+        if self._model is None:
+            for label in self._told.unknown_classes(prediction.model.classes):
+                self.log.warning("app.toml describes a class that the model has not: %r", label)
+
+    def _look_for_upgrade(self) -> None:
+        """Tell the browser if another model is in service than the one that answered last."""
+        now = time.monotonic()
+        current = getattr(self._classify, "current", None)
+        if current is None or self._model is None or now < self._looked + LOOK_EVERY:
+            return
+        self._looked = now
+
+        def look() -> None:
+            with suppress(VoilearnError):
+                if (found := current()) not in (None, self._model):
+                    self.send({"kind": "upgraded", "sha256": found})
+
+        if not self._waiting:
+            self._worker.submit(look)
 
 
 def show_errors() -> None:
@@ -101,39 +162,20 @@ def show_errors() -> None:
     """
 
     def show(_shell: object, _type: object, error: VoilearnError, *_: object, **__: object) -> None:
-        sentence = Answer()
-        sentence.log.error("%s", error)
-        sentence.say("error", str(error))
-        display(sentence)
+        get_logger().error("%s", error)
+        sentence = html.escape(str(error))
+        display(HTML(f'<p class="voilearn-error" role="alert">{sentence}</p>'))
 
     if shell := get_ipython():
         shell.set_custom_exc((VoilearnError,), show)
 
 
-def sentence_of(prediction: Prediction) -> str:
-    """Say a prediction in words: "grizzly, 97 % sure"."""
-    if prediction.model.task == "multi-label":
-        count = len(prediction.model.classes)
-        return ", ".join(prediction.labels) or f"none of the {count} things this model knows"
-    sure = f"{percent(prediction.probability)} sure"
-    if prediction.probability < 0.5:
-        return f"perhaps {prediction.label}, but only {sure}"
-    return f"{prediction.label}, {sure}"
-
-
-def bars_of(prediction: Prediction) -> list[list[object]]:
-    """Return `[label, probability, percent]` for every class, highest first."""
-    return [[name, p, percent(p)] for name, p in prediction.probabilities.items()]
-
-
-def percent(probability: float) -> str:
-    """Write a probability in whole percent, and never as a certainty."""
-    rounded = round(probability * 100)
-    return "under 1 %" if rounded < 1 else "over 99 %" if rounded > 99 else f"{rounded} %"
-
-
 def _preview(photo: bytes) -> bytes:
     """Return the photo as a visitor's browser can show it: a small upright JPEG, without EXIF."""
+    from PIL import Image
+
+    from voilearn.image import decode_photo
+
     picture = decode_photo(photo, at_least=PREVIEW)
     picture.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BILINEAR)
     file = io.BytesIO()

@@ -13,19 +13,18 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
 from voilearn.challenge import CHALLENGE, PROOF, proof
 from voilearn.errors import (
-    ServiceBusy,
     ServiceNotReady,
     ServiceUnreachable,
     TokenRefused,
-    TooManyRequests,
 )
 from voilearn.prediction import Prediction, prediction_from
 from voilearn.problem import error_in
@@ -34,10 +33,10 @@ CONNECT_SECONDS = 5.0
 PROOF_SECONDS = 30.0  # while Python loads torch from a slow disk, the service says nothing
 ANSWER_SECONDS = 60.0
 LOAD_SECONDS = 180.0  # until its model has answered once
-BUSY_SECONDS = 30.0  # of trying again where too many photos are waiting
 LOOK = 0.1  # seconds between two looks whether a model is loaded
 MOST = 50_000_000  # bytes of an answer
 BROKEN = (OSError, http.client.HTTPException)
+_T = TypeVar("_T")
 
 
 class Gone(ServiceUnreachable):
@@ -66,17 +65,23 @@ class Remote:
         self._idle: list[http.client.HTTPConnection] = []
 
     def __call__(self, photo: bytes) -> Prediction:
-        """Return the service's Prediction; wait for it while it loads or is full."""
+        """Return the service's Prediction; wait for it while it loads.
+
+        One that is full is not waited for: ServiceBusy and TooManyRequests say when to ask again.
+        """
         began = time.monotonic()
         while True:
             try:
-                return self._ask(photo)
-            except (ServiceBusy, TooManyRequests, ServiceNotReady) as error:
-                most = LOAD_SECONDS if isinstance(error, ServiceNotReady) else BUSY_SECONDS
+                return self._ask(photo).prediction(self._at)
+            except ServiceNotReady as error:
                 pause = LOOK if self._prove else float(error.retry_after or 1)
-                if time.monotonic() + pause > began + most:
+                if time.monotonic() + pause > began + LOAD_SECONDS:
                     raise
                 time.sleep(pause * random.uniform(1.0, 1.5))  # noqa: S311  # not all at once
+
+    def current(self) -> str:
+        """Return the SHA-256 of the export.pkl that the model in service comes from."""
+        return self._ask(None, "GET", "/v1/model").sha256(self._at)
 
     def alive(self) -> bool:
         """Say whether the service is there, and is the one that knows the token."""
@@ -86,22 +91,26 @@ class Remote:
             return False
         return True
 
-    def _ask(self, photo: bytes) -> Prediction:
+    def _ask(
+        self, photo: bytes | None, method: str = "POST", path: str = "/v1/classify"
+    ) -> "_Answer":
         """Ask once; over a connection that was left from before, or if that ended, a new one."""
         with contextlib.suppress(IndexError):  # there is none
             kept = self._idle.pop()
             try:
-                return self._answer(kept, photo)
+                return self._answer(kept, method, path, photo)
             except Gone as error:
                 if isinstance(error.__cause__, TimeoutError):
                     raise  # it had its time
-        return self._answer(self._connection(), photo)
+        return self._answer(self._connection(), method, path, photo)
 
-    def _answer(self, connection: http.client.HTTPConnection, photo: bytes) -> Prediction:
-        answer = self._exchange(connection, "POST", "/v1/classify", photo, self._headers)
+    def _answer(
+        self, connection: http.client.HTTPConnection, method: str, path: str, photo: bytes | None
+    ) -> "_Answer":
+        answer = self._exchange(connection, method, path, photo, self._headers)
         if connection.sock is not None:  # the service keeps it open
             self._idle.append(connection)
-        return answer.prediction(self._at)
+        return answer
 
     def _connection(self) -> http.client.HTTPConnection:
         """Return a new connection, at the other end of which is the service."""
@@ -171,10 +180,17 @@ class _Answer:
 
     def prediction(self, at: SplitResult) -> Prediction:
         """Return the Prediction in it, or raise the error."""
+        return self._read(at, prediction_from)
+
+    def sha256(self, at: SplitResult) -> str:
+        """Return the hash of the model that it tells of, or raise the error."""
+        return self._read(at, lambda told: str(told["sha256"]))
+
+    def _read(self, at: SplitResult, read: Callable[[Any], _T]) -> _T:
         try:
             if self.status == HTTPStatus.OK:
-                return prediction_from(json.loads(self.body))
-        except (ValueError, RecursionError):
+                return read(json.loads(self.body))
+        except (ValueError, LookupError, TypeError, RecursionError):
             pass
         error = error_in(self.body)
         if error is None:

@@ -15,7 +15,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from voilearn.errors import BadRequest, PhotoTooLarge, RequestTimeout, ServiceBusy, TooManyRequests
-from voilearn.image import LIMITS, check_size
+from voilearn.limits import LIMITS, check_size
 
 PIECE_SECONDS = 10.0  # without a byte, after which a sender counts as gone
 GRACE = 10.0  # seconds before a sender's rate counts

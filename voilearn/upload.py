@@ -1,87 +1,84 @@
-"""A widget to choose one photo with, and to show it.
+"""Photos as they come from the visitor's browser: in pieces, of which each is confirmed.
 
-In come pieces of a file from the visitor's browser; out go whole photos, as bytes in memory.
-ipywidgets' own FileUpload sends a file as one message and dies, for good and in silence, on one
-above the server's limit (10 MiB unless raised); this one sends pieces of 1 MB and checks the size
-in the browser before it sends any.
+In come messages with pieces of a file; out go whole photos, as bytes in memory. A websocket
+message above the server's limit (10 MiB unless raised) closes the connection, so a large file is
+many messages. A file's name is never sent.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import anywidget
-import traitlets
-
-from voilearn.errors import PhotoNotFound, VoilearnError
-from voilearn.image import LIMITS, Limits, check_size
-
-UNREADABLE = "The browser can't read this file. Please choose it again, or another photo."
+from voilearn.errors import VoilearnError
+from voilearn.limits import LIMITS, Limits, check_size
 
 
-class PhotoUpload(anywidget.AnyWidget):
-    """Choose a photo: a labelled file input, with a preview that the page sets.
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A whole photo, its number in the browser, and whether that needs a preview of it."""
 
-    `max_bytes` is the largest file sent; `preview` the bytes of a JPEG to show, or empty. While
-    the page is looked at, the browser says every `heartbeat` seconds that it is here, and tells
-    the visitor that the connection is lost after `patience` seconds without an answer.
+    number: int
+    data: bytes
+    preview: bool = False
 
-    The callbacks are `on_choose()` at the moment a file is chosen, `on_photo(bytes)` when all of
-    it is here, and `on_error(VoilearnError)` when its size rules it out. A file's name is never
-    sent.
+
+class Upload:
+    """Joins the pieces of one photo at a time.
+
+    The callbacks are `on_photo(Photo)` when all of it is here, `on_error(number, VoilearnError)`
+    when its size rules it out, and `confirm(number)` for each piece that came.
     """
-
-    _esm = Path(__file__).with_name("upload.js")
-
-    label = traitlets.Unicode("Choose a photo").tag(sync=True)
-    preview = traitlets.Bytes(b"").tag(sync=True)
-    max_bytes = traitlets.Int(LIMITS.bytes).tag(sync=True)
-    heartbeat = traitlets.Float(60.0).tag(sync=True)
-    patience = traitlets.Float(20.0).tag(sync=True)
 
     def __init__(
         self,
-        on_choose: Callable[[], None],
-        on_photo: Callable[[bytes], None],
-        on_error: Callable[[VoilearnError], None],
-        **traits: Any,
+        on_photo: Callable[[Photo], None],
+        on_error: Callable[[int, VoilearnError], None],
+        confirm: Callable[[int], None],
+        limits: Limits = LIMITS,
     ) -> None:
-        super().__init__(**traits)
-        self._on_choose, self._on_photo, self._on_error = on_choose, on_photo, on_error
-        self._limits = Limits(bytes=self.max_bytes)  # ours: a browser can set the trait
+        self._on_photo, self._on_error, self._confirm = on_photo, on_error, confirm
+        self._limits = limits
         self._number: int | None = None  # of the photo that is coming
-        self._size, self._received = 0, bytearray()
-        self.on_msg(self._receive)
+        self._size, self._preview, self._received = 0, False, bytearray()
 
-    def _receive(self, _widget: Any, message: Any, pieces: list[memoryview]) -> None:
-        """Take one message of the browser: a browser may send anything, and no error goes back."""
+    def receive(self, message: Any, pieces: Sequence[memoryview]) -> bool:
+        """Take one message; return whether it was one of a photo. A browser may send anything."""
         match message:
-            case {"kind": "here"}:
-                self.send({"kind": "here"})
-            case {"kind": "chosen", "number": int(number), "size": int(size)} if size >= 0:
-                self._begin(number, size)
-                self.send({"kind": "cleared", "number": number})
+            case {"kind": "photo", "number": int(number), "size": int(size)} if size >= 0:
+                if self._begin(number, size, message.get("preview") is True):
+                    self._continue(pieces)
             case {"kind": "piece", "number": int(number)}:
-                self.send({"kind": "received"})
                 if number == self._number:
                     self._continue(pieces)
-            case {"kind": "unreadable", "number": int(number)} if number == self._number:
-                self._number = None
-                self._on_error(PhotoNotFound(UNREADABLE))
+            case {"kind": "cancel", "number": int(number)}:
+                if number == self._number:
+                    self._end()
+            case _:
+                return False
+        return True
 
-    def _begin(self, number: int, size: int) -> None:
-        self._number, self._size, self._received = number, size, bytearray()
-        self._on_choose()
+    def _begin(self, number: int, size: int, preview: bool) -> bool:
+        self._number, self._size, self._preview = number, size, preview
+        self._received = bytearray()
         try:
             check_size(size, self._limits)
         except VoilearnError as error:
-            self._number = None  # pieces of it that come all the same belong to no photo
-            self._on_error(error)
+            self._end()  # pieces of it that come all the same belong to no photo
+            self._on_error(number, error)
+            return False
+        return True
 
-    def _continue(self, pieces: list[memoryview]) -> None:
+    def _continue(self, pieces: Sequence[memoryview]) -> None:
+        number = self._number
+        if number is None:
+            return
         for piece in pieces:
             self._received += piece
+        self._confirm(number)
         if len(self._received) >= self._size:
-            photo = bytes(self._received[: self._size])
-            self._received, self._number = bytearray(), None
+            photo = Photo(number, bytes(self._received[: self._size]), self._preview)
+            self._end()
             self._on_photo(photo)
+
+    def _end(self) -> None:
+        self._received, self._number = bytearray(), None

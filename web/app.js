@@ -1,16 +1,17 @@
 // The page: choose a photo, read the answer. Nothing of the photo leaves the device.
 // In: the model's description, which the build wrote into the page; out: sentences and bars.
 
+import { descriptionOf, sentenceOf, showBars } from "./answer.js";
 import { listenForPhotos } from "./choosing.js";
 import { inWords, tooOld } from "./errors.js";
-import answerPanel from "./page.js";
-import { barsOf, predictFrom, sentenceOf } from "./prediction.js";
+import { predictFrom } from "./prediction.js";
+import { language, say, sayError, translate } from "./words.js";
 
-const FEW = 5; // bars that are shown at once
-const find = (id) => document.getElementById(id);
-const model = JSON.parse(find("model").textContent);
+const find = (selector) => document.querySelector(selector);
+const page = find(".voilearn-page");
+const model = JSON.parse(find("#model").textContent);
+const { classes } = model.settings; // the author's words for them
 const base = new URL(".", location.href).href;
-const say = answerIn(find("answer"));
 
 let worker;
 let number = 0; // of the photo that was chosen last
@@ -21,49 +22,53 @@ let state = "Starting…"; // of the model; "" when it is ready
 const news = {
   downloading({ loaded, total }) {
     const done = Math.min(1, loaded / total);
-    find("progress").hidden = false;
-    find("progress").value = done;
+    find(".voilearn-sending").hidden = false;
+    find("#progress").value = done;
     if (step === (step = Math.floor(10 * done))) return; // a screen reader reads each aloud
     tellState(`Downloading the model: ${megabytes(done * total)} of ${megabytes(total)} MB.`);
   },
   starting() {
-    find("progress").hidden = true;
+    find(".voilearn-sending").hidden = true;
     tellState("Starting the model…");
   },
   ready() {
-    find("progress").hidden = true;
+    find(".voilearn-sending").hidden = true;
     state = "";
-    say("busy", photo ? "Looking at the photo…" : "Ready. Choose a photo.");
+    if (photo) tell("busy", say("looking"), language);
+    else tell("busy", "Ready. Choose a photo.");
   },
   kept() {
     worksOffline().catch(console.error); // the page answers all the same
   },
   read({ preview }) {
     show(preview);
-    if (!state) say("busy", "Looking at the photo…");
+    if (!state) tell("busy", say("looking"), language);
   },
   answer({ probabilities, seconds }) {
     photo = undefined;
     const prediction = predictFrom(probabilities, model);
-    say("answer", sentenceOf(prediction, model), barsOf(prediction));
+    tell("answer", sentenceOf(prediction, classes), language);
+    find(".voilearn-description").textContent = descriptionOf(prediction, classes);
+    showBars(find(".voilearn-bars"), find(".voilearn-more"), prediction, classes);
     note(`Answered in ${seconds.toFixed(seconds < 10 ? 1 : 0)} s, on this device.`);
   },
-  refused({ sentence }) {
+  refused(error) {
     photo = undefined;
-    say("error", sentence);
+    find(".voilearn-preview").hidden = true; // there will be none
+    tell("error", sayError(error), language);
   },
   failed({ sentence, retry }) {
     worker?.terminate();
     worker = undefined;
-    find("progress").hidden = true;
-    find("again").hidden = !retry;
+    find(".voilearn-sending").hidden = true;
+    find("#again").hidden = !retry;
     state = sentence;
-    say("error", sentence);
+    tell("error", sentence);
   },
 };
 
 function begin({ reload = false } = {}) {
-  find("again").hidden = true;
+  find("#again").hidden = true;
   step = undefined;
   tellState("Starting…");
   worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
@@ -96,20 +101,23 @@ function take(file) {
   photo = file;
   show(undefined);
   note("");
-  if (!worker) return say("error", state); // the page can't answer; the photo waits for Try again
-  say("busy", state ? waiting() : "Reading the photo…");
+  find(".voilearn-upload").classList.add("voilearn-small");
+  find(".voilearn-preview").hidden = false;
+  if (!worker) return tell("error", state); // the page can't answer; the photo waits for Try again
+  if (state) tell("busy", waiting());
+  else tell("busy", say("reading"), language);
   worker.postMessage({ kind: "photo", number, file });
 }
 
 function tellState(sentence) {
   state = sentence;
-  say("busy", photo ? waiting() : sentence);
+  tell("busy", photo ? waiting() : sentence);
 }
 
 const waiting = () => `Your photo waits for the model. ${state}`;
 
 function show(preview) {
-  const canvas = find("preview");
+  const canvas = find("#preview");
   canvas.hidden = !preview;
   canvas.width = preview?.width ?? 0;
   canvas.height = preview?.height ?? 0;
@@ -117,27 +125,16 @@ function show(preview) {
 }
 
 function note(sentence) {
-  find("note").textContent = sentence;
+  find("#note").textContent = sentence;
 }
 
-// The answer is shown by the script of the notebook's page, which reads it from a widget's model.
-function answerIn(el) {
-  const values = { sentence: "", kind: "", bars: [] };
-  let changed = () => {};
-  el.replaceChildren();
-  answerPanel.render({ el, model: { get: (name) => values[name], on: (_, f) => (changed = f) } });
-  return (kind, sentence, bars = []) => {
-    Object.assign(values, { kind, sentence, bars });
-    changed();
-    fold(bars.length);
-  };
-}
-
-function fold(bars) {
-  const more = find("more");
-  more.hidden = bars <= FEW + 1;
-  more.textContent = `Show all ${bars}`;
-  find("answer").classList.toggle("few", !more.hidden);
+// Says what goes on, in the place of an older answer. This page's own sentences are English.
+function tell(kind, sentence, lang = "en") {
+  Object.assign(find(".voilearn-status"), { className: `voilearn-status voilearn-${kind}`, lang });
+  find(".voilearn-status").textContent = sentence;
+  find(".voilearn-description").textContent = "";
+  find(".voilearn-bars").replaceChildren();
+  find(".voilearn-more").hidden = true;
 }
 
 // Once the large files are kept, the service worker keeps the small ones.
@@ -145,19 +142,17 @@ async function worksOffline() {
   if (!navigator.serviceWorker) return; // plain http
   await navigator.serviceWorker.register(new URL("sw.js", base));
   await navigator.serviceWorker.ready;
-  find("offline").hidden = false;
+  find("#offline").hidden = false;
 }
 
 function megabytes(bytes) {
   return (bytes / 1e6).toFixed(1);
 }
 
-find("again").addEventListener("click", () => begin({ reload: true }));
-find("more").addEventListener("click", () => {
-  find("answer").classList.remove("few");
-  find("more").hidden = true;
-});
+page.lang = language; // what stays English says so
+translate(page);
+find("#again button").addEventListener("click", () => begin({ reload: true }));
 const sentence = tooOld();
 if (sentence) news.failed({ sentence, retry: false });
 else begin();
-listenForPhotos(take);
+listenForPhotos(page, true, ([file]) => take(file));

@@ -34,18 +34,16 @@ SCRIPT = "ort.wasm.bundle.min.mjs"  # runs on the CPU alone, with the loader of 
 BINARY = "ort-wasm-simd-threaded.wasm"
 OWN = (
     "app.js",
-    "choosing.js",
     "download.js",
     "errors.js",
     "header.js",
     "photo.js",
     "prediction.js",
     "reduce.js",
-    "style.css",
     "worker.js",
 )
-LOADED_AT_ONCE = ("choosing.js", "errors.js", "page.js", "prediction.js")  # by app.js
-SHARED = ("page.css", "page.js")  # with the notebook's page
+SHARED = ("answer.js", "choosing.js", "page.css", "words.js")  # with the notebook's page
+LOADED_AT_ONCE = ("answer.js", "choosing.js", "errors.js", "prediction.js", "words.js")  # by app.js
 ICON_SIZES = (192, 512)
 BLUE, WHITE = b"\x1d\x5f\xbf", b"\xff\xff\xff"
 BARS = ((0.36, 0.74), (0.51, 0.60), (0.66, 0.36))  # each bar's top, and where it ends
@@ -170,6 +168,7 @@ def _facts(told: Any, folder: Path) -> dict[str, Any]:
         facts = {key: told["model"][key] for key in ("name", "sha256", "task", "classes")}
         facts["thresholds"] = told["thresholds"]
         facts["size"] = told["preprocessing"]["size"]
+        facts["settings"] = {"classes": {}}  # the author's words for classes, by their names
         right = (
             isinstance(told["onnx"]["sha256"], str)
             and facts["task"] in ("single-label", "multi-label")

@@ -1,8 +1,13 @@
 // What a visitor is told when something is wrong.
 // In: what went wrong; out: an error whose message is a sentence, and whether trying again helps.
 
-// A photo that can't be answered: the next one may be.
-export class PhotoError extends Error {}
+// A photo that can't be answered: the next one may be. `type` is that of the same error in Python.
+export class PhotoError extends Error {
+  constructor(type, sentence) {
+    super(sentence);
+    this.type = type;
+  }
+}
 
 // The page itself can't go on. `retry`: the same once more may work.
 export class PageError extends Error {

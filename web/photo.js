@@ -32,14 +32,17 @@ export async function readPhoto(file, size) {
 
 async function decode(file) {
   const start = await file.slice(0, HEADER_BYTES).arrayBuffer().catch(() => {
-    throw new PhotoError("This file can't be read any more. Please choose the photo again.");
+    throw new PhotoError(
+      "PhotoNotFound",
+      "This file can't be read any more. Please choose the photo again.",
+    );
   });
   const { kind, width, height } = readHeader(new Uint8Array(start));
   checkPixels(width, height);
   try {
     return await createImageBitmap(file, AS_PYTHON_DECODES);
   } catch {
-    throw new PhotoError(undecodable(kind));
+    throw undecodable(kind);
   }
 }
 
@@ -54,10 +57,14 @@ function shrink(picture) {
 
 function checkBytes(bytes) {
   if (!bytes) {
-    throw new PhotoError("This file is empty: it has 0 bytes. Please choose the photo again.");
+    throw new PhotoError(
+      "EmptyPhoto",
+      "This file is empty: it has 0 bytes. Please choose the photo again.",
+    );
   }
   if (bytes > MAX_BYTES) {
     throw new PhotoError(
+      "PhotoTooLarge",
       `This file has ${(bytes / 1e6).toFixed(1)} MB; the limit is ${MAX_BYTES / 1e6} MB. ` +
         "Please choose a smaller version of the photo.",
     );
@@ -67,6 +74,7 @@ function checkBytes(bytes) {
 function checkPixels(width, height) {
   if (width * height > MAX_PIXELS) {
     throw new PhotoError(
+      "PhotoTooLarge",
       `This picture has ${Math.round((width * height) / 1e6)} megapixels; the limit is ` +
         `${MAX_PIXELS / 1e6}. Please choose a smaller one.`,
     );
@@ -76,12 +84,23 @@ function checkPixels(width, height) {
 function undecodable(kind) {
   switch (kind) {
     case "HEIC":
-      return "This is a HEIC photo, which this browser can't open. Please save it as a JPEG and choose that.";
     case "TIFF":
-      return "This is a TIFF picture, which this browser can't open. Please save it as a JPEG and choose that.";
+      return new PhotoError(
+        "UnsupportedPhoto",
+        `This is a ${kind === "HEIC" ? "HEIC photo" : "TIFF picture"}, which this browser can't open. ` +
+          "Please save it as a JPEG and choose that.",
+      );
     case "":
-      return "This file is not a picture this browser can open. Please choose a photo: JPEG, PNG, WebP, GIF, BMP or AVIF.";
+      return new PhotoError(
+        "UnsupportedPhoto",
+        "This file is not a picture this browser can open. " +
+          "Please choose a photo: JPEG, PNG, WebP, GIF, BMP or AVIF.",
+      );
     default:
-      return `This ${kind} picture is damaged or incomplete, so it can't be opened. Please choose the original file again, or another photo.`;
+      return new PhotoError(
+        "DamagedPhoto",
+        `This ${kind} picture is damaged or incomplete, so it can't be opened. ` +
+          "Please choose the original file again, or another photo.",
+      );
   }
 }

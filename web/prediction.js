@@ -1,39 +1,23 @@
-// What the model says of one photo, in words: the sentences and bars of the notebook's page.
-// In: probabilities in the order of the model's classes; out: a label, a sentence, bars.
+// What the model says of one photo: the Prediction that every other way of asking gives, too.
+// In: probabilities in the order of the model's classes; out: a Prediction as JSON.
 
 import { PageError } from "./errors.js";
 
-// Returns {label, labels, ranked}; `ranked` is [class, probability], highest first.
-export function predictFrom(probabilities, { task, classes, thresholds }) {
+// Returns the same as predict_from and to_dict in voilearn/prediction.py.
+export function predictFrom(probabilities, { name, sha256, task, classes, thresholds }) {
   check(probabilities, classes);
-  const ranked = classes.map((name, at) => [name, probabilities[at]]).sort((a, b) => b[1] - a[1]);
-  const floor = new Map(classes.map((name, at) => [name, thresholds?.[at] ?? 0.5]));
-  const labels =
-    task === "multi-label"
-      ? ranked.filter(([name, probability]) => probability >= floor.get(name)).map(([name]) => name)
-      : [ranked[0][0]];
-  return { label: labels[0] ?? null, labels, ranked };
-}
-
-// Says it in words: "grizzly, 97 % sure".
-export function sentenceOf({ label, labels, ranked }, { task }) {
-  if (task === "multi-label") {
-    return labels.join(", ") || `none of the ${ranked.length} things this model knows`;
-  }
-  const probability = ranked[0][1];
-  const sure = `${percent(probability)} sure`;
-  return probability < 0.5 ? `perhaps ${label}, but only ${sure}` : `${label}, ${sure}`;
-}
-
-// Returns [label, probability, percent] for every class, highest first.
-export function barsOf({ ranked }) {
-  return ranked.map(([name, probability]) => [name, probability, percent(probability)]);
-}
-
-// Writes a probability in whole percent, and never as a certainty.
-export function percent(probability) {
-  const rounded = Math.round(100 * probability);
-  return rounded < 1 ? "under 1 %" : rounded > 99 ? "over 99 %" : `${rounded} %`;
+  const floor = new Map(classes.map((label, at) => [label, thresholds?.[at] ?? 0.5]));
+  const ranked = classes.map((label, at) => [label, probabilities[at]]).sort((a, b) => b[1] - a[1]);
+  const reached = ([label, probability]) => probability >= floor.get(label);
+  const found = task === "multi-label" ? ranked.filter(reached) : [ranked[0]];
+  return {
+    label: found[0]?.[0] ?? null,
+    probability: (found[0] ?? ranked[0])[1],
+    probabilities: Object.fromEntries(ranked),
+    labels: found.map(([label]) => label),
+    in_scope: null,
+    model: { name, sha256, task, classes },
+  };
 }
 
 function check(probabilities, classes) {

@@ -112,7 +112,7 @@ async function answer({ number, file }) {
 function refuse(number, error) {
   const told = inWords(error);
   if (told instanceof PageError) throw told;
-  tell("refused", { number, sentence: told.message });
+  tell("refused", { number, type: told.type, message: told.message });
 }
 
 async function predict({ ort, session }, { data, width, height }) {

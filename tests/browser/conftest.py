@@ -9,13 +9,13 @@ import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
 
-from tests.browser import ways
+from tests.browser import stub, ways
 from tests.browser.chromium import BROWSERS, QUIET
 from tests.browser.visitor import Visitor
 from tests.browser.ways import Place, Server
@@ -24,7 +24,18 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 # a kernel left by an earlier test ends in time; one in use says every minute that it is
 TIDY = {"cull_idle_timeout": 240, "cull_interval": 10}
-NEEDED = ("app.ipynb", "export.pkl", "voilearn", "voila.json", ".jupyter", "requirements.txt")
+NEEDED = (
+    "app.ipynb",
+    "app.toml",
+    "export.pkl",
+    "voilearn",
+    "voila.json",
+    ".jupyter",
+    "requirements.txt",
+)
+
+# What these test is the same behind a Jupyter Server: `make test` asks Voilà alone.
+ALIKE = ("test_access", "test_answers", "test_photos")
 
 Predict = Callable[[bytes], dict[str, float]]
 
@@ -34,6 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            params = getattr(getattr(item, "callspec", None), "params", {})
+            if params.get("stubbed") == "binder" and item.path.stem in ALIKE:
+                item.add_marker(pytest.mark.slow)
             if not item.get_closest_marker("timeout"):
                 item.add_marker(pytest.mark.timeout(400))
 
@@ -150,6 +164,32 @@ def arrive(voila: Server, browser: Browser) -> Iterator[Callable[[], Visitor]]:
         yield lambda: Visitor(everyone.enter_context(_context(browser)), voila).arrive()
 
 
+@pytest.fixture(scope="session", params=["voila", "binder"])
+def stubbed(
+    request: pytest.FixtureRequest, app: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """Run a page whose model is a stub, alone and behind a Jupyter Server below /user/."""
+    scratch = tmp_path_factory.mktemp("stubbed")
+    place = Place(stub.lay_out(app, scratch / "app"), scratch)
+    with ways.running(request.param, place, **TIDY) as running:
+        yield running
+
+
+@pytest.fixture
+def come(stubbed: Server, browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Return what brings a visitor to that page, in a browser with these settings."""
+    visitors = []
+    with contextlib.ExitStack() as everyone:
+
+        def arrive(**settings: Any) -> Visitor:
+            page = everyone.enter_context(_context(browser, **settings))
+            visitors.append(Visitor(page, stubbed))
+            return visitors[-1].arrive()
+
+        yield arrive
+        assert [error for visitor in visitors for error in visitor.errors] == []
+
+
 @pytest.fixture(scope="session")
 def predict() -> Predict:
     """Return fastai's own answer to a photo's bytes, upright."""
@@ -167,8 +207,8 @@ def predict() -> Predict:
 
 
 @contextlib.contextmanager
-def _context(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1000, "height": 800})
+def _context(browser: Browser, **settings: Any) -> Iterator[Page]:
+    context = browser.new_context(**({"viewport": {"width": 1000, "height": 800}} | settings))
     page = context.new_page()
     yield page
     with contextlib.suppress(Error):  # the test may have closed it already

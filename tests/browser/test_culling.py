@@ -27,13 +27,9 @@ PINGS = {"ws_ping_interval": 1_000, "ws_ping_timeout": 4_000}  # milliseconds
 ENDS_WITHIN = IDLE + 50
 OPENS_WITHIN = 120
 
-# The page itself, which says every second that it is here: the default, a minute, is more than
-# the short time after which kernels end in these tests.
 PAGE_WITHOUT_MODEL = """
 from voilearn.page import Page
-page = Page(lambda photo: None)
-page.upload.heartbeat = 1
-page
+Page(lambda photo: None)
 """
 NOTEBOOK = {
     "cells": [
@@ -70,7 +66,7 @@ def small(app: Path, tmp_path: Path) -> Place:
 
 # `make page` runs just `voila`; on Binder, culling is a Jupyter Server's, as in the other three
 @pytest.mark.parametrize(
-    "way", ways.every_way(but="voila", slow=("binder", "lab", "notebook", "hub"))
+    "way", ways.every_way(but="voila", slow=("make", "binder", "lab", "notebook", "hub"))
 )
 def test_kernels_of_pages_closed_without_goodbye_end(
     way: str, small: Place, launch: Callable[[], Browser], browser: Browser

@@ -1,93 +1,111 @@
-"""What upload.js sends when, with a stub in place of the kernel's model; no server, no kernel.
+"""What asking.js sends when, with a stub in place of the kernel's model; no server, no kernel.
 
-In: a file chosen in the browser, and the stub's answers; out: the messages, in their order.
+In: a photo, and the stub's answers; out: the messages, in their order.
 """
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-UPLOAD = Path(__file__).parents[2] / "voilearn" / "upload.js"
-PATIENCE = 0.5  # seconds
+from voilearn.esm import one_module
 
-STAND_UP = """async ([source, state]) => {
+STAND_UP = """async source => {
   const heard = {}
   window.sent = []
-  const model = {
-    get: name => state[name],
-    on: (name, hear) => (heard[name] ??= new Set()).add(hear),
-    off: (name, hear) => heard[name]?.delete(hear),
-    send: message => message.kind !== 'here' && window.sent.push(message),
+  window.told = []
+  window.model = {
+    get: () => ({}),
+    on: (name, hear) => (heard[name] ??= []).push(hear),
+    send: message => window.sent.push(message),
   }
-  window.say = message => [...heard['msg:custom']].forEach(hear => hear(message))
+  window.say = message => heard['msg:custom'].forEach(hear => hear(message))
   const module = await import(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})))
-  const widget = module.default()
-  widget.initialize({model})
-  widget.render({model, el: document.body.appendChild(document.createElement('div'))})
+  window.asker = new module.Asker(window.model, kind => window.told.push(kind))
+  window.ask = size => {
+    const giveUp = new AbortController()
+    const answer = window.asker.ask(new Blob([new Uint8Array(size)]), {signal: giveUp.signal})
+    window.answer = answer.then(JSON.stringify, error => `${error.constructor.name}`)
+    window.giveUp = () => giveUp.abort()
+  }
 }"""
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """Show the upload widget alone."""
+    """Have an Asker alone, as `asker`."""
     page = browser.new_page()
-    state = {"label": "Choose", "max_bytes": 10**7, "heartbeat": 60, "patience": PATIENCE}
-    page.evaluate(STAND_UP, [UPLOAD.read_text(), state])
+    page.evaluate(STAND_UP, one_module() + "\nexport { Asker };")
     yield page
     page.close()
 
 
-def choose(page: Page, size: int) -> None:
-    page.locator("input").set_input_files(
-        {"name": "photo.png", "mimeType": "image/png", "buffer": bytes(size)}
-    )
-
-
-def wait_for(page: Page, *kinds: str) -> list[int]:
-    """Wait until exactly these were sent; return whose they are, counted from 1."""
+def wait_for(page: Page, *kinds: str) -> None:
+    """Wait until exactly these were sent, but for the words that say the page is there."""
     page.wait_for_function(
-        f"JSON.stringify(window.sent.map(message => message.kind)) === "
-        f"JSON.stringify({json.dumps(kinds)})",
+        "JSON.stringify(sent.map(message => message.kind).filter(kind => kind !== 'here')) === "
+        f"{json.dumps(json.dumps(kinds, separators=(',', ':')))}",
         timeout=5000,
     )
-    numbers = [message["number"] for message in page.evaluate("window.sent")]
-    return [sorted(set(numbers)).index(number) + 1 for number in numbers]
 
 
-def test_no_piece_is_sent_before_the_kernel_has_put_the_old_photo_away(page: Page) -> None:
+def test_no_piece_is_sent_before_the_one_before_is_confirmed(page: Page) -> None:
     """JupyterLab sends the first messages and later ones by two ways, which may change places."""
-    choose(page, 2_500_000)
-    page.wait_for_timeout(300)
-    wait_for(page, "chosen")
-    page.evaluate("say({kind: 'cleared', number: sent[0].number})")
-    for pieces in (1, 2, 3):
-        wait_for(page, "chosen", *["piece"] * pieces)
+    page.evaluate("ask(700_000)")
+    for pieces in range(3):
+        wait_for(page, "photo", *["piece"] * pieces)
         page.wait_for_timeout(100)
-        wait_for(page, "chosen", *["piece"] * pieces)
-        page.evaluate("say({kind: 'received'})")
-    page.wait_for_timeout(100)
-    wait_for(page, "chosen", "piece", "piece", "piece")
+        wait_for(page, "photo", *["piece"] * pieces)
+        page.evaluate("say({kind: 'received', number: 1})")
+    page.evaluate("say({kind: 'answer', number: 1, prediction: 'it'})")
+    assert "it" in page.evaluate("answer")
 
 
-def test_a_newer_choice_is_announced_after_the_older_one(page: Page) -> None:
-    choose(page, 10)
-    choose(page, 20)
-    page.wait_for_timeout(200)
-    wait_for(page, "chosen")
-    page.evaluate("say({kind: 'cleared', number: sent[0].number})")
-    assert wait_for(page, "chosen", "chosen") == [1, 2]
-    page.evaluate("say({kind: 'cleared', number: sent[1].number})")
-    assert wait_for(page, "chosen", "chosen", "piece") == [1, 2, 2]
+def test_a_scaled_photo_is_one_message(page: Page) -> None:
+    page.evaluate("ask(300_000)")
+    wait_for(page, "photo")
+    assert page.evaluate("sent.find(one => one.kind === 'photo').size") == 300_000
 
 
-def test_an_answer_that_was_lost_does_not_hold_up_the_next_photo(page: Page) -> None:
-    choose(page, 10)
-    wait_for(page, "chosen")
-    choose(page, 20)
-    page.wait_for_timeout(1000 * PATIENCE)
-    assert wait_for(page, "chosen", "chosen") == [1, 2]
-    page.evaluate("say({kind: 'cleared', number: sent[1].number})")
-    assert wait_for(page, "chosen", "chosen", "piece") == [1, 2, 2]
+def test_an_answer_to_another_photo_is_not_taken_for_this_ones(page: Page) -> None:
+    page.evaluate("ask(10)")
+    wait_for(page, "photo")
+    page.evaluate("say({kind: 'answer', number: 7, prediction: 'other'})")
+    page.evaluate("say({kind: 'received', number: 1})")
+    page.evaluate("say({kind: 'answer', number: 1, prediction: 'this'})")
+    assert "this" in page.evaluate("answer")
+
+
+def test_a_photo_refused_at_once_is_not_sent_on(page: Page) -> None:
+    page.evaluate("ask(700_000)")
+    wait_for(page, "photo")
+    page.evaluate("say({kind: 'error', number: 1, error: {type: 'PhotoTooLarge'}})")
+    assert "PhotoTooLarge" in page.evaluate("answer")
+    wait_for(page, "photo")
+
+
+def test_a_photo_given_up_is_told_to_the_kernel(page: Page) -> None:
+    page.evaluate("ask(700_000)")
+    wait_for(page, "photo")
+    page.evaluate("giveUp()")
+    assert page.evaluate("answer") == "DOMException"
+    wait_for(page, "photo", "cancel")
+
+
+def test_silence_is_a_lost_kernel_within_five_seconds(page: Page) -> None:
+    page.evaluate("say({kind: 'here'})")
+    page.wait_for_function("told.at(-1) === 'lost'", timeout=5000)
+    page.evaluate("say({kind: 'here'})")
+    assert page.evaluate("told.at(-1)") == "here"
+
+
+def test_one_that_is_ended_says_no_more_and_nobody_waits_for_it(page: Page) -> None:
+    """A notebook's cell that is run again leaves the page it drew before."""
+    page.evaluate("ask(10)")
+    wait_for(page, "photo")
+    page.evaluate("asker.end()")
+    assert page.evaluate("answer") == "Lost"
+    said = page.evaluate("sent.length")
+    page.wait_for_timeout(2000)
+    assert page.evaluate("sent.length") == said

@@ -1,36 +1,23 @@
-"""What the page says while the model looks at a photo, and once nobody answers any more.
+"""Nobody is left wondering: what the page says when something is gone, and what brings it back.
 
-In: the page with a slow stub in place of the model; out: its sentences.
+In: a page whose kernel, server, connection or model goes; out: its sentences, and its photos.
 """
 
-import json
-import shutil
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, WebSocketRoute, expect
 
-from tests.browser import drawn, ways
+from tests.browser import stub, ways
 from tests.browser.visitor import ANSWER_WITHIN, Visitor
 from tests.browser.ways import Place, Server
 
-LOOKS_FOR = 4  # seconds
-SLOW_PAGE = f"""
-import time
-from voilearn.page import Page
-from voilearn.prediction import ModelInfo, predict_from
-
-def classify(photo):
-    time.sleep({LOOKS_FOR})
-    model = ModelInfo("stub", "0" * 64, "single-label", ("black", "grizzly", "teddy"))
-    return predict_from([0.1, 0.2, 0.7], model)
-
-page = Page(classify)
-page.upload.heartbeat, page.upload.patience = 1, {2 * LOOKS_FOR}
-page
-"""
-
+Come = Callable[..., Visitor]
+NOTICED_WITHIN = 5_000  # milliseconds
+LOST = "The connection to this page is lost. Your photos are kept."
 
 # Whether a bar is ever seen, at each frame the browser draws.
 WATCH_FOR_BARS = """() => {
@@ -43,64 +30,198 @@ WATCH_FOR_BARS = """() => {
   look()
 }"""
 
+# Ends a kernel as the server's culler does.
+CULL = """async ([address, cookie]) => {
+  document.cookie = cookie
+  const form = new FormData()
+  form.append('_xsrf', cookie.split('=')[1].split(';')[0])
+  return (await fetch(address, {method: 'POST', body: form})).status
+}"""
 
-@pytest.fixture(scope="module")
-def slow(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run the page with a stub that takes its time."""
-    folder = tmp_path_factory.mktemp("slow")
-    shutil.copytree(app / "voilearn", folder / "voilearn")
-    shutil.copy2(app / "voila.json", folder)
-    notebook = json.loads((app / "app.ipynb").read_text())
-    heading, code = notebook["cells"][0], notebook["cells"][-1]
-    notebook["cells"] = [heading, code | {"source": SLOW_PAGE}]
-    (folder / "app.ipynb").write_text(json.dumps(notebook))
-    with ways.running("voila", Place(folder, tmp_path_factory.mktemp("slow-server"))) as running:
+NO_MODEL = """
+from voilearn.errors import UnusableModel
+from voilearn.page import show_errors
+show_errors()
+raise UnusableModel("The model is <b>gone</b>.")
+"""
+
+
+def kernel_of(visitor: Visitor) -> psutil.Process:
+    identifier = visitor.page.locator("script.voilearn-kernel").text_content() or ""
+    (found,) = [
+        kernel
+        for kernel in visitor.server.kernels()
+        if any(part.split("kernel-")[-1][:36] in identifier for part in kernel.cmdline()[-1:])
+    ]
+    return found
+
+
+def test_a_killed_kernel_is_told_and_one_button_brings_the_page_back(
+    come: Come, screenshots: Path
+) -> None:
+    visitor = come()
+    visitor.ask(stub.photo(400, 300))
+    expect(visitor.banner).to_have_count(0)
+    kernel_of(visitor).kill()
+    expect(visitor.banner).to_have_count(1, timeout=NOTICED_WITHIN)
+    expect(visitor.page.get_by_role("alert")).to_contain_text(LOST)
+    visitor.show(screenshots, f"{visitor.server.way}-page-lost")
+    expect(visitor.preview).to_be_visible()
+    visitor.banner.get_by_role("button", name="Reconnect").click()
+    expect(visitor.banner).to_have_count(0, timeout=ANSWER_WITHIN)
+    expect(visitor.status).to_have_text("A grizzly bear, 97 % sure")  # the old photo's own
+    assert next(iter(visitor.ask(stub.photo(300, 400)))) == "black"
+    expect(visitor.thumbnails).to_have_count(2)
+
+
+def test_a_photo_on_its_way_when_the_kernel_ends_is_answered_after_all(come: Come) -> None:
+    visitor = come()
+    visitor.choose(stub.photo(stub.SLOW, 200))
+    expect(visitor.status).to_have_text("Looking at the photo…")
+    kernel_of(visitor).kill()
+    expect(visitor.banner).to_have_count(1, timeout=NOTICED_WITHIN)
+    expect(visitor.status).to_have_text("Your photo waits until the page is ready…")
+    visitor.banner.get_by_role("button").click()
+    assert next(iter(visitor.answer())) == "grizzly"
+
+
+def test_a_photo_given_to_a_lost_page_brings_it_back_by_itself(come: Come) -> None:
+    visitor = come()
+    visitor.ask(stub.photo(400, 300))
+    kernel_of(visitor).kill()
+    expect(visitor.banner).to_have_count(1, timeout=NOTICED_WITHIN)
+    assert next(iter(visitor.ask(stub.photo(300, 400)))) == "black"
+    expect(visitor.banner).to_have_count(0)
+
+
+def test_a_culled_kernel_is_told(come: Come) -> None:
+    visitor = come()
+    visitor.ask(stub.photo(400, 300))
+    found = visitor.page.evaluate("() => document.documentElement.dataset.base")
+    kernel = kernel_of(visitor)
+    identifier = kernel.cmdline()[-1].split("kernel-")[-1][:36]
+    token = next((c["value"] for c in visitor.page.context.cookies() if c["name"] == "_xsrf"), "1")
+    address = f"{found}voila/api/shutdown/{identifier}"
+    assert visitor.page.evaluate(CULL, [address, f"_xsrf={token};path={found}"]) == 204
+    expect(visitor.banner).to_contain_text(LOST, timeout=NOTICED_WITHIN)
+    visitor.banner.get_by_role("button").click()
+    assert visitor.ask(stub.photo(300, 400))
+
+
+def test_a_connection_that_falls_silent_is_told_and_comes_back_by_itself(
+    come: Come, stubbed: Server
+) -> None:
+    visitor = come()
+    visitor.ask(stub.photo(400, 300))
+    server = _server_process(stubbed)
+    server.send_signal(signal.SIGSTOP)
+    try:
+        expect(visitor.banner).to_contain_text(LOST, timeout=NOTICED_WITHIN)
+    finally:
+        server.send_signal(signal.SIGCONT)
+    expect(visitor.banner).to_have_count(0, timeout=ANSWER_WITHIN)
+    assert visitor.ask(stub.photo(300, 400))
+
+
+def test_a_connection_that_breaks_for_a_moment_is_not_spoken_of(come: Come) -> None:
+    visitor = come()
+    routes: list[WebSocketRoute] = []
+
+    def pass_on(route: WebSocketRoute) -> None:
+        routes.append(route)
+        if len(routes) == 1:  # the kernel can't be reached yet
+            route.close()
+        else:
+            route.connect_to_server()
+
+    visitor.page.route_web_socket("**/channels*", pass_on)
+    visitor.page.reload(wait_until="commit")
+    visitor.upload_field.wait_for(state="attached")
+    visitor.choose(stub.photo(400, 300))
+    expect(visitor.preview).to_be_visible()
+    assert next(iter(visitor.answer())) == "grizzly"
+    assert len(routes) == 2
+    expect(visitor.banner).to_have_count(0)
+
+
+def test_a_service_that_is_full_is_asked_again_after_a_countdown(
+    come: Come, screenshots: Path
+) -> None:
+    visitor = come()
+    visitor.choose(stub.photo(stub.BUSY, 200))
+    for seconds in range(stub.RETRY_AFTER, 0, -1):
+        sentence = f"Many photos are waiting at the moment. Trying again in {seconds} s."
+        expect(visitor.status).to_have_text(sentence)
+        if seconds == stub.RETRY_AFTER:
+            visitor.show(screenshots, f"{visitor.server.way}-page-busy")
+    assert next(iter(visitor.answer())) == "grizzly"
+
+
+def test_a_model_that_is_being_loaded_is_spoken_of(come: Come) -> None:
+    visitor = come()
+    visitor.choose(stub.photo(stub.SLOW, 200))
+    expect(visitor.status).to_have_text("Looking at the photo…")
+    expect(visitor.status).to_contain_text("model is being loaded")
+    visitor.page.evaluate(WATCH_FOR_BARS)
+    assert visitor.page.evaluate("() => window.barsSeen") is False
+    assert visitor.answer()
+
+
+def test_an_upgraded_model_is_told_and_can_be_asked(come: Come, stubbed: Server) -> None:
+    hash_file = stubbed.folder / "sha256.txt"
+    visitor = come()
+    visitor.ask(stub.photo(400, 300))
+    try:
+        hash_file.write_text("1" * 64)
+        expect(visitor.banner).to_contain_text("upgraded", timeout=NOTICED_WITHIN)
+        visitor.banner.get_by_role("button", name="Ask again").click()
+        assert visitor.answer()
+        expect(visitor.banner).to_have_count(0)
+        visitor.page.wait_for_timeout(NOTICED_WITHIN)
+        expect(visitor.banner).to_have_count(0)
+    finally:
+        hash_file.write_text("0" * 64)
+
+
+@pytest.mark.parametrize("way", ["voila", "binder"])
+def test_a_restarted_server_answers_the_photo_that_was_kept(
+    way: str, app: Path, tmp_path: Path, browser: Browser, screenshots: Path
+) -> None:
+    place, port = Place(stub.lay_out(app, tmp_path / "app"), tmp_path), ways.free_port()
+    page = browser.new_page()
+    with ways.running(way, place, port) as server:
+        visitor = Visitor(page, server).arrive()
+        visitor.ask(stub.photo(400, 300))
+    expect(visitor.banner).to_contain_text(LOST, timeout=NOTICED_WITHIN)
+    visitor.choose(stub.photo(300, 400))
+    expect(visitor.banner).to_contain_text("The server does not answer yet.")
+    visitor.show(screenshots, f"{way}-page-restart")
+    with ways.running(way, place, port):
+        visitor.banner.get_by_role("button", name="Reconnect").click()
+        assert next(iter(visitor.answer())) == "black"
+        expect(visitor.thumbnails).to_have_count(2)
+        page.close()
+
+
+@pytest.fixture(scope="module", params=["voila", "binder"])
+def without_model(
+    request: pytest.FixtureRequest, app: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    scratch = tmp_path_factory.mktemp("without")
+    place = Place(stub.lay_out(app, scratch / "app", NO_MODEL), scratch)
+    with ways.running(request.param, place) as running:
         yield running
 
 
-@pytest.fixture
-def visitor(slow: Server, browser: Browser) -> Iterator[Visitor]:
-    """Bring one visitor to that page."""
-    context = browser.new_context()
-    yield Visitor(context.new_page(), slow).arrive()
-    context.close()
-
-
-@pytest.mark.parametrize(("name", "width", "height"), [("wide", 1280, 900), ("phone", 390, 844)])
-def test_the_page_is_busy_while_the_model_looks(
-    visitor: Visitor, screenshots: Path, name: str, width: int, height: int
+def test_a_page_without_a_model_says_why(
+    without_model: Server, browser: Browser, screenshots: Path
 ) -> None:
-    visitor.page.set_viewport_size({"width": width, "height": height})
-    visitor.upload(drawn.teddy(), "teddy.jpg")
-    visitor.classify_button.click()
-    expect(visitor.status).to_have_text("Looking at the photo…")
-    expect(visitor.classify_button).to_be_disabled()
-    visitor.show(screenshots, f"page-busy-{name}")
-    assert visitor.answer()
-    expect(visitor.classify_button).to_be_enabled()
+    visitor = Visitor(browser.new_page(), without_model).arrive()
+    expect(visitor.page.locator(".voilearn-cell")).to_have_text("The model is <b>gone</b>.")
+    expect(visitor.banner).to_contain_text("This page can't answer at the moment.")
+    visitor.show(screenshots, f"{without_model.way}-page-broken")
+    visitor.page.close()
 
 
-def test_a_photo_chosen_while_the_model_looks_is_not_given_the_old_answer(
-    visitor: Visitor,
-) -> None:
-    visitor.upload(drawn.png(1))
-    visitor.classify_button.click()
-    expect(visitor.status).to_have_text("Looking at the photo…")
-    visitor.page.evaluate(WATCH_FOR_BARS)
-    visitor.choose(drawn.png(2))
-    expect(visitor.preview).to_be_visible(timeout=ANSWER_WITHIN)
-    assert visitor.page.evaluate("() => window.barsSeen") is False
-    expect(visitor.classify_button).to_be_enabled()
-
-
-def test_a_visitor_whose_kernel_is_gone_is_told_in_words(
-    visitor: Visitor, slow: Server, screenshots: Path
-) -> None:
-    told = visitor.page.get_by_role("alert")
-    expect(told).to_have_count(0)
-    for kernel in slow.kernels():
-        kernel.kill()
-    expect(told).to_have_text(
-        "The connection to this page is lost. Please reload it.", timeout=60_000
-    )
-    visitor.show(screenshots, "page-lost-wide")
+def _server_process(server: Server) -> psutil.Process:
+    return psutil.Process(server.process.pid)

@@ -15,6 +15,7 @@ from tests.browser.ways import Server
 
 LARGE = 11_000_000  # bytes; tornado's own limit for a message is 10 MiB
 AGREES = 1e-4
+SCALED_AGREES = 0.05
 ROUNDS = 2
 
 Predict = Callable[[bytes], dict[str, float]]
@@ -43,7 +44,8 @@ def test_a_real_photo_gets_the_answer_of_learner_predict(
 @pytest.mark.model
 def test_a_photo_over_ten_megabytes_works(visitor: Visitor, predict: Predict) -> None:
     photo = drawn.bmp_above(11)
-    assert visitor.ask(photo, "photo.bmp") == pytest.approx(predict(photo), abs=AGREES)
+    # of noise, which is all that a browser's scaling and a JPEG can change
+    assert visitor.ask(photo, "photo.bmp") == pytest.approx(predict(photo), abs=SCALED_AGREES)
 
 
 def test_a_bad_file_is_a_sentence_and_the_next_photo_just_works(visitor: Visitor) -> None:

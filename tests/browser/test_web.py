@@ -37,10 +37,9 @@ from tests.browser.device import (
 from tests.conftest import ROOT, encode
 from voilearn.image import decode_photo
 from voilearn.learner import load_classify
-from voilearn.page import bars_of, sentence_of
 from voilearn.prediction import ModelInfo, predict_from
 
-SMALL_BYTES = 130_000  # all that is neither model nor runtime, as it is: a host may pack it smaller
+SMALL_BYTES = 145_000  # all that is neither model nor runtime, as it is: a host may pack it smaller
 SIZES = {"wide": (1280, 900), "phone": (390, 844)}
 
 # A paste or a drop, as the browser makes one of a file.
@@ -55,7 +54,7 @@ GIVE = """([bytes, name, type, event]) => {
 WATCH = """() => {
   window.said = []
   const note = () => window.said.push(document.querySelector('.voilearn-status').textContent)
-  new MutationObserver(note).observe(document.querySelector('#answer'),
+  new MutationObserver(note).observe(document.querySelector('.voilearn-answering'),
     {subtree: true, childList: true, characterData: true})
 }"""
 KEPT = """async () => {
@@ -73,11 +72,9 @@ REDUCE = """async ([module, bytes, factor]) => {
   const {data, width, height} = readReduced(await createImageBitmap(new Blob([file])), factor)
   return [width, height, btoa(Array.from(data, byte => String.fromCharCode(byte)).join(''))]
 }"""
-SAY = """async ([module, probabilities, model]) => {
-  const {predictFrom, sentenceOf, barsOf} = await import(module)
-  const prediction = predictFrom(probabilities, model)
-  return [sentenceOf(prediction, model), barsOf(prediction), prediction.label, prediction.labels]
-}"""
+PREDICT = """async ([module, probabilities, model]) =>
+  (await import(module)).predictFrom(probabilities, model)
+"""
 
 
 def red(corner: str, size: tuple[int, int] = (300, 200)) -> Image.Image:
@@ -186,7 +183,8 @@ def test_a_photo_is_answered_with_a_sentence_and_a_bar_for_every_class(
     answer = device.open().ask(jpeg(corner))
     assert next(iter(answer)) == corner
     assert set(answer) == set(CORNERS)
-    expect(device.status).to_have_text(f"{corner}, over 99 % sure")
+    expect(device.status).to_have_text(f"{corner.capitalize()}, over 99 % sure")
+    expect(device.status).to_have_class("voilearn-status voilearn-answer")
     expect(device.page.locator("#note")).to_contain_text("on this device")
 
 
@@ -389,26 +387,22 @@ def test_boxes_are_averaged_exactly_as_pillow_does(
     ("task", "thresholds"),
     [("single-label", None), ("multi-label", None), ("multi-label", [0.25, 0.9, 0.05])],
 )
-def test_an_answer_is_put_in_the_words_of_the_notebooks_page(
+def test_an_answer_is_the_prediction_that_python_makes_of_the_same_numbers(
     settled: Device, probabilities: tuple[float, ...], task: Any, thresholds: list[float] | None
 ) -> None:
     model = ModelInfo("m", "0" * 64, task, ("black", "grizzly", "teddy"))
     prediction = predict_from(probabilities, model, thresholds or ())
     module = settled.page.locator("script[type=module]").get_attribute("src") or ""
-    said = settled.page.evaluate(
-        SAY,
+    told = settled.page.evaluate(
+        PREDICT,
         [
             settled.url + module.replace("app.js", "prediction.js"),
             list(probabilities),
             model.to_dict() | {"thresholds": thresholds},
         ],
     )
-    assert said == [
-        sentence_of(prediction),
-        bars_of(prediction),
-        prediction.label,
-        list(prediction.labels),
-    ]
+    assert told == prediction.to_dict()
+    assert list(told["probabilities"]) == list(prediction.probabilities)
 
 
 @pytest.mark.parametrize("event", ["paste", "drop"])
@@ -421,7 +415,7 @@ def test_a_photo_can_be_pasted_or_dropped_anywhere(device: Device, event: str) -
 def test_the_page_marks_where_a_file_is_held_over_it(device: Device) -> None:
     device.open_ready()
     device.page.evaluate(GIVE, [[1], "photo.jpg", "image/jpeg", "dragover"])
-    expect(device.page.locator("body")).to_have_class("dropping")
+    expect(device.page.locator(".voilearn-page")).to_contain_class("voilearn-dropping")
 
 
 def test_of_two_photos_the_last_wins_and_no_stale_answer_is_shown(device: Device) -> None:
@@ -431,16 +425,16 @@ def test_of_two_photos_the_last_wins_and_no_stale_answer_is_shown(device: Device
     device.choose(jpeg("bottom right"))
     assert best(device.answer()) == "bottom right"
     device.page.wait_for_function("() => !document.querySelector('#note').textContent.match(/^$/)")
-    assert not [line for line in device.page.evaluate("() => window.said") if "top left" in line]
+    assert not [line for line in device.page.evaluate("() => window.said") if "Top left" in line]
 
 
 def test_a_new_photo_puts_the_old_answer_away_at_once(device: Device) -> None:
     device.open_ready().ask(jpeg("top left"))
     device.page.evaluate(WATCH)
     device.choose(jpeg("bottom right"))
-    expect(device.status).to_contain_text("bottom right")
+    expect(device.status).to_contain_text("Bottom right")
     said = device.page.evaluate("() => window.said")
-    assert not [line for line in said if "top left" in line]
+    assert not [line for line in said if "Top left" in line]
 
 
 def test_the_whole_way_goes_with_the_keyboard_alone(device: Device, screenshots: Path) -> None:
@@ -450,7 +444,8 @@ def test_the_whole_way_goes_with_the_keyboard_alone(device: Device, screenshots:
     device.open_ready()
     device.page.keyboard.press("Tab")
     expect(device.field).to_be_focused()
-    assert device.field.evaluate("field => getComputedStyle(field).outlineWidth") == "3px"
+    button = device.page.locator(".voilearn-choose")  # the field itself can't be seen
+    assert button.evaluate("button => getComputedStyle(button).outlineWidth") == "3px"
     device.show(screenshots, "web-focus-wide")
     device.page.keyboard.press("Enter")
     assert best(device.answer()) == "top left"
@@ -474,7 +469,7 @@ def test_of_many_classes_the_first_few_are_shown_and_the_rest_on_demand(
 ) -> None:
     device = Device(context.new_page(), crowded.url).open_ready()
     device.choose(jpeg("bottom left"))
-    expect(device.status).to_contain_text("a label of sixty characters", timeout=WITHIN)
+    expect(device.status).to_contain_text("A label of sixty characters", timeout=WITHIN)
     expect(device.bars.locator("visible=true")).to_have_count(5)
     for name, size in SIZES.items():
         device.page.set_viewport_size({"width": size[0], "height": size[1]})
@@ -489,7 +484,7 @@ def test_of_many_classes_the_first_few_are_shown_and_the_rest_on_demand(
 def test_text_of_the_owner_is_text(crowded: Host, context: BrowserContext) -> None:
     device = Device(context.new_page(), crowded.url).open_ready()
     expect(device.page.get_by_role("heading")).to_have_text("A <title> of & some length")
-    expect(device.page.locator(".introduction")).to_have_text("Is it <red>?")
+    expect(device.page.locator("header p")).to_have_text("Is it <red>?")
     assert device.page.title() == "A <title> of & some length"
     device.ask(jpeg("bottom right"))
     expect(device.status).to_have_text("<b>bold</b>")
@@ -498,7 +493,7 @@ def test_text_of_the_owner_is_text(crowded: Host, context: BrowserContext) -> No
 def test_none_of_several_labels_is_told(crowded: Host, context: BrowserContext) -> None:
     device = Device(context.new_page(), crowded.url).open_ready()
     device.choose(encode(Image.new("RGB", (99, 99)), "PNG"))
-    expect(device.status).to_have_text("none of the 37 things this model knows", timeout=WITHIN)
+    expect(device.status).to_have_text("None of the 37 things this model knows", timeout=WITHIN)
 
 
 def test_a_narrow_phone_never_scrolls_sideways(crowded: Host, context: BrowserContext) -> None:
@@ -587,13 +582,56 @@ def test_it_needs_no_isolation_and_breaks_no_rule_of_its_own(device: Device) -> 
     assert device.console == []
 
 
-def test_taking_a_photo_is_offered_where_one_touches(host: Host, browser: Browser) -> None:
-    for touch in (False, True):
-        context = browser.new_context(has_touch=touch, is_mobile=touch)
-        device = Device(context.new_page(), host.url).open_ready()
-        button = device.page.get_by_role("button", name="Take a photo")
-        expect(button).to_be_visible(visible=touch)
-        context.close()
+def test_a_phone_takes_a_photo_with_its_own_camera(host: Host, browser: Browser) -> None:
+    context = browser.new_context(has_touch=True, is_mobile=True)
+    device = Device(context.new_page(), host.url).open_ready()
+    with device.page.expect_file_chooser() as chosen:
+        device.page.get_by_role("button", name="Take a photo").tap()
+    assert chosen.value.element.get_attribute("capture") == "environment"
+    chosen.value.set_files(
+        {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": jpeg("bottom left")}
+    )
+    assert best(device.answer()) == "bottom left"
+    context.close()
+
+
+def test_at_a_desk_the_page_shows_what_the_camera_sees(
+    host: Host, playwright: Playwright, chromium_path: str
+) -> None:
+    flags = [*QUIET, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    browser = playwright.chromium.launch(executable_path=chromium_path, args=flags)
+    device = Device(browser.new_page(), host.url).open_ready()
+    device.page.get_by_role("button", name="Take a photo").click()
+    device.page.get_by_role("button", name="Take the photo").click()
+    assert set(device.answer()) == set(CORNERS)
+    expect(device.page.get_by_role("dialog")).to_be_hidden()
+    assert device.console == []
+    browser.close()
+
+
+def test_an_answer_is_in_the_language_of_the_browser(
+    host: Host, browser: Browser, screenshots: Path
+) -> None:
+    context = browser.new_context(locale="de-AT", color_scheme="dark")
+    device = Device(context.new_page(), host.url).open_ready()
+    expect(device.status).to_have_attribute("lang", "en")  # the page's own sentences are
+    expect(device.page.get_by_label("Foto auswählen")).to_be_attached()
+    device.ask(jpeg("top left"))
+    expect(device.status).to_have_text("Top left, zu über 99 % sicher")
+    expect(device.status).to_have_attribute("lang", "de")
+    device.show(screenshots, "web-german-dark")
+    device.choose(b"no picture")
+    expect(device.status).to_contain_text("Das ist kein Bild")
+    context.close()
+
+
+def test_bars_stand_highest_first_also_for_classes_that_are_numbers(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    model = write_model(tmp_path / "model", classes=("0", "1", "2", "3"))
+    with hosting(build(model, tmp_path / "dist")) as host:
+        answer = Device(context.new_page(), host.url).open().ask(jpeg("bottom left"))
+    assert next(iter(answer)) == "2"
 
 
 @pytest.mark.model

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator, Page, Request, TimeoutError, WebSocket, expect
+from playwright.sync_api import FilePayload, Locator, Page, Request, TimeoutError, WebSocket, expect
 
 from tests.browser.ways import TOKEN, Server
 
-USABLE_WITHIN = 180_000  # milliseconds: a kernel imports torch on a busy machine
+USABLE_WITHIN = 120_000  # milliseconds: a kernel imports torch on a busy machine
 ANSWER_WITHIN = 60_000
 
 # Messages over the kernel's own websocket; the answer says whether the kernel got them. A long
@@ -56,13 +56,15 @@ class Visitor:
     server: Server
     requests: list[Request] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)  # the sizes of messages to the kernel
     console: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)  # that no script caught
 
     def __post_init__(self) -> None:
         self.page.on("request", lambda request: self.requests.append(request))
         self.page.on("websocket", lambda socket: self._listen(socket))
         self.page.on("console", lambda said: self.console.append(f"{said.type}: {said.text}"))
-        self.page.on("pageerror", lambda error: self.console.append(str(error)))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def arrive(self) -> "Visitor":
         """Open the page and wait until a photo can be given."""
@@ -104,15 +106,27 @@ class Visitor:
         """One bar for every class."""
         return self.page.locator(".voilearn-bar")
 
-    def choose(self, data: bytes, name: str = "photo.png") -> None:
-        """Give a file to the file field."""
+    @property
+    def banner(self) -> Locator:
+        """What is wrong with the page, and the button that puts it right."""
+        return self.page.locator(".voilearn-banner")
+
+    @property
+    def thumbnails(self) -> Locator:
+        """The photos of this visit."""
+        return self.page.locator(".voilearn-history .voilearn-thumb")
+
+    def choose(self, *photos: bytes, name: str = "photo.png") -> None:
+        """Give files to the file field."""
         mime = "image/jpeg" if name.endswith("jpg") else "image/png"
-        self.upload_field.set_input_files({"name": name, "mimeType": mime, "buffer": data})
+        self.upload_field.set_input_files(
+            [FilePayload(name=name, mimeType=mime, buffer=photo) for photo in photos]
+        )
 
     def upload(self, data: bytes, name: str = "photo.png") -> None:
-        """Give a good photo and wait until it can be asked about."""
+        """Give a good photo and wait until it was answered."""
         old = self.preview.get_attribute("src") or "none"
-        self.choose(data, name)
+        self.choose(data, name=name)
         expect(self.preview).not_to_have_attribute("src", old, timeout=ANSWER_WITHIN)
         expect(self.preview).to_be_visible(timeout=ANSWER_WITHIN)
         expect(self.classify_button).to_be_enabled(timeout=ANSWER_WITHIN)
@@ -125,7 +139,7 @@ class Visitor:
     def ask(self, data: bytes, name: str = "photo.png") -> dict[str, float]:
         """Upload a photo and return the answer."""
         self.upload(data, name)
-        return self.classify()
+        return self.answer()
 
     def answer(self) -> dict[str, float]:
         """Wait for the bars and read them."""
@@ -135,7 +149,7 @@ class Visitor:
 
     def kernel_id(self) -> str:
         """Return the id of the kernel behind the page."""
-        if self.server.is_voila:
+        if self.server.way not in ("lab", "notebook"):
             config = self.page.locator("#jupyter-config-data").text_content() or ""
             return str(json.loads(config)["kernelId"])
         kernels = self.page.request.get(self.address("api/kernels")).json()
@@ -190,6 +204,7 @@ class Visitor:
     def _listen(self, socket: WebSocket) -> None:
         if "/channels" in socket.url:
             socket.on("framereceived", lambda _: self.frames.append(socket.url))
+            socket.on("framesent", lambda message: self.sent.append(len(message)))
 
     def _run_all_cells(self) -> None:
         self.wait_until_connected()

@@ -161,13 +161,13 @@ class Place:
 
 
 @contextlib.contextmanager
-def running(way: str, place: Place, **settings: int) -> Iterator[Server]:
+def running(way: str, place: Place, port: int = 0, **settings: int) -> Iterator[Server]:
     """Run the page one way; `settings` are those of the kernel culler and the pings."""
     if lack := missing(way):
         (pytest.fail if os.environ.get("CI") else pytest.skip)(lack)
     for folder in (place.home(way), place.scratch / "tmp"):
         folder.mkdir(parents=True, exist_ok=True)
-    command, url, path = _COMMANDS[way](place, free_port(), settings)
+    command, url, path = _COMMANDS[way](place, port or free_port(), settings)
     log = place.scratch / f"{way}.log"
     with log.open("wb") as out:
         process = psutil.Popen(

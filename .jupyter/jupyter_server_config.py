@@ -1,0 +1,14 @@
+"""Where this folder is the home (Binder, JupyterHub), let Voilà find the page's template in it.
+
+Voilà as an extension of Jupyter Server looks for templates below Jupyter's own folders alone;
+what voila.json says of `template_paths` is for `voila` by itself.
+"""
+
+import os
+from pathlib import Path
+
+HOME = Path(__file__).resolve().parent.parent
+FOLDERS = [str(HOME / "voilearn"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+os.environ["JUPYTER_PATH"] = os.pathsep.join(FOLDERS)
+c.VoilaConfiguration.template = "voilearn"  # noqa: F821  # Jupyter provides `c`
+c.VoilaConfiguration.resources = {"home": str(HOME)}  # noqa: F821  # where app.toml is

@@ -1,0 +1,101 @@
+"""A page whose model is a stub, told by a photo's width what to do.
+
+In: the app's folder; out: a folder with the same page, examples and words of an author's, whose
+answers are known and come at once. It is run in two ways: `voila`, and behind a Jupyter Server
+below /user/.
+"""
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+from tests.browser import drawn
+
+# What the stub does with a photo of this width in pixels; any other gets a plain answer.
+BUSY, SLOW, MULTI, MANY, BUG, UNSURE, TEXT = 301, 302, 303, 304, 305, 306, 307
+RETRY_AFTER = 3  # seconds
+LOOKS_FOR = 5  # seconds
+HOSTILE = "<img src=x onerror=\"document.title='broken in'\">"
+
+CELL = f"""
+import time
+from pathlib import Path
+from voilearn.errors import ServiceBusy
+from voilearn.image import decode_photo
+from voilearn.page import Page, show_errors
+from voilearn.prediction import ModelInfo, predict_from
+
+show_errors()
+BEARS = ("black", "grizzly", "teddy")
+MANY = tuple(f"kind {{number}}" for number in range(40))
+busy = []
+
+class Stub:
+    def current(self):
+        return Path("sha256.txt").read_text()
+
+    def __call__(self, photo):
+        width, height = decode_photo(photo).size
+        sha256 = self.current()
+        if width == {BUSY} and len(busy) < 1:
+            busy.append(1)
+            error = ServiceBusy("The service has as many photos as it can take.")
+            error.retry_after = {RETRY_AFTER}
+            raise error
+        if width == {SLOW}:
+            time.sleep({LOOKS_FOR})
+        if width == {BUG}:
+            raise ZeroDivisionError("a secret of ours")
+        if width == {MULTI}:
+            info = ModelInfo("stub", sha256, "multi-label", BEARS)
+            return predict_from([0.7, 0.9, 0.1], info)
+        if width == {MANY}:
+            info = ModelInfo("stub", sha256, "single-label", MANY)
+            return predict_from([(40 - n) / 820 for n in range(40)], info)
+        if width == {TEXT}:
+            info = ModelInfo("stub", sha256, "single-label", ({HOSTILE!r}, "b", "c"))
+            return predict_from([0.97, 0.02, 0.01], info)
+        info = ModelInfo("stub", sha256, "single-label", BEARS)
+        if width == {UNSURE}:
+            return predict_from([0.41, 0.36, 0.23], info)
+        # what was seen: the share of the width in the sum of both sides
+        return predict_from([0.0, 0.9731, 0.0269] if width >= height else [0.8, 0.15, 0.05], info)
+
+Page(Stub())
+"""
+
+TITLE = "Bears of {{ all }} {% sizes %} {# & <b>kinds"
+INTRODUCTION = "Choose a {{ photo }}."
+WORDS = f"""
+title = "{TITLE}"
+introduction = "{INTRODUCTION}"
+photo_size = 1024
+
+[classes.grizzly]
+name = "A grizzly bear"
+description = "Brown, with a hump between its shoulders."
+colour = "#a8591f"
+"""
+
+
+def lay_out(app: Path, folder: Path, cell: str = CELL) -> Path:
+    """Make the folder of such a page."""
+    shutil.copytree(app, folder, ignore=shutil.ignore_patterns("export.pkl", "examples"))
+    notebook = json.loads((app / "app.ipynb").read_text())
+    heading, code = notebook["cells"][0], notebook["cells"][-1]
+    notebook["cells"] = [heading, code | {"source": cell}]
+    (folder / "app.ipynb").write_text(json.dumps(notebook))
+    (folder / "app.toml").write_text(WORDS)
+    (folder / "sha256.txt").write_text("0" * 64)
+    (folder / "examples").mkdir()
+    for number in (1, 2):
+        (folder / "examples" / f"bear_{number}.png").write_bytes(drawn.png(number))
+    return folder
+
+
+def photo(width: int = 400, height: int = 300, kind: str = "PNG", seed: int = 1) -> bytes:
+    """Draw a photo of a size; the stub goes by its width."""
+    file = io.BytesIO()
+    drawn.scene(seed, (width, height)).save(file, kind)
+    return file.getvalue()

@@ -1,0 +1,131 @@
+// Asks the kernel about photos, and notices within seconds when nobody is there to be asked.
+// In: a widget's model (or kernel.js, which looks like one) and photos; out: answers.
+
+// Below the 10 MiB at which servers close a connection, above what a scaled photo has: so that is
+// one message and one answer.
+const PIECE = 320_000; // bytes
+const HEARTBEAT = 1500; // milliseconds between two words to the kernel, while the page is seen
+const PATIENCE = 3000; // milliseconds without one back, after which it is lost
+const PATIENCE_SENDING = 20_000; // the same while a piece is on its way: a line may be slow
+
+// The connection went while the photo was on its way; it may be asked about again.
+export class Lost extends Error {}
+
+export class Asker {
+  #model;
+  #number = 0;
+  #heard = new Set(); // who listens to the kernel's messages
+  #sending = false;
+  #waiting; // the timer that runs out if the kernel stays silent
+  #ended = new AbortController();
+  #tell;
+
+  // `tell(kind, message)` hears of "here", "lost", and whatever the kernel says unasked.
+  constructor(model, tell) {
+    this.#model = model;
+    this.#tell = tell;
+    model.on("msg:custom", (message, buffers) => this.#hear(message, buffers));
+    model.on("lost", () => this.#lose());
+    model.on("found", () => this.#greet());
+    const { signal } = this.#ended;
+    document.addEventListener("visibilitychange", () => this.#greet(), { signal });
+    const heart = setInterval(() => this.#greet(), HEARTBEAT);
+    signal.addEventListener("abort", () => clearInterval(heart));
+    this.#greet();
+  }
+
+  // Say no more to the kernel.
+  end() {
+    this.#ended.abort();
+    this.#lose();
+  }
+
+  // Resolves to the kernel's answer to a photo, {prediction} or {error}, with a preview if asked
+  // for. Rejects with Lost, or with the signal's reason.
+  async ask(photo, { preview = false, onProgress = () => {}, signal }) {
+    const number = ++this.#number;
+    const answered = this.#answer(number, ["answer", "error"], signal);
+    answered.catch(() => {}); // told below, or while a piece is on its way
+    signal.addEventListener("abort", () => this.#send({ kind: "cancel", number }));
+    this.#sending = true;
+    try {
+      for (let at = 0; at < photo.size || at === 0; at += PIECE) {
+        const piece = await photo.slice(at, at + PIECE).arrayBuffer();
+        signal.throwIfAborted();
+        const received = this.#answer(number, ["received", "error"], signal, PATIENCE_SENDING);
+        const kind = at ? { kind: "piece" } : { kind: "photo", size: photo.size, preview };
+        this.#send({ ...kind, number }, [piece]);
+        if ((await received).kind === "error") break; // the answer says why
+        onProgress(Math.min(1, (at + PIECE) / photo.size));
+      }
+    } finally {
+      this.#sending = false;
+    }
+    return answered;
+  }
+
+  // The same for an example of the author's.
+  async askExample(index, { signal }) {
+    const number = ++this.#number;
+    const answered = this.#answer(number, ["answer", "error"], signal);
+    this.#send({ kind: "example", number, index });
+    return answered;
+  }
+
+  // Resolves to the examples, as [name, picture].
+  async examples() {
+    const number = ++this.#number;
+    const told = this.#answer(number, ["examples"], new AbortController().signal);
+    this.#send({ kind: "examples", number });
+    const { names, buffers } = await told;
+    return names.map((name, at) => [name, buffers[at]]);
+  }
+
+  #send(message, buffers) {
+    this.#model.send(message, undefined, buffers);
+  }
+
+  // Resolves to the first message of one of these kinds about this number.
+  #answer(number, kinds, signal, patience = 0) {
+    return new Promise((resolve, reject) => {
+      const late = patience && setTimeout(() => done(reject, new Lost()), patience);
+      const done = (settle, value) => {
+        clearTimeout(late);
+        this.#heard.delete(hear);
+        settle(value);
+      };
+      const hear = (message) => {
+        if (message instanceof Lost) done(reject, message);
+        else if (message.number === number && kinds.includes(message.kind)) done(resolve, message);
+      };
+      this.#heard.add(hear);
+      signal.addEventListener("abort", () => done(reject, signal.reason));
+    });
+  }
+
+  #hear(message, buffers = []) {
+    this.#calm();
+    this.#tell("here");
+    if (message.kind !== "here" && !("number" in message)) this.#tell(message.kind, message);
+    for (const hear of [...this.#heard]) hear({ ...message, buffers });
+  }
+
+  #greet() {
+    if (document.hidden || this.#ended.signal.aborted) return this.#calm();
+    if (this.#model.waiting) return; // for its kernel, which was never there yet
+    const patience = this.#sending ? PATIENCE_SENDING : PATIENCE;
+    this.#waiting ??= setTimeout(() => this.#lose(), patience);
+    this.#send({ kind: "here" });
+  }
+
+  #calm() {
+    clearTimeout(this.#waiting);
+    this.#waiting = undefined;
+  }
+
+  #lose() {
+    this.#calm();
+    this.#tell("lost");
+    for (const hear of [...this.#heard]) hear(new Lost());
+  }
+}

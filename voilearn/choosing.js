@@ -1,0 +1,102 @@
+// The ways to give photos: choose, drop, paste, take one with the camera.
+// In: the page's element and what to call with files; out: nothing, it listens.
+
+import { say } from "./words.js";
+
+// `everywhere`: files may be dropped and pasted anywhere in the window, which is ours alone.
+export function listenForPhotos(el, everywhere, take) {
+  const input = el.querySelector(".voilearn-upload input");
+  const choose = () => {
+    const files = [...input.files];
+    input.value = ""; // so that choosing the same file again is a choice too
+    if (files.length) take(files);
+  };
+  input.addEventListener("change", choose);
+  choose(); // somebody may have been quicker than this script
+  listenForDrops(everywhere ? document : el, el, take);
+  (everywhere ? document : el).addEventListener("paste", (event) => {
+    const files = picturesOf(event.clipboardData);
+    if (!files.length) return;
+    event.preventDefault();
+    take(files);
+  });
+  offerCamera(el, input, take);
+}
+
+function listenForDrops(place, el, take) {
+  const isFiles = (event) => event.dataTransfer.types.includes("Files");
+  const mark = (yes) => el.classList.toggle("voilearn-dropping", yes);
+  place.addEventListener("dragover", (event) => {
+    if (!isFiles(event)) return;
+    event.preventDefault(); // else the browser opens the file in place of the page
+    mark(true);
+  });
+  place.addEventListener("dragleave", (event) => event.relatedTarget ?? mark(false));
+  place.addEventListener("drop", (event) => {
+    mark(false);
+    if (!isFiles(event)) return;
+    event.preventDefault();
+    take([...event.dataTransfer.files]);
+  });
+}
+
+// Of a paste, what is a file: text that comes with a picture from a web page is left alone.
+function picturesOf(data) {
+  return [...(data?.files ?? [])];
+}
+
+// A phone has a camera of its own to offer; at a desk the page shows what the camera sees.
+function offerCamera(el, input, take) {
+  const button = el.querySelector(".voilearn-camera");
+  const phone = matchMedia("(pointer: coarse)").matches;
+  if (!phone && !navigator.mediaDevices?.getUserMedia) return; // as on plain http
+  button.hidden = false;
+  button.addEventListener("click", () => (phone ? usePhone(take) : useDesk(el, button, take)));
+}
+
+function usePhone(take) {
+  const input = Object.assign(document.createElement("input"), { type: "file", accept: "image/*" });
+  input.setAttribute("capture", "environment"); // the camera at the back
+  input.addEventListener("change", () => take([...input.files]));
+  input.click();
+}
+
+async function useDesk(el, button, take) {
+  const dialog = el.querySelector(".voilearn-live");
+  const [video, refused] = [dialog.querySelector("video"), dialog.querySelector("p")];
+  const [snap, cancel] = dialog.querySelectorAll("button");
+  refused.textContent = "";
+  snap.disabled = true;
+  dialog.showModal();
+  let stream;
+  const closed = new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  cancel.onclick = () => dialog.close();
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({
+      video: { facingMode: "environment", width: { ideal: 1920 } },
+    });
+    video.srcObject = stream;
+    await video.play();
+    snap.disabled = !dialog.open;
+    snap.focus();
+  } catch {
+    refused.textContent = say("noCamera");
+  }
+  snap.onclick = async () => {
+    const photo = await stillOf(video);
+    dialog.close();
+    take([photo]);
+  };
+  await closed; // by Escape too
+  for (const track of stream?.getTracks() ?? []) track.stop();
+  video.srcObject = null;
+  button.focus();
+}
+
+async function stillOf(video) {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: video.videoWidth, height: video.videoHeight });
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.95));
+  return new File([blob], "camera.jpg", { type: "image/jpeg" });
+}

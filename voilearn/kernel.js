@@ -1,0 +1,108 @@
+// The page's kernel behind Voilà, over a websocket: what a notebook's front end is for a widget.
+// In: where the kernel and the page's comm are; out: what upload needs of an anywidget's model.
+// https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html (v1)
+
+const PROTOCOL = "v1.kernel.websocket.jupyter.org";
+const AGAIN = 3000; // milliseconds until the first attempt to have a lost connection back
+const SELDOM = 60_000; // the most between two attempts, each of which waits twice as long
+
+export class Kernel {
+  waiting = true; // for the kernel, which is being started
+  reconnect; // () => whether the page has a kernel again; set by whoever knows how
+  #settings;
+  #handlers = {};
+  #socket;
+  #at; // {channels, comm}
+  #session = String(Math.random()).slice(2);
+  #count = 0;
+  #pause = AGAIN;
+
+  // Talk to this kernel from now on.
+  connect(channels, comm, settings) {
+    this.#at = { channels: `${channels}?session_id=${this.#session}`, comm };
+    this.#settings = settings;
+    this.#tell("change:settings");
+    this.#open();
+  }
+
+  // Say that there will be no kernel.
+  fail() {
+    this.#tell("broken");
+  }
+
+  get() {
+    return this.#settings;
+  }
+
+  on(name, handler) {
+    (this.#handlers[name] ??= []).push(handler);
+  }
+
+  send(content, _callbacks, buffers = []) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return; // an answer never comes, and is missed
+    const header = {
+      msg_id: `${this.#session}-${++this.#count}`,
+      msg_type: "comm_msg",
+      username: "",
+      session: this.#session,
+      date: new Date().toISOString(),
+      version: "5.4",
+    };
+    const data = { comm_id: this.#at.comm, data: { method: "custom", content } };
+    this.#socket.send(pack([header, {}, {}, data], buffers));
+  }
+
+  #open() {
+    const old = this.#socket;
+    const socket = (this.#socket = new WebSocket(this.#at.channels, [PROTOCOL]));
+    if (old) Object.assign(old, { onclose: null, onmessage: null }).close();
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.#pause = AGAIN;
+      this.waiting = false;
+      this.#tell("found");
+    };
+    socket.onmessage = ({ data }) => this.#hear(unpack(data));
+    socket.onclose = () => {
+      this.#tell("lost");
+      setTimeout(() => socket === this.#socket && this.#open(), this.#pause); // networks come back
+      this.#pause = Math.min(2 * this.#pause, SELDOM);
+    };
+  }
+
+  #hear([header, , , content, ...buffers]) {
+    const ours = header.msg_type === "comm_msg" && content.comm_id === this.#at.comm;
+    if (ours && content.data.method === "custom") {
+      this.#tell("msg:custom", content.data.content, buffers);
+    }
+    const state = header.msg_type === "status" && content.execution_state;
+    if (state === "dead" || state === "restarting") this.#tell("lost"); // and with it our comm
+  }
+
+  #tell(name, ...told) {
+    for (const handler of this.#handlers[name] ?? []) handler(...told);
+  }
+}
+
+// A message is: the number of offsets, the offsets, and the parts between them.
+function pack(parts, buffers) {
+  const encoder = new TextEncoder();
+  const texts = parts.map((part) => encoder.encode(JSON.stringify(part)));
+  const all = [encoder.encode("shell"), ...texts, ...buffers.map((each) => new Uint8Array(each))];
+  const offsets = [8 * (all.length + 2)];
+  for (const part of all) offsets.push(offsets.at(-1) + part.length);
+  const message = new Uint8Array(offsets.at(-1));
+  const view = new DataView(message.buffer);
+  [offsets.length, ...offsets].forEach((n, at) => view.setBigUint64(8 * at, BigInt(n), true));
+  all.forEach((part, at) => message.set(part, offsets[at]));
+  return message;
+}
+
+function unpack(data) {
+  const view = new DataView(data);
+  const number = (at) => Number(view.getBigUint64(8 * at, true));
+  const part = (at) => data.slice(number(at + 1), number(at + 2));
+  const decoder = new TextDecoder();
+  const all = Array.from({ length: number(0) - 1 }, (_, at) => part(at)).slice(1); // not the channel
+  return all.map((each, at) => (at < 4 ? JSON.parse(decoder.decode(each)) : each));
+}
