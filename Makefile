@@ -54,6 +54,7 @@ bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and
 	for what in load visitors; do \
 		$(BIN)/python -W ignore benchmarks/$$what.py --resnet18 "$$resnet18" --peers $(PEERS)/bin/python; \
 	done
+	$(BIN)/python -W ignore benchmarks/page.py --peers $(PEERS)/bin/python
 	$(MAKE) web
 	$(BIN)/python -W ignore benchmarks/browser.py --page web/dist
 

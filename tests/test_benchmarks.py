@@ -5,6 +5,8 @@ import gzip
 import json
 import os
 import shutil
+import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -21,11 +23,26 @@ from typing import Any
 
 import psutil
 import pytest
+from PIL import Image, ImageOps
 
-from benchmarks import browser, clients, compiled, install_size, load, peer, processes, visitors
+from benchmarks import (
+    browser,
+    clients,
+    compiled,
+    install_size,
+    load,
+    lost,
+    page,
+    page_visits,
+    peer,
+    processes,
+    visitors,
+)
 from benchmarks.install_size import Wheel
+from benchmarks.lost import Noticed
 from benchmarks.processes import Memory
 from benchmarks.served import Answer, Host, part_of, split
+from benchmarks.slow_line import Line, Speed, Way
 from tests import onnx_files
 from tests.conftest import ROOT, draw, encode
 
@@ -59,7 +76,9 @@ def test_opening_prints_a_row_for_each_way() -> None:
     assert any(row.startswith("| voilearn inspect |") and row.endswith("| no |") for row in rows)
 
 
-@pytest.mark.parametrize("script", ["browser", "compiled", "install_size", "load", "visitors"])
+@pytest.mark.parametrize(
+    "script", ["browser", "compiled", "install_size", "load", "page", "visitors"]
+)
 def test_what_a_benchmark_takes_is_told(script: str) -> None:
     assert any(line.startswith("usage:") for line in run(script, "--help"))
 
@@ -429,3 +448,129 @@ def test_a_page_is_set_beside_the_one_served_in_the_same_way() -> None:
     rows = list(visitors.opened_table(found))
     assert rows[2] == "| Voilearn, Jupyter Server | 2.000 (1.000 to 3.000) | 1.31 |"
     assert [row[-6:] for row in visitors.opened_ratios(found)] == ["0.5000", "0.0200"]
+
+
+def test_a_slow_line_sends_one_piece_after_the_other_and_delivers_later() -> None:
+    way = Way(Speed(mbit=8, round_trip=0.1))
+    assert way.send(1_000_000, now=10) == pytest.approx((11, 11.05), abs=0.01)
+    assert way.send(500_000, now=10.2) == pytest.approx((11.5, 11.55), abs=0.01)
+    assert way.send(100_000, now=20) == pytest.approx((20.1, 20.15), abs=0.01)
+    assert way.bytes == 1_600_000
+
+
+def test_a_line_of_no_speed_delivers_at_once() -> None:
+    assert Way(None).send(1_000_000, now=10) == (10, 10)
+
+
+@pytest.mark.parametrize("speed", [None, Speed(mbit=200, round_trip=0.002)])
+def test_a_line_carries_everything_and_counts_it(host: Host, speed: Speed | None) -> None:
+    with Line(host.port, speed) as line:
+        for turn in range(2):
+            line.reset()
+            with urllib.request.urlopen(f"{line.url}app.js", timeout=10) as answer:
+                assert gzip.decompress(answer.read()) == TEXT
+            host.settle(0.1)
+            assert line.down.bytes == host.answers[turn].size
+            assert len(b"GET /app.js HTTP/1.1") < line.up.bytes < 400
+        assert line.idle() < 60
+
+
+def test_a_line_carries_what_is_sent_in_many_pieces_both_ways() -> None:
+    sent = os.urandom(300_000)
+
+    class Echo(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            got = b""
+            while len(got) < len(sent):
+                got += self.request.recv(65536)
+            self.request.sendall(got)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        with (
+            Line(server.server_address[1], Speed(mbit=100, round_trip=0.01)) as line,
+            socket.create_connection(("127.0.0.1", line.port), timeout=10) as connection,
+        ):
+            connection.sendall(sent)
+            with connection.makefile("rb") as answer:
+                assert answer.read(len(sent)) == sent
+            assert (line.up.bytes, line.down.bytes) == (len(sent), len(sent))
+        server.shutdown()
+
+
+def test_a_line_to_nobody_hangs_up() -> None:
+    with (
+        Line(processes.free_port()) as line,
+        pytest.raises((urllib.error.URLError, ConnectionError)),
+    ):
+        urllib.request.urlopen(line.url, timeout=10)
+
+
+def measured(**figures: float) -> page.Measured:
+    found = page.Measured()
+    found.add(figures)
+    return found
+
+
+def cells(found: dict[str, page.Measured]) -> dict[str, list[str]]:
+    rows = [line.split("|")[1:-1] for line in page.table(found)][2:]
+    return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
+
+
+def test_our_page_is_held_to_its_targets_and_to_gradio() -> None:
+    ours = measured(painted=0.3, usable=1.0, chosen=0.5, requests=41)
+    ours.add({"page bytes": 600_000, "photo bytes": 300_001, "usable": 1.1}, "slow ")
+    gradio = measured(painted=0.6, usable=2.0, chosen=1.0, requests=50)
+    found = cells({page.OURS: ours, page.GRADIO: gradio})
+    told = [found[row.title] for row in page.ROWS]
+    assert told[0] == ["0.30", "0.60", "0.50", "at most 0.3", "yes"]
+    assert told[1] == ["1.00", "2.00", "0.50", "under Gradio's", "yes"]
+    assert told[3] == ["0.50", "1.00", "0.50", "under 0.5 of Gradio's", "NO"]
+    assert found["requests, cold"][-1] == "NO"
+    assert found["MB over the wire, cold"] == ["0.60", "", "", "at most 0.6", "yes"]
+    assert found["MB sent for the photo"][-1] == "NO"
+    assert found[f"{page.SLOW}: page usable, s"] == ["1.10", "", "", "under Gradio's", ""]
+
+
+def test_medians_are_told_of_a_page() -> None:
+    ours = measured(painted=0.1)
+    for painted in (0.5, 0.2):
+        ours.add({"painted": painted, "answer": "teddy,\n 97 % sure"})
+    found = cells({page.OURS: ours})
+    assert found[page.ROWS[0].title] == ["0.20", "", "at most 0.3", "yes"]
+    assert list(page.notes({page.OURS: ours})) == ["- Voilearn answered: teddy, 97 % sure"]
+
+
+def test_a_lost_page_is_told_with_what_it_said() -> None:
+    ours = page.Measured(
+        server_lost=Noticed(5.1), kernel_lost=Noticed(4.9, words="Connection lost")
+    )
+    gradio = page.Measured(server_lost=Noticed(None, 0.1))
+    stock = page.Measured(server_lost=Noticed(None))
+    found = cells({page.OURS: ours, page.GRADIO: gradio, page.STOCK: stock})
+    server, kernel = list(found.values())[-2:]
+    assert server[0] == "5.1 s"
+    assert "with the next photo, after 0.1 s" in server[1]
+    assert "nor 5 s after" in server[2]
+    assert server[-2:] == ["at most 5", "NO"]
+    assert (kernel[0], kernel[-1]) == ("4.9 s", "yes")
+    assert any("Connection lost" in note for note in page.notes({page.OURS: ours}))
+
+
+def test_of_several_pages_the_slowest_counts() -> None:
+    late, never = Noticed(3.0), Noticed(None)
+    assert lost.slowest([Noticed(1.0), late, Noticed(2.0)]) is late
+    assert lost.slowest([never, late]) is never
+
+
+def test_requests_are_told_apart_by_their_host() -> None:
+    urls = ["http://127.0.0.1:1/", "ws://127.0.0.1:1/a", "http://fonts.test/b", "data:,c", "blob:d"]
+    assert page_visits.asked_for(urls, "127.0.0.1:1") == {"requests": 3, "other hosts": 1}
+
+
+def test_a_large_photo_is_drawn_the_same_again_and_lies_on_its_side(tmp_path: Path) -> None:
+    once, again = (page_visits.draw(tmp_path / name, (400, 300)) for name in ("a.jpg", "b.jpg"))
+    assert once.read_bytes() == again.read_bytes()
+    with Image.open(once) as picture:
+        assert picture.getexif()[page_visits.ORIENTATION] == page_visits.SIDEWAYS
+        assert ImageOps.exif_transpose(picture).size == (300, 400)
