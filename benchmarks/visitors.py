@@ -60,12 +60,19 @@ class Site:
     def serving(self) -> Iterator[Server]:
         """Run its server, and forget its folders afterwards."""
         port = free_port()
-        ready = "" if self.arrive is arrive_gradio else "voila/static/voila.js"
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
             start = list(map(str, self.start(port)))
-            with running(start, ready, self.folder, Path(scratch), port, self.home) as server:
+            with running(start, self._ready, self.folder, Path(scratch), port, self.home) as server:
                 server.settle()  # a kernel may be made ahead
                 yield server
+
+    @property
+    def _ready(self) -> str:
+        """Return what can be asked for without starting a kernel."""
+        if self.arrive is arrive_gradio:
+            return ""
+        ours = (self.folder / "voilearn").exists()
+        return "voila/files/voilearn/page.css" if ours else "voila/static/voila.js"
 
 
 @dataclass

@@ -97,7 +97,7 @@ function showPreview(figure, photo) {
 }
 
 function sizeOf({ width, height, blob, scaled }) {
-  const kilobytes = Math.max(1, Math.round(blob.size / 1000)).toLocaleString(language);
+  const kilobytes = Math.max(1, Math.round(blob.size / 1000));
   return say(scaled ? "sent" : "whole", { width, height, kilobytes });
 }
 

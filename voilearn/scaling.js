@@ -11,13 +11,16 @@ const AS_PYTHON_DECODES = { imageOrientation: "from-image", colorSpaceConversion
 // can't open the file), and what to send for it. A small photo is sent as it is.
 export async function scaleDown(file, longest) {
   const whole = { blob: file, width: 0, height: 0, scaled: false }; // the server may know its kind
+  const large = file.size > MOST_BYTES;
+  const early = large && decode(file, 2 * longest); // while its size is read
+  if (early) early.catch(() => {}); // told below
   const size = await pixelsOf(file).catch(() => undefined);
   if (!size) return whole;
   const [width, height] = size;
   const scale = Math.min(1, longest / Math.max(width, height));
-  if (scale === 1 && file.size <= MOST_BYTES) return { ...whole, width, height };
+  if (scale === 1 && !large) return { ...whole, width, height };
   try {
-    const picture = await decode(file, 2 * longest);
+    const picture = await (early || decode(file, 2 * longest));
     const sides = size.map((side) => Math.max(1, Math.round(scale * side)));
     const canvas = drawn(picture, ...sides);
     picture.close();
