@@ -70,7 +70,7 @@ function alertOf(visit) {
 
 function showResult(find, visit) {
   const { shown: photo, settings } = visit;
-  find("preview").hidden = !photo;
+  find("preview").hidden = !photo || (isDone(photo) && !photo.url); // there is nothing to see
   if (!photo) return;
   find("upload").classList.add("voilearn-small");
   showPreview(find("preview"), photo);
