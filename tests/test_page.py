@@ -40,6 +40,9 @@ class Told:
     def end(self) -> dict[str, Any]:
         """Wait until all is done; return the last message."""
         self.page._worker.submit(lambda: None).result(10)
+        for thread in threading.enumerate():
+            if thread.name == "voilearn-look":
+                thread.join(10)
         return self.messages[-1][0]
 
 
@@ -204,6 +207,29 @@ def test_wrong_words_are_an_error_at_the_start(folder: Path) -> None:
         answering()
 
 
+def test_a_photo_given_up_is_not_asked_about() -> None:
+    seen: list[bytes] = []
+    looking, go = threading.Event(), threading.Event()
+
+    def classify(photo: bytes) -> Prediction:
+        seen.append(photo)
+        looking.set()
+        go.wait(10)
+        return ANSWER
+
+    told = Told(classify)
+    told.take({"kind": "photo", "number": 0, "size": 1}, b"0")
+    assert looking.wait(10)
+    for number in range(1, 3 * MOST_WAITING):
+        told.take({"kind": "photo", "number": number, "size": 1}, b"%x" % number)
+        told.take({"kind": "cancel", "number": number})
+    told.take({"kind": "photo", "number": 99, "size": 1}, b"z")
+    go.set()
+    assert told.end()["number"] == 99
+    assert seen == [b"0", b"z"]
+    assert told.page._waiting == {}
+
+
 def test_words_for_a_class_the_model_has_not_are_logged_once(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -243,6 +269,29 @@ def test_a_newer_model_is_told_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     model.now = "1" * 64
     told.take({"kind": "here"})
     assert told.end() == {"kind": "upgraded", "sha256": "1" * 64}
+
+
+def test_a_look_for_an_upgrade_that_takes_long_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY", 0)
+    go, looks = threading.Event(), list[int]()
+
+    class Slow(Upgraded):
+        def current(self) -> str | None:
+            looks.append(1)
+            go.wait(10)
+            return self.now
+
+    told = Told(Slow())
+    told.ask(PHOTO)
+    for _ in range(5):
+        told.take({"kind": "here"})
+    told.take({"kind": "photo", "number": 2, "size": 1}, b"a")
+    told.page._worker.submit(lambda: None).result(5)
+    assert told.messages[-1][0]["number"] == 2
+    assert len(looks) == 1
+    go.set()
 
 
 def test_voila_is_told_how_to_reach_the_page() -> None:

@@ -69,6 +69,7 @@ def test_classes_that_no_model_has_are_named() -> None:
 
 BAD = {
     "titel = 'a'": ["titel", "not known", 'Did you mean "title"'],
+    'title = "a\\u2028b"': ["title", "line break"],
     "xyz = 1": ["xyz", "not known", "title, introduction, language, photo_size, classes"],
     "title = 1": ["title", "a number", "a text"],
     "title = true": ["title", "true or false"],
@@ -147,3 +148,12 @@ def luminance(colour: str) -> float:
     shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
     return sum(w * s for w, s in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize(
+    "title", ["Ours\u00a0: un titre", "\U0001f469\u200d\U0001f52c", "می\u200cخواهم"]
+)
+def test_what_languages_need_between_letters_is_text(tmp_path: Path, title: str) -> None:
+    """No-break spaces of French, joiners of emoji and of Persian."""
+    (tmp_path / "app.toml").write_text(f'title = "{title}"', "utf-8")
+    assert read_settings(tmp_path / "app.toml").title == title

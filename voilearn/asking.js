@@ -13,7 +13,8 @@ export class Lost extends Error {}
 
 export class Asker {
   #model;
-  #number = 0;
+  // of the last photo; a kernel may hear of photos from more than this page, each from 1 on
+  #number = 1e5 * crypto.getRandomValues(new Uint32Array(1))[0];
   #heard = new Set(); // who listens to the kernel's messages
   #sending = false;
   #waiting; // the timer that runs out if the kernel stays silent

@@ -36,7 +36,7 @@ function listenForDrops(place, el, take) {
     mark(false);
     if (!isFiles(event)) return;
     event.preventDefault();
-    take([...event.dataTransfer.files]);
+    take([...event.dataTransfer.files]); // of none, where a program gives what it calls files
   });
 }
 

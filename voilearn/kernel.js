@@ -4,6 +4,7 @@
 
 const PROTOCOL = "v1.kernel.websocket.jupyter.org";
 const AGAIN = 3000; // milliseconds until the first attempt to have a lost connection back
+const OPENS_WITHIN = 4000; // milliseconds
 const SELDOM = 60_000; // the most between two attempts, each of which waits twice as long
 
 export class Kernel {
@@ -22,6 +23,7 @@ export class Kernel {
     this.#at = { channels: `${channels}?session_id=${this.#session}`, comm };
     this.#settings = settings;
     this.#tell("change:settings");
+    if (this.#socket) this.#tell("lost"); // what the kernel before was asked, it will not answer
     this.#open();
   }
 
@@ -57,13 +59,16 @@ export class Kernel {
     const socket = (this.#socket = new WebSocket(this.#at.channels, [PROTOCOL]));
     if (old) Object.assign(old, { onclose: null, onmessage: null }).close();
     socket.binaryType = "arraybuffer";
+    const late = setTimeout(() => socket === this.#socket && this.#tell("lost"), OPENS_WITHIN);
     socket.onopen = () => {
+      clearTimeout(late);
       this.#pause = AGAIN;
       this.waiting = false;
       this.#tell("found");
     };
     socket.onmessage = ({ data }) => this.#hear(unpack(data));
     socket.onclose = () => {
+      clearTimeout(late);
       this.#tell("lost");
       setTimeout(() => socket === this.#socket && this.#open(), this.#pause); // networks come back
       this.#pause = Math.min(2 * this.#pause, SELDOM);

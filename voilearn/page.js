@@ -15,16 +15,21 @@ export function showPage(el, model, { everywhere, visit = new Visit(model) }) {
   (everywhere ? document.documentElement : el).lang = language;
   translate(el);
   listenForPhotos(el, everywhere, (files) => visit.take(files));
+  find("status").tabIndex = -1;
   find("cancel").onclick = () => visit.cancel(visit.shown);
   find("classify").onclick = () => visit.again(visit.shown);
   find("copy").onclick = () => copyAnswer(find("copy"), visit);
   find("json").onclick = () => save("answers.json", "application/json", asJson(told(visit)));
   find("csv").onclick = () => save("answers.csv", "text/csv", asCsv(told(visit)));
   const show = () => {
+    const focused = el.contains(document.activeElement) && document.activeElement;
     showAlert(find("alert"), visit);
     showResult(find, visit);
     showHistory(find("history"), visit);
-    if (visit.line === "here") showGallery(find("gallery"), visit);
+    if (visit.line === "here" && visit.photos.every(isDone)) showGallery(find("gallery"), visit);
+    if (focused && (!focused.isConnected || focused.disabled || focused.closest("[hidden]"))) {
+      find("status").focus({ preventScroll: true }); // what was pressed is gone
+    }
   };
   visit.addEventListener("change", show);
   show();
@@ -37,7 +42,8 @@ function showAlert(place, visit) {
   if (place.dataset.kind === kind) return;
   place.dataset.kind = kind;
   if (!kind) return place.replaceChildren();
-  const words = Object.assign(document.createElement("p"), { textContent: say(kind) });
+  const told = say(kind, { count: visit.leftOut });
+  const words = Object.assign(document.createElement("p"), { textContent: told });
   const banner = Object.assign(document.createElement("div"), { className: "voilearn-banner" });
   banner.setAttribute("role", kind === "reconnecting" ? "status" : "alert"); // read as it comes
   banner.append(words);
@@ -51,16 +57,16 @@ function showAlert(place, visit) {
 }
 
 function alertOf(visit) {
-  const again = visit.reconnects ? "reconnect" : "reload";
+  const reconnect = ["reconnect", () => visit.reconnect()];
   switch (visit.line) {
     case "lost":
     case "gone":
-      return [visit.line, [again, () => visit.reconnect()]];
+    case "broken":
+      return visit.reconnects ? [visit.line, reconnect] : ["ended"];
     case "reconnecting":
       return ["reconnecting"];
-    case "broken":
-      return ["broken", ["reload", () => location.reload()]];
   }
+  if (visit.leftOut) return ["leftOut"];
   const answer = visit.shown?.prediction;
   if (answer && visit.newest && visit.newest !== answer.model.sha256) {
     return ["upgraded", ["askAgain", () => visit.again(visit.shown)]];
@@ -75,6 +81,8 @@ function showResult(find, visit) {
   find("upload").classList.add("voilearn-small");
   showPreview(find("preview"), photo);
   const [kind, sentence] = statusOf(photo, settings);
+  const again = photo.state === "busy" && photo.counting; // each second, which is read but once
+  find("status").setAttribute("aria-live", again ? "off" : "polite");
   tell(find("status"), kind, sentence);
   find("description").textContent = photo.prediction ? descriptionOf(photo.prediction, settings.classes) : "";
   showProgress(find, photo);
@@ -118,7 +126,7 @@ function statusOf(photo, { classes }) {
     case "cancelled":
       return ["", say("cancelled")];
     default:
-      return ["busy", say(photo.loading ? "loading" : photo.state, photo)];
+      return ["busy", say(photo.loading && photo.state === "looking" ? "loading" : photo.state, photo)];
   }
 }
 
@@ -132,13 +140,16 @@ function showHistory(section, visit) {
   section.hidden = photos.length < 2;
   if (section.hidden) return;
   const list = section.querySelector("ul");
-  for (const photo of photos) photo.thumbnail ??= thumbnailOf(photo, visit);
-  const items = photos.map(({ thumbnail }) => thumbnail);
-  if (items.some((item, at) => item !== list.children[at]) || items.length !== list.children.length) {
-    list.replaceChildren(...items);
+  const made = (list.made ??= new Map()); // of each photo, its item
+  for (const photo of photos) if (!made.has(photo)) made.set(photo, thumbnailOf(photo, visit));
+  for (const [photo, item] of made) {
+    if (photos.includes(photo)) continue;
+    item.remove();
+    made.delete(photo);
   }
-  for (const photo of photos) {
-    const [button, img] = [photo.thumbnail.firstChild, photo.thumbnail.querySelector("img")];
+  list.append(...[...made.values()].filter((item) => !item.isConnected));
+  for (const [photo, item] of made) {
+    const [button, img] = [item.firstChild, item.querySelector("img")];
     const [kind, sentence] = statusOf(photo, settings);
     button.className = `voilearn-thumb voilearn-is-${kind || "none"}`;
     button.setAttribute("aria-current", photo === shown);

@@ -7,6 +7,7 @@ the other, each forgotten with its answer.
 
 import html
 import io
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,9 +61,9 @@ class Page(anywidget.AnyWidget):
         self._upload = Upload(self._take, self._refuse, self._confirm, limits)
         # the kernel's own thread stays free, to say that the page is still there
         self._worker = ThreadPoolExecutor(1, "voilearn-page")
-        self._waiting = 0
+        self._waiting: dict[int, Callable[[], None]] = {}  # by the number that the answer is for
         self._model: str | None = None  # the hash of the one that answered last
-        self._looked = 0.0
+        self._looked, self._looking = 0.0, threading.Lock()
         self.on_msg(self._receive)
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -80,6 +81,8 @@ class Page(anywidget.AnyWidget):
             case {"kind": "here"}:
                 self.send({"kind": "here"})
                 self._look_for_upgrade()
+            case {"kind": "cancel", "number": int(number)}:
+                self._waiting.pop(number, None)
             case {"kind": "examples", "number": int(number)}:
                 self._later(number, lambda: self._show_examples(number))
             case {"kind": "example", "number": int(number), "index": int(index)}:
@@ -97,24 +100,27 @@ class Page(anywidget.AnyWidget):
 
     def _later(self, number: int, work: Callable[[], None]) -> None:
         """Have the worker do this in its turn; whatever goes wrong is told as the answer."""
-        if self._waiting >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING:
             return self._refuse(number, ServiceBusy("This page has photos waiting already."))
-        self._waiting += 1
-
-        def do() -> None:
-            try:
-                work()
-            except VoilearnError as error:
-                self._refuse(number, error)
-            except Exception:
-                self.log.exception("A bug ended the answer.")  # in the server's log, not here
-                self._refuse(number, VoilearnError(OUR_FAULT))
-            finally:
-                self._waiting -= 1
-                trim()
-
-        self._worker.submit(do)
+        self._waiting[number] = work
+        self._worker.submit(self._do, number)
         return None
+
+    def _do(self, number: int) -> None:
+        work = self._waiting.get(number)
+        if work is None:  # it was given up
+            return
+        try:
+            work()
+        except VoilearnError as error:
+            self._refuse(number, error)
+        except Exception:
+            self.log.exception("A bug ended the answer.")  # in the server's log, not here
+            self._refuse(number, VoilearnError(OUR_FAULT))
+        finally:
+            del work
+            self._waiting.pop(number, None)
+            trim()
 
     def _answer(self, photo: Photo) -> None:
         preview = [_preview(photo.data)] if photo.preview else []
@@ -147,12 +153,16 @@ class Page(anywidget.AnyWidget):
         self._looked = now
 
         def look() -> None:
-            with suppress(VoilearnError):
-                if (found := current()) not in (None, self._model):
-                    self.send({"kind": "upgraded", "sha256": found})
+            if not self._looking.acquire(blocking=False):  # a look before has no answer yet
+                return
+            try:
+                with suppress(VoilearnError):
+                    if (found := current()) not in (None, self._model):
+                        self.send({"kind": "upgraded", "sha256": found})
+            finally:
+                self._looking.release()
 
-        if not self._waiting:
-            self._worker.submit(look)
+        threading.Thread(target=look, name="voilearn-look", daemon=True).start()
 
 
 def show_errors() -> None:

@@ -6,6 +6,7 @@ In: a file, which may be absent; out: `Settings`, checked, or an error that name
 import difflib
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ MOST_BYTES = 100_000
 MOST_CLASSES = 10_000
 PHOTO_SIZES = (64, 8192)
 LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")  # a tag of BCP 47, by its form
+UNSHOWN = ("Cc", "Cs", "Zl", "Zp")  # Unicode's categories of what is no text
 COLOUR = re.compile(r"#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})")
 
 
@@ -135,10 +137,10 @@ class _Reader:
     def _text(self, at: str, value: Any, most: int, lines: bool = True) -> str:
         if not isinstance(value, str):
             self._refuse(at, f'is {_kind(value)}; it has to be a text: "…"')
-        text = value.strip()
+        text, allowed = value.strip(), "\n\t\r" if lines else ""
         if len(text) > most:
             self._refuse(at, f"has {len(text):,} characters; the limit is {most:,}")
-        if not all(sign.isprintable() or (lines and sign in "\n\t\r") for sign in text):
+        if any(unicodedata.category(sign) in UNSHOWN for sign in text if sign not in allowed):
             self._refuse(at, "has a line break or a control character in it. Leave it out")
         return text.replace("\r\n", "\n")
 

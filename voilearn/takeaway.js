@@ -35,7 +35,7 @@ export function asCsv(photos) {
 // A spreadsheet would run a text that begins so: https://owasp.org/www-community/attacks/CSV_Injection
 function cell(value) {
   const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : `${value}`;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 // Copies a text; resolves to whether that went well.

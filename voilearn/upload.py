@@ -12,6 +12,8 @@ from typing import Any
 from voilearn.errors import VoilearnError
 from voilearn.limits import LIMITS, Limits, check_size
 
+MOST = 2**53  # bytes: no file of a browser's has a size above the whole numbers it knows
+
 
 @dataclass(frozen=True, slots=True)
 class Photo:
@@ -44,15 +46,14 @@ class Upload:
     def receive(self, message: Any, pieces: Sequence[memoryview]) -> bool:
         """Take one message; return whether it was one of a photo. A browser may send anything."""
         match message:
-            case {"kind": "photo", "number": int(number), "size": int(size)} if size >= 0:
+            case {"kind": "photo", "number": int(number), "size": int(size)} if 0 <= size < MOST:
                 if self._begin(number, size, message.get("preview") is True):
                     self._continue(pieces)
             case {"kind": "piece", "number": int(number)}:
                 if number == self._number:
                     self._continue(pieces)
-            case {"kind": "cancel", "number": int(number)}:
-                if number == self._number:
-                    self._end()
+            case {"kind": "cancel", "number": int(number)} if number == self._number:
+                self._end()
             case _:
                 return False
         return True
@@ -73,10 +74,10 @@ class Upload:
         if number is None:
             return
         for piece in pieces:
-            self._received += piece
+            self._received += piece[: self._size - len(self._received)]
         self._confirm(number)
         if len(self._received) >= self._size:
-            photo = Photo(number, bytes(self._received[: self._size]), self._preview)
+            photo = Photo(number, bytes(self._received), self._preview)
             self._end()
             self._on_photo(photo)
 

@@ -19,9 +19,10 @@ export class Visit extends EventTarget {
   line = "opening"; // or "here", "lost", "reconnecting", "gone", "broken"
   settings = { classes: {}, photo_size: 1024 };
   newest; // the hash of the model in service, where it is newer than an answer
+  leftOut = 0; // photos of the last choice, for which there was no room
   #asker;
   #model;
-  #working = false;
+  #going = new Set(); // "read", "ask": what goes on
 
   constructor(model) {
     super();
@@ -44,7 +45,7 @@ export class Visit extends EventTarget {
 
   // Take an example of the author's.
   takeExample(index, name, thumb) {
-    this.#add([{ name, example: index, url: thumb, thumb }]);
+    this.#add([{ name, example: index, given: thumb, url: thumb, thumb }]);
   }
 
   // Show a photo of this visit.
@@ -73,12 +74,11 @@ export class Visit extends EventTarget {
 
   // Have the page's kernel back, or a new one, and go on with the photos that wait.
   async reconnect() {
-    if (!this.reconnects) return location.reload();
     if (this.line === "reconnecting") return;
     this.#set({ line: "reconnecting" });
     const found = await this.#model.reconnect();
-    if (!found) this.#set({ line: "gone" });
-    else if (this.line === "reconnecting") this.#set({ line: "opening" });
+    if (found) this.#set({ line: "opening" });
+    else if (this.line === "reconnecting") this.#set({ line: "gone" });
   }
 
   // The page is gone, as that of a cell which is run again.
@@ -87,46 +87,42 @@ export class Visit extends EventTarget {
   }
 
   #add(photos) {
-    for (const photo of photos) Object.assign(photo, { state: "queued", progress: 0 });
-    this.photos = [...this.photos, ...photos];
-    for (const old of this.photos.splice(0, Math.max(0, this.photos.length - MOST_KEPT))) {
-      this.cancel(old);
-      if (old.example === undefined) for (const url of [old.url, old.thumb]) URL.revokeObjectURL(url);
-    }
-    this.#set({ shown: photos[0] });
-    if (["lost", "gone"].includes(this.line)) this.reconnect();
+    if (!photos.length) return;
+    const taken = photos.slice(0, MOST_KEPT - this.photos.filter((photo) => !isDone(photo)).length);
+    for (const photo of taken) Object.assign(photo, { state: "queued", progress: 0 });
+    let excess = this.photos.length + taken.length - MOST_KEPT;
+    const old = this.photos.filter((photo) => isDone(photo) && excess-- > 0);
+    this.photos = [...this.photos.filter((photo) => !old.includes(photo)), ...taken];
+    for (const photo of old) freePictures(photo);
+    this.#set({ leftOut: photos.length - taken.length, shown: taken[0] ?? this.shown });
+    if (this.reconnects && ["lost", "gone", "broken"].includes(this.line)) this.reconnect();
     this.#work();
   }
 
   #forget(photo) {
-    this.newest = undefined;
     this.#update(photo, { state: "queued", progress: 0, prediction: undefined, error: undefined });
   }
 
-  // One after the other: all are read, which needs no kernel; then each is asked about.
-  async #work() {
-    if (this.#working) return;
-    this.#working = true;
+  // Photos are read one after the other, which needs no kernel; meanwhile, each is asked about.
+  #work() {
+    this.#each("read", (photo) => !isReady(photo), (photo) => this.#read(photo));
+    if (this.line === "here") this.#each("ask", isReady, (photo) => this.#ask(photo));
+    else for (const photo of this.photos.filter(isReady)) this.#hold(photo);
+  }
+
+  async #each(what, mayGo, go) {
+    if (this.#going.has(what)) return;
+    this.#going.add(what);
+    const next = () => this.photos.find((photo) => isWaiting(photo) && mayGo(photo));
     try {
-      for (let photo; (photo = this.#next()); ) {
-        if (photo.sent || photo.example !== undefined) await this.#ask(photo);
-        else await this.#read(photo);
-      }
+      for (let photo; (photo = next()) && (what === "read" || this.line === "here"); ) await go(photo);
     } finally {
-      this.#working = false;
+      this.#going.delete(what);
     }
   }
 
-  #next() {
-    const waiting = this.photos.filter(({ state }) => state === "queued" || state === "held");
-    return (
-      waiting.find(({ sent, example }) => !sent && example === undefined) ??
-      (this.line === "here" ? waiting[0] : this.#hold(waiting))
-    );
-  }
-
-  #hold(waiting) {
-    for (const photo of waiting) this.#update(photo, { state: "held" });
+  #hold(photo) {
+    if (isWaiting(photo)) this.#update(photo, { state: "held" });
   }
 
   async #read(photo) {
@@ -135,9 +131,11 @@ export class Visit extends EventTarget {
     if (photo.state === "cancelled") return;
     this.#update(photo, { sent, state: "queued" });
     if (sent.width) this.#picture(photo, sent.blob); // while the photo is asked about
+    this.#work();
   }
 
   async #picture(photo, blob) {
+    freePictures(photo);
     this.#update(photo, { url: address(blob) });
     const small = await thumbnail(blob, THUMBNAIL).catch(() => undefined);
     if (small) this.#update(photo, { thumb: address(small) });
@@ -147,15 +145,15 @@ export class Visit extends EventTarget {
     photo.giveUp = new AbortController();
     const { signal } = photo.giveUp;
     this.#update(photo, { state: photo.sent ? "sending" : "looking", progress: 0 });
-    const slow = setTimeout(() => this.#update(photo, { loading: true }), LOADING_AFTER);
     try {
       await this.#answered(photo, await this.#tell(photo, signal));
     } catch (error) {
       if (error instanceof Lost) this.#keep(photo);
       else if (!signal.aborted) this.#update(photo, { state: "refused", error: UNREADABLE });
     } finally {
-      clearTimeout(slow);
+      clearTimeout(photo.slow);
       photo.loading = false;
+      if (this.line !== "here") this.#work(); // those that wait are held
     }
   }
 
@@ -167,11 +165,23 @@ export class Visit extends EventTarget {
   }
 
   #tell(photo, signal) {
-    if (!photo.sent) return this.#asker.askExample(photo.example, { signal });
-    const onProgress = (progress) =>
-      this.#update(photo, { progress, state: progress < 1 ? "sending" : "looking" });
+    if (!photo.sent) {
+      this.#look(photo);
+      return this.#asker.askExample(photo.example, { signal });
+    }
+    const onProgress = (progress) => {
+      this.#update(photo, { progress });
+      if (progress === 1) this.#look(photo);
+    };
     const { blob, width } = photo.sent;
     return this.#asker.ask(blob, { preview: !width, onProgress, signal });
+  }
+
+  // All that is asked for is at the kernel; if that takes long, it loads its model.
+  #look(photo) {
+    this.#update(photo, { state: "looking" });
+    clearTimeout(photo.slow);
+    photo.slow = setTimeout(() => this.#update(photo, { loading: true }), LOADING_AFTER);
   }
 
   async #answered(photo, { prediction, error, buffers = [] }) {
@@ -179,16 +189,18 @@ export class Visit extends EventTarget {
     if (photo.state === "cancelled") return;
     if (prediction) return this.#update(photo, { state: "answered", prediction });
     photo.tries = (photo.tries ?? 0) + 1;
+    clearTimeout(photo.slow);
     if (error.retry_after && photo.tries < MOST_TRIES) return this.#wait(photo, error.retry_after);
     this.#update(photo, { state: "refused", error });
   }
 
   // Count down until the photo may be asked about again.
   async #wait(photo, seconds) {
+    const { signal } = photo.giveUp;
     for (let left = Math.ceil(seconds); left > 0; left--) {
-      this.#update(photo, { state: "busy", seconds: left });
+      this.#update(photo, { state: "busy", seconds: left, counting: left < Math.ceil(seconds) });
       await new Promise((resolve) => setTimeout(resolve, 1000));
-      if (photo.state === "cancelled") return;
+      if (signal.aborted) return;
     }
     this.#update(photo, { state: "queued" });
   }
@@ -205,7 +217,12 @@ export class Visit extends EventTarget {
   }
 
   #take(settings) {
-    if (settings) this.#set({ settings: { ...this.settings, ...settings } });
+    if (!settings) return;
+    const size = this.settings.photo_size;
+    this.#set({ settings: { ...this.settings, ...settings } });
+    if (size === this.settings.photo_size) return;
+    for (const photo of this.photos.filter(isWaiting)) photo.sent = undefined; // read it again
+    this.#work();
   }
 
   #update(photo, changes) {
@@ -223,6 +240,20 @@ export class Visit extends EventTarget {
 // Whether there is nothing more to come for a photo.
 export function isDone({ state }) {
   return DONE.includes(state);
+}
+
+function isWaiting({ state }) {
+  return state === "queued" || state === "held";
+}
+
+// Whether a photo can be asked about: it has been read, or the kernel has it.
+function isReady({ sent, example }) {
+  return Boolean(sent) || example !== undefined;
+}
+
+// Let go of what a photo is shown by, but for an example's: that is the gallery's.
+function freePictures({ url, thumb, given }) {
+  for (const each of [url, thumb]) if (each !== given) URL.revokeObjectURL(each);
 }
 
 function address(picture) {

@@ -49,11 +49,19 @@ function element(tag, textContent) {
 
 // The same page once more, of which only the kernel is of interest: the photos stay here.
 kernel.reconnect = async () => {
+  const before = id;
   try {
     const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(STARTS_WITHIN) });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (answer.ok && adopt(page)) return true;
+    if (answer.ok && adopt(page)) {
+      end(before ?? started(document)); // it may be there after all
+      return true;
+    }
     if (answer.redirected) location.reload(); // to log in again
+    else if (answer.ok) {
+      end(started(page));
+      kernel.fail();
+    }
   } catch {
     // the server is not there yet
   }
@@ -62,11 +70,21 @@ kernel.reconnect = async () => {
 
 // A visitor who leaves needs no kernel any more.
 addEventListener("pagehide", (event) => {
-  if (event.persisted || !id) return;
+  if (!event.persisted) end(id ?? started(document));
+});
+
+// The kernel that a page's cells run in, or ran in without ending in one of ours.
+function started(page) {
+  const config = page.querySelector("#jupyter-config-data");
+  return config && JSON.parse(config.textContent).kernelId;
+}
+
+function end(kernelId) {
+  if (!kernelId) return;
   const form = new FormData();
   form.append("_xsrf", token());
-  navigator.sendBeacon(`${base}voila/api/shutdown/${id}`, form);
-});
+  navigator.sendBeacon(`${base}voila/api/shutdown/${kernelId}`, form);
+}
 
 // A form has to name what stands in this cookie, which only a page of this server can read or set:
 // https://www.tornadoweb.org/en/stable/guide/security.html. Voilà's page may come without one.

@@ -14,7 +14,7 @@ from tests.browser import drawn
 
 # What the stub does with a photo of this width in pixels; any other gets a plain answer.
 BUSY, SLOW, MULTI, MANY, BUG, UNSURE, TEXT = 301, 302, 303, 304, 305, 306, 307
-RETRY_AFTER = 3  # seconds
+RETRY_AFTER = 5  # seconds, longer than a page takes an answer for slow
 LOOKS_FOR = 5  # seconds
 HOSTILE = "<img src=x onerror=\"document.title='broken in'\">"
 

@@ -5,6 +5,7 @@ In: the real model and drawn photos; out: six pictures of each, in the folder of
 """
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
@@ -23,7 +24,7 @@ MINUTE = 60_000  # milliseconds
 @pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
 def test_a_visitors_journey(
     screen: ViewportSize,
-    scheme: str,
+    scheme: Literal["light", "dark"],
     app: Path,
     tmp_path: Path,
     browser: Browser,

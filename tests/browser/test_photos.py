@@ -180,9 +180,42 @@ def test_a_photo_on_its_way_can_be_given_up(come: Come) -> None:
     expect(visitor.status).to_have_text("Looking at the photo…")
     visitor.page.get_by_role("button", name="Cancel").first.click()
     expect(visitor.status).to_have_text("Cancelled.")
+    expect(visitor.status).to_be_focused()  # the button that was pressed is gone
     visitor.page.wait_for_timeout(1000 * stub.LOOKS_FOR)
     expect(visitor.bars).to_have_count(0)
     assert visitor.ask(stub.photo(400, 300))
+
+
+def test_a_photo_given_up_holds_up_none_after_it(come: Come) -> None:
+    visitor = come()
+    for _ in range(6):
+        visitor.choose(stub.photo(stub.SLOW, 200))
+        expect(visitor.status).to_have_text("Looking at the photo…")
+        visitor.page.get_by_role("button", name="Cancel").first.click()
+    visitor.choose(stub.photo(400, 300))
+    visitor.bars.first.wait_for(timeout=1000 * (stub.LOOKS_FOR + 3))
+
+
+def test_of_very_many_photos_those_without_room_are_told(come: Come) -> None:
+    visitor = come()
+    visitor.choose(stub.photo(stub.SLOW, 200), *[stub.photo(64, 48)] * 119)
+    expect(visitor.banner).to_contain_text("There is room for 100 photos at a time: 20 were")
+    expect(visitor.thumbnails).to_have_count(100)
+    expect(visitor.thumbnails.first).to_have_attribute("aria-current", "true")
+    answered = visitor.page.locator(".voilearn-is-answer")
+    expect(answered).to_have_count(100, timeout=ANSWER_WITHIN)
+    visitor.choose(stub.photo(300, 400))  # for which the first makes room
+    expect(visitor.banner).to_have_count(0)
+    expect(visitor.thumbnails).to_have_count(100)
+    assert next(iter(visitor.answer())) == "black"
+
+
+def test_a_drop_of_nothing_changes_nothing(come: Come) -> None:
+    visitor = come()
+    visitor.ask(stub.photo(400, 300))
+    give(visitor, "drop")
+    expect(visitor.bars).to_have_count(3)
+    assert visitor.classify()
 
 
 def test_progress_is_shown_while_a_large_file_is_sent(come: Come) -> None:

@@ -20,6 +20,7 @@ STAND_UP = """async source => {
     on: (name, hear) => (heard[name] ??= []).push(hear),
     send: message => window.sent.push(message),
   }
+  window.number = () => window.sent.findLast(message => 'number' in message).number
   window.say = message => heard['msg:custom'].forEach(hear => hear(message))
   const module = await import(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})))
   window.asker = new module.Asker(window.model, kind => window.told.push(kind))
@@ -57,8 +58,8 @@ def test_no_piece_is_sent_before_the_one_before_is_confirmed(page: Page) -> None
         wait_for(page, "photo", *["piece"] * pieces)
         page.wait_for_timeout(100)
         wait_for(page, "photo", *["piece"] * pieces)
-        page.evaluate("say({kind: 'received', number: 1})")
-    page.evaluate("say({kind: 'answer', number: 1, prediction: 'it'})")
+        page.evaluate("say({kind: 'received', number: number()})")
+    page.evaluate("say({kind: 'answer', number: number(), prediction: 'it'})")
     assert "it" in page.evaluate("answer")
 
 
@@ -71,16 +72,16 @@ def test_a_scaled_photo_is_one_message(page: Page) -> None:
 def test_an_answer_to_another_photo_is_not_taken_for_this_ones(page: Page) -> None:
     page.evaluate("ask(10)")
     wait_for(page, "photo")
-    page.evaluate("say({kind: 'answer', number: 7, prediction: 'other'})")
-    page.evaluate("say({kind: 'received', number: 1})")
-    page.evaluate("say({kind: 'answer', number: 1, prediction: 'this'})")
+    page.evaluate("say({kind: 'answer', number: number() + 1, prediction: 'other'})")
+    page.evaluate("say({kind: 'received', number: number()})")
+    page.evaluate("say({kind: 'answer', number: number(), prediction: 'this'})")
     assert "this" in page.evaluate("answer")
 
 
 def test_a_photo_refused_at_once_is_not_sent_on(page: Page) -> None:
     page.evaluate("ask(700_000)")
     wait_for(page, "photo")
-    page.evaluate("say({kind: 'error', number: 1, error: {type: 'PhotoTooLarge'}})")
+    page.evaluate("say({kind: 'error', number: number(), error: {type: 'PhotoTooLarge'}})")
     assert "PhotoTooLarge" in page.evaluate("answer")
     wait_for(page, "photo")
 

@@ -3,17 +3,19 @@
 In: a page whose kernel, server, connection or model goes; out: its sentences, and its photos.
 """
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, WebSocketRoute, expect
+from playwright.sync_api import Browser, Route, WebSocketRoute, expect
 
 from tests.browser import stub, ways
 from tests.browser.visitor import ANSWER_WITHIN, Visitor
 from tests.browser.ways import Place, Server
+from tests.services import wait_for
 
 Come = Callable[..., Visitor]
 NOTICED_WITHIN = 5_000  # milliseconds
@@ -54,6 +56,37 @@ def kernel_of(visitor: Visitor) -> psutil.Process:
         if any(part.split("kernel-")[-1][:36] in identifier for part in kernel.cmdline()[-1:])
     ]
     return found
+
+
+def test_a_kernel_given_up_for_another_takes_no_photo_with_it(come: Come) -> None:
+    """The old one answers again while the new one is on its way."""
+    visitor = come()
+    visitor.ask(stub.photo(400, 300))
+    old = visitor.kernel_id()
+    routes: list[Route] = []
+    visitor.page.route(visitor.page.url, lambda route: routes.append(route))
+    server = _server_process(visitor.server)
+    server.send_signal(signal.SIGSTOP)
+    try:
+        expect(visitor.banner).to_contain_text(LOST, timeout=NOTICED_WITHIN)
+        visitor.banner.get_by_role("button", name="Reconnect").click()
+    finally:
+        server.send_signal(signal.SIGCONT)
+    expect(visitor.banner).to_have_count(0, timeout=ANSWER_WITHIN)
+    visitor.choose(stub.photo(stub.SLOW, 200))
+    expect(visitor.status).to_have_text("Looking at the photo…")
+    routes.pop().continue_()
+    assert visitor.answer()
+    wait_for(lambda: not any(old in " ".join(k.cmdline()) for k in visitor.server.kernels()), 20)
+
+
+def test_a_photo_given_to_a_page_whose_kernel_never_opens_is_told(come: Come) -> None:
+    visitor = come()
+    visitor.page.add_init_script(
+        "window.WebSocket = class { static OPEN = 1; readyState = 0; close() {} }"
+    )
+    visitor.page.reload(wait_until="commit")
+    expect(visitor.banner).to_contain_text(LOST, timeout=NOTICED_WITHIN + 2000)
 
 
 def test_a_killed_kernel_is_told_and_one_button_brings_the_page_back(
@@ -220,7 +253,22 @@ def test_a_page_without_a_model_says_why(
     expect(visitor.page.locator(".voilearn-cell")).to_have_text("The model is <b>gone</b>.")
     expect(visitor.banner).to_contain_text("This page can't answer at the moment.")
     visitor.show(screenshots, f"{without_model.way}-page-broken")
-    visitor.page.close()
+    notebook = without_model.folder / "app.ipynb"
+    before = notebook.read_text()
+    try:
+        notebook.write_text(before.replace(json.dumps(NO_MODEL), json.dumps(stub.CELL)))
+        visitor.choose(stub.photo())
+        expect(visitor.preview).to_be_visible()
+        again = visitor.banner.get_by_role("button", name="Reconnect")
+        expect(visitor.bars.or_(again).first).to_be_visible(timeout=ANSWER_WITHIN)
+        if again.is_visible():  # a kernel that was kept warm has run the notebook as it was
+            again.click()
+        assert visitor.answer()
+        expect(visitor.banner).to_have_count(0)
+    finally:
+        notebook.write_text(before)
+    visitor.leave()
+    wait_for(lambda: len(without_model.kernels()) <= without_model.spare, 20)
 
 
 def _server_process(server: Server) -> psutil.Process:
