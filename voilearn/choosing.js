@@ -36,7 +36,8 @@ function listenForDrops(place, el, take) {
     mark(false);
     if (!isFiles(event)) return;
     event.preventDefault();
-    take([...event.dataTransfer.files]); // of none, where a program gives what it calls files
+    const files = [...event.dataTransfer.files];
+    if (files.length) take(files); // a mail program gives none, and calls them files
   });
 }
 

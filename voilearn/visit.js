@@ -14,7 +14,7 @@ const UNREADABLE = { type: "PhotoNotFound" }; // gone from the disk, or a folder
 const DONE = ["answered", "refused", "cancelled"];
 
 export class Visit extends EventTarget {
-  photos = []; // {name, file, state, sent, url, thumb, progress, prediction, error, seconds}
+  photos = []; // {name, file or example, state, sent, url, thumb, progress, prediction, error, …}
   shown; // the one of them that is on the page
   line = "opening"; // or "here", "lost", "reconnecting", "gone", "broken"
   settings = { classes: {}, photo_size: 1024 };
@@ -87,7 +87,6 @@ export class Visit extends EventTarget {
   }
 
   #add(photos) {
-    if (!photos.length) return;
     const taken = photos.slice(0, MOST_KEPT - this.photos.filter((photo) => !isDone(photo)).length);
     for (const photo of taken) Object.assign(photo, { state: "queued", progress: 0 });
     let excess = this.photos.length + taken.length - MOST_KEPT;

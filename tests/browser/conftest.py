@@ -129,14 +129,14 @@ def place(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(app, tmp_path_factory.mktemp("server"))
 
 
-@pytest.fixture(scope="session", params=ways.every_way())
+@pytest.fixture(scope="package", params=ways.every_way())
 def server(request: pytest.FixtureRequest, place: Place) -> Iterator[Server]:
     """Run the page in every way, one after the other."""
     with ways.running(request.param, place, **TIDY) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def visitor(server: Server, browser: Browser) -> Iterator[Visitor]:
     """Bring one visitor to the page of every way; the page stays open for all its tests."""
     with _context(browser) as page:
@@ -164,7 +164,7 @@ def arrive(voila: Server, browser: Browser) -> Iterator[Callable[[], Visitor]]:
         yield lambda: Visitor(everyone.enter_context(_context(browser)), voila).arrive()
 
 
-@pytest.fixture(scope="session", params=["voila", "binder"])
+@pytest.fixture(scope="package", params=["voila", "binder"])
 def stubbed(
     request: pytest.FixtureRequest, app: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
