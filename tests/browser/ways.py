@@ -123,10 +123,9 @@ class Server:
         family = [self.process, *self._descendants()]
         with contextlib.suppress(psutil.NoSuchProcess):
             self.process.terminate()
+        _kill(services(self.tmp))  # which stay for whoever comes next
         psutil.wait_procs(family, timeout=STOPS_WITHIN)
-        for left in (*family, *services(self.tmp)):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                left.kill()
+        _kill([*family, *services(self.tmp)])
         psutil.wait_procs(family, timeout=STOPS_WITHIN)
 
     def _descendants(self) -> list[psutil.Process]:
@@ -134,6 +133,12 @@ class Server:
             return list(self.process.children(recursive=True))
         except psutil.NoSuchProcess:
             return []
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 @dataclass(frozen=True)
