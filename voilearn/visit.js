@@ -129,15 +129,21 @@ export class Visit extends EventTarget {
     const sent = await scaleDown(photo.file, this.settings.photo_size);
     if (photo.state === "cancelled") return;
     this.#update(photo, { sent, state: "queued" });
-    if (sent.width) this.#picture(photo, sent.blob); // while the photo is asked about
+    if (sent.width) this.#picture(photo, sent.blob);
+    const next = this.line === "here" && !this.#going.has("ask");
     this.#work();
+    if (!next) this.#shrink(photo); // else once it is answered: that takes the same processors
   }
 
-  async #picture(photo, blob) {
-    freePictures(photo);
-    this.#update(photo, { url: address(blob) });
-    const small = await thumbnail(blob, THUMBNAIL).catch(() => undefined);
-    if (small) this.#update(photo, { thumb: address(small) });
+  #picture(photo, blob) {
+    if (photo.url !== photo.given) URL.revokeObjectURL(photo.url);
+    this.#update(photo, { picture: blob, url: address(blob) });
+  }
+
+  async #shrink(photo) {
+    if (photo.thumb || !photo.picture) return;
+    const small = await thumbnail(photo.picture, THUMBNAIL).catch(() => undefined);
+    if (small && !photo.thumb) this.#update(photo, { thumb: address(small) });
   }
 
   async #ask(photo) {
@@ -152,6 +158,7 @@ export class Visit extends EventTarget {
     } finally {
       clearTimeout(photo.slow);
       photo.loading = false;
+      this.#shrink(photo);
       if (this.line !== "here") this.#work(); // those that wait are held
     }
   }
