@@ -287,6 +287,7 @@ def _fill_pages(
             sentence=html.escape(sentence),
             folder=folder,
             preloads="\n    ".join(preloads),
+            dialog=_dialog(),
             model=json.dumps(facts).replace("<", "\\u003c"),  # or a class could end the element
         ),
         "manifest.webmanifest": _fill(
@@ -296,6 +297,13 @@ def _fill_pages(
             folder=folder,
         ),
     }
+
+
+def _dialog() -> str:
+    """Return the element of the notebook's page in which a camera is seen live."""
+    markup = (ROOT / "voilearn" / "markup.html").read_text("utf-8")
+    (found,) = re.findall("<dialog.*?</dialog>", markup, re.DOTALL)
+    return str(found)
 
 
 def _fill(name: str, **values: str) -> bytes:
