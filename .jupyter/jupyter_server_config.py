@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
-FOLDERS = [str(HOME / "voilearn"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+ROOMS = [HOME / "voilearn" / "notebook", HOME / "voilearn"]  # the template; what it takes in
+FOLDERS = [*map(str, ROOMS), *filter(None, [os.environ.get("JUPYTER_PATH")])]
 os.environ["JUPYTER_PATH"] = os.pathsep.join(FOLDERS)
 c.VoilaConfiguration.template = "voilearn"  # noqa: F821  # Jupyter provides `c`
 c.VoilaConfiguration.resources = {"home": str(HOME)}  # noqa: F821  # where app.toml is

@@ -255,7 +255,7 @@ def options() -> argparse.Namespace:
 
 def python_answers(model: Path, photos: Iterable[Path]) -> dict[Path, dict[str, float]]:
     """Return what learn.predict says of every photo."""
-    from voilearn.learner import load_classify
+    from voilearn.learner.load import load_classify
 
     ask = load_classify(model)
     return {photo: dict(ask(photo.read_bytes()).probabilities) for photo in photos}

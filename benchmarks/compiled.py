@@ -38,9 +38,9 @@ import json, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np, onnxruntime
-from voilearn.compiled import read_compiled
+from voilearn.compiled.description import read_compiled
 from voilearn.image import decode_photo
-from voilearn.onnx_model import load_classify
+from voilearn.compiled.load import load_classify
 path, rounds, *files = sys.argv[1:]
 photos = [Path(file).read_bytes() for file in files]
 ours, size = load_classify(path), read_compiled(Path(path)).size
@@ -105,7 +105,7 @@ def photos_for_agreement(folder: Path) -> Path:
 
 def measure(export: Path, folder: Path, rounds: int) -> dict[str, str]:
     """Compile an export and return the rows of its column."""
-    from voilearn.onnx_export import compile_learner
+    from voilearn.compiled.compile import compile_learner
 
     files = sorted((PHOTOS / "bears").rglob("*.jpg"))
     photos = photos_for_agreement(folder)

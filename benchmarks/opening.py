@@ -41,8 +41,8 @@ told = dict(seconds=seconds, peak=int(peak[0]) / 1024, torch="torch" in sys.modu
 print(json.dumps(told))
 """
 FASTAI = "import fastai.vision.all"
-INSPECT = "from voilearn.export_file import read_export_file; read_export_file(path)"
-OURS = "from voilearn.learner import load_learner; load_learner(path)"
+INSPECT = "from voilearn.export.file import read_export_file; read_export_file(path)"
+OURS = "from voilearn.learner.load import load_learner; load_learner(path)"
 THEIRS = "from fastai.vision.all import load_learner; load_learner(path)"
 WAYS = {
     "Python alone": ("", ""),

@@ -135,7 +135,7 @@ def export_network(learn: Any, size: tuple[int, int], path: Path) -> None:
 
 def make_peer(model: Path, folder: Path, runtime: str = "default") -> None:
     """Write the peer's page for an export.pkl into a folder."""
-    from voilearn.learner import load_learner, model_info
+    from voilearn.learner.load import load_learner, model_info
 
     learn = load_learner(model)
     resize = next(t for t in learn.dls.after_item.fs if type(t).__name__ == "Resize")

@@ -22,7 +22,7 @@ import psutil
 
 STARTS_WITHIN = 120
 STOPS_WITHIN = 15
-SERVICE = "voilearn.local_service"
+SERVICE = "voilearn.service.this_machine"
 NOT_OURS = ("JUPYTER", "VOILA", "VOILEARN")  # what a tester's own settings begin with
 
 

@@ -33,7 +33,7 @@ learn.export()
 COMPILE = """
 import sys
 from pathlib import Path
-from voilearn.onnx_export import compile_learner
+from voilearn.compiled.compile import compile_learner
 export, folder = map(Path, sys.argv[1:])
 compile_learner(export, folder, say=lambda line: None)
 """

@@ -72,7 +72,7 @@ class Site:
         if self.arrive is arrive_gradio:
             return ""
         ours = (self.folder / "voilearn").exists()
-        return "voila/files/voilearn/page.css" if ours else "voila/static/voila.js"
+        return "voila/files/voilearn/page/page.css" if ours else "voila/static/voila.js"
 
 
 @dataclass

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from voilearn.compiled.load import load_classify
 from voilearn.errors import VoilearnError
-from voilearn.onnx_model import load_classify
 
 CAMERA = ["rpicam-still", "--nopreview", "--immediate", "--encoding", "jpg", "--output", "-"]
 

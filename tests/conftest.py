@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.services import Machine
 
 ROOT = Path(__file__).parents[1]
+EXPORTS = ROOT / "tests" / "exports"  # learners of real old releases, and what is none
 PHOTOS = Path(os.environ.get("VOILEARN_PHOTOS", ROOT.parent / "shared" / "photos"))
 
 
@@ -42,7 +43,7 @@ def services(folder: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             command = process.cmdline()
-            if "voilearn.local_service" in command and str(folder) in "".join(command[-2:]):
+            if "voilearn.service.this_machine" in command and str(folder) in "".join(command[-2:]):
                 found.append(process)
     return found
 

@@ -18,10 +18,10 @@ from typing import Any
 import psutil
 
 from tests.conftest import ROOT, draw, encode
-from voilearn.client import LocalModel
+from voilearn.client.this_machine import LocalModel
 from voilearn.prediction import ModelInfo, predict_from
-from voilearn.problem import problem_of
 from voilearn.runtime_folder import Entry, RuntimeFolder
+from voilearn.wire import problem_of
 
 PHOTO = encode(draw((300, 200)), "JPEG")
 PREDICTION = predict_from([0.2, 0.8], ModelInfo("fake", "0" * 64, "single-label", ("a", "b")))
@@ -31,7 +31,7 @@ IDLE = 60.0  # seconds: so long a service stays at most that a test should lose
 KERNEL = """
 import sys
 from pathlib import Path
-from voilearn.client import LocalModel
+from voilearn.client.this_machine import LocalModel
 from voilearn.errors import VoilearnError
 model, idle, photo = sys.argv[1:]
 print("here", flush=True)
@@ -67,7 +67,7 @@ class Machine:
     def _is_service(self, process: psutil.Process) -> bool:
         with contextlib.suppress(psutil.Error):
             command = process.cmdline()  # a zombie has none
-            return "voilearn.local_service" in command and str(self.path) in command
+            return "voilearn.service.this_machine" in command and str(self.path) in command
         return False
 
     def service(self) -> psutil.Process:

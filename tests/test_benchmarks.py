@@ -44,9 +44,8 @@ from benchmarks.processes import Memory
 from benchmarks.served import Answer, Host, part_of, split
 from benchmarks.slow_line import Line, Speed, Way
 from tests import onnx_files
-from tests.conftest import ROOT, draw, encode
+from tests.conftest import EXPORTS, ROOT, draw, encode
 
-EXPORTS = ROOT / "tests" / "exports"
 TEXT = b"console.log('the same again');\n" * 200
 
 
@@ -381,7 +380,7 @@ def test_a_command_is_told_without_folders() -> None:
 
 DETACHING = """
 import subprocess, sys, http.server
-serve = [sys.executable, "-c", "import time; time.sleep(600)", "voilearn.local_service"]
+serve = [sys.executable, "-c", "import time; time.sleep(600)", "voilearn.service.this_machine"]
 subprocess.Popen(serve, start_new_session=True)
 http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from voilearn.describe import describe
-from voilearn.export_file import read_export_file
+from voilearn.export.file import read_export_file
 
 EXPORTS = sorted((Path(__file__).parent / "exports").glob("2.*author_[!c]*.pkl"))
 

@@ -28,7 +28,7 @@ MADE = {
     "make page REQUIREMENTS=binder/requirements.txt": "pip .*install -r binder/requirements.txt",
     "make lab": "jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb",
     "make test": "python -m pytest",
-    "make web": "-m voilearn compile .*web/build.py",
+    "make web": "-m voilearn compile .*device/build.py",
     "make web-serve": "-m http.server .*web/dist",
 }
 

@@ -14,8 +14,8 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from tests import onnx_files
+from tests.compiled.test_load import BLUE, RED
 from tests.conftest import ROOT
-from tests.test_onnx_model import BLUE, RED
 
 WATCH = ROOT / "examples" / "watch.py"
 

@@ -1,8 +1,13 @@
-"""The direction of imports, and what opening each room may load."""
+"""Who may import whom, in Python and in JavaScript, and what opening each room may load.
+
+In come the package's files; out goes whether each arrow is one that ARCHITECTURE.md draws.
+"""
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,153 +16,225 @@ import voilearn
 
 PACKAGE = Path(voilearn.__file__).parent
 
-# Each module may import those above it, never one below: towards the bytes.
-ORDER = [
+# Each file of the ground floor may import those above it, never one below: towards the bytes.
+GROUND_FLOOR = [
     {"__init__"},
-    {"allocator", "challenge", "cores", "digest", "errors", "esm", "stages"},
-    {"limits"},
-    {"content_coding", "image", "prediction", "problem", "runtime_folder", "settings"},
-    {"gallery", "upload", "work_queue"},
-    {"classifier", "inference_protocol"},
-    {"pickle_records", "renamed"},
-    {"plain_values", "tensor_records"},
-    {"torch_file"},
-    {"architecture", "leftovers", "transforms", "wrong_file"},
-    {"learner_records"},
-    {"export_file", "compiled", "onnx_file"},
-    {"added", "cost", "describe", "functions", "trusted"},
-    {"network"},
-    {"rebuild"},
-    {"agreement", "learner", "onnx_model", "page"},
-    {"model", "onnx_int8", "onnx_transforms", "remote"},
-    {"client"},
-    {"onnx_graph"},
-    {"live_model", "onnx_export"},
-    {"json_log", "metrics"},
-    {"connections", "exchange", "openapi", "request_body"},
-    {"reception"},
-    {"inference_routes"},
-    {"service"},
-    {"serve"},
-    {"local_service"},
-    {"cli"},
-    {"__main__"},
+    {"errors", "machine"},
+    {"limits", "model_file", "settings", "prediction", "wire", "runtime_folder"},
+    {"image"},
+    {"classifier"},
 ]
-PROVIDERS = {"client", "remote", "learner", "model", "onnx_model", "rebuild", "trusted"}
+GROUND = set().union(*GROUND_FLOOR)
 
-HEAVY = {
-    "torch",
-    "fastai",
-    "timm",
-    "numpy",
-    "matplotlib",
-    "onnx",
-    "onnxruntime",
-    "ipywidgets",
-    "anywidget",
-    "IPython",
-    "PIL",
-    "fastapi",
-    "uvicorn",
-    "prometheus_client",
-    "filelock",
-}
-SERVER = {"PIL", "fastapi", "uvicorn", "prometheus_client"}
-PIL = {"PIL"}
-WIDGETS = {"anywidget", "ipywidgets", "IPython"}
-MAY_LOAD = {
-    "__init__": set(),
-    "errors": set(),
-    "digest": set(),
-    "compiled": set(),
-    "onnx_file": set(),
-    "model": set(),
-    "prediction": set(),
-    "content_coding": set(),
-    "inference_protocol": set(),
-    "pickle_records": set(),
-    "renamed": set(),
-    "plain_values": set(),
-    "torch_file": set(),
-    "tensor_records": set(),
-    "leftovers": set(),
-    "learner_records": set(),
-    "architecture": set(),
-    "transforms": set(),
-    "wrong_file": set(),
-    "export_file": set(),
-    "describe": set(),
-    "cli": set(),
-    "allocator": set(),
-    "challenge": set(),
-    "cores": set(),
-    "stages": set(),
-    "problem": set(),
-    "runtime_folder": set(),
-    "work_queue": set(),
+# The rooms, and the files between them and the doors: what each may import beside the ground floor
+# and itself. Whom it may import only inside a function stands in ONLY_INSIDE.
+MAY_IMPORT: dict[str, set[str]] = {
+    "export": set(),
+    "learner": {"export"},
+    "compiled": {"learner", "export"},
+    "model": {"compiled", "learner"},
+    "describe": {"compiled", "export"},
+    "page": set(),
+    "notebook": {"page"},
+    "device": {"page", "compiled"},
+    "service": {"page", "model", "compiled", "export"},
     "client": set(),
-    "remote": set(),
-    "exchange": set(),
-    "live_model": PIL,
-    "local_service": PIL,
-    "json_log": PIL,
-    "metrics": SERVER - {"fastapi", "uvicorn"},
-    "reception": SERVER - {"uvicorn", "prometheus_client"},
-    "inference_routes": SERVER - {"uvicorn", "prometheus_client"},
-    "service": SERVER - {"uvicorn"},
-    "serve": SERVER,
-    "image": PIL,
-    "classifier": PIL,
-    "agreement": PIL,
-    "onnx_model": PIL | {"numpy", "onnxruntime"},
-    "esm": set(),
-    "gallery": set(),
-    "limits": set(),
-    "settings": set(),
-    "upload": set(),
-    "page": WIDGETS,
-    "learner": HEAVY - {"ipywidgets", "anywidget", "onnx", "onnxruntime"} - {"fastapi", "uvicorn"},
+    "cli": {"export", "learner", "compiled", "model", "describe", "device", "service", "client"},
+    "__main__": {"cli"},
 }
+ONLY_INSIDE = {
+    "compiled": {"learner"},
+    "model": {"compiled", "learner"},
+    "device": {"compiled"},
+    "cli": MAY_IMPORT["cli"],
+}
+# The public face, loaded lazily; what stands under TYPE_CHECKING imports nothing.
+FACE = {"client", "model", "notebook", "prediction"}
+
+SCRIPTS_MAY_IMPORT = {"page": set(), "notebook": {"page"}, "device": {"page"}}
+
+# The third-party packages that opening each file of a room may load; a file that is not named may
+# load what its room may. Everything else of this list stays dark.
+HEAVY = {
+    "torch", "fastai", "timm", "numpy", "matplotlib", "onnx", "onnxruntime", "ipywidgets",
+    "anywidget", "IPython", "PIL", "fastapi", "uvicorn", "prometheus_client", "filelock",
+}  # fmt: skip
+WIDGETS = {"anywidget", "ipywidgets", "IPython"}
+LEARNER = {"torch", "fastai", "timm", "numpy", "matplotlib", "IPython", "PIL", "prometheus_client"}
+MAY_LOAD: dict[str, set[str]] = {
+    "": set(),  # the ground floor, doors and all that stands between
+    "image": {"PIL"},
+    "classifier": {"PIL"},
+    "export": set(),
+    "learner": LEARNER | {"filelock"},
+    "compiled": set(),
+    "compiled/agreement": {"PIL"},
+    "compiled/load": {"PIL", "numpy", "onnxruntime"},
+    **dict.fromkeys(
+        (
+            f"compiled/{name}"
+            for name in ("compile", "graph", "int8", "nodes", "resize", "transforms")
+        ),
+        HEAVY - {"ipywidgets", "anywidget", "fastapi", "uvicorn"},
+    ),
+    "page": set(),
+    "notebook": set(),
+    "notebook/widget": WIDGETS,
+    "device": set(),
+    "service": set(),
+    "service/live_model": {"PIL"},
+    "service/this_machine": {"PIL"},
+    "service/json_log": {"PIL"},
+    "service/metrics": {"PIL", "prometheus_client"},
+    "service/service": {"PIL", "fastapi"},
+    "service/request_body": {"fastapi"},
+    "service/openapi": {"fastapi"},
+    "service/connections": {"uvicorn"},
+    "service/v2_routes": {"PIL", "fastapi"},
+    "service/app": {"PIL", "fastapi", "prometheus_client"},
+    "service/serve": {"PIL", "fastapi", "prometheus_client", "uvicorn"},
+    "client": set(),
+}
+FILES = sorted(path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py"))
+NAMES = [file.as_posix() for file in FILES]
+SCRIPTS = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.js"))
 
 
-def imported(module: Path) -> set[str]:
-    """The modules of ours that a module names, those inside its functions too."""
-    names = set()
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    ours = {name.split(".")[1] for name in names if name.startswith("voilearn.")}
-    return ours | ({"__init__"} if "voilearn" in names else set())
+def room_of(file: str) -> str:
+    """The room that a file or module is in; of one that is in none, its own name."""
+    return file.partition("/")[0]
 
 
-def test_every_module_has_its_place() -> None:
-    assert {path.stem for path in PACKAGE.glob("*.py")} == set().union(*ORDER)
+def imported(file: str) -> Iterator[tuple[str, bool]]:
+    """Each file of ours that a file imports, and whether only inside a function."""
+    tree = ast.parse((PACKAGE / f"{file}.py").read_text("utf-8"))
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        for name in names_in(node):
+            yield name, id(node) in inside
 
 
-def test_imports_point_one_way_towards_the_bytes() -> None:
-    level = {name: at for at, row in enumerate(ORDER) for name in row}
-    for path in PACKAGE.glob("*.py"):
-        for name in imported(path):
-            assert level[name] < level[path.stem], f"{path.stem} imports {name}"
+def names_in(node: ast.AST) -> Iterator[str]:
+    """The files that one statement imports, as paths without their ending."""
+    if isinstance(node, ast.Import):
+        modules = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        deeper = [f"{node.module}.{alias.name}" for alias in node.names]
+        modules = [name if is_ours(name) else node.module for name in deeper]
+    else:
+        return
+    for name in modules:
+        if name == "voilearn":
+            yield "__init__"
+        elif name.startswith("voilearn."):
+            yield path_of(name)
 
 
-def test_the_page_knows_no_provider() -> None:
-    assert not imported(PACKAGE / "page.py") & PROVIDERS
+def path_of(module: str) -> str:
+    return module.removeprefix("voilearn.").replace(".", "/")
 
 
-@pytest.mark.parametrize("module", [m for m in MAY_LOAD if m != "learner"])
-def test_opening_a_room_lights_no_other(module: str) -> None:
-    name = "voilearn" if module == "__init__" else f"voilearn.{module}"
+def is_ours(module: str) -> bool:
+    return (PACKAGE / f"{path_of(module)}.py").is_file() or (PACKAGE / path_of(module)).is_dir()
+
+
+@pytest.mark.parametrize("file", [file for file in NAMES if file != "__init__"])
+def test_imports_point_one_way_towards_the_bytes(file: str) -> None:
+    room = room_of(file)
+    assert room in GROUND or room in MAY_IMPORT, "this file has no place in the plan"
+    for name, inside in imported(file):
+        other = room_of(name)
+        if other in GROUND:
+            assert room not in GROUND or level(other) < level(room), name
+        else:
+            assert room not in GROUND, f"the ground floor imports {name}"
+            assert other == room or other in MAY_IMPORT[room], name
+            assert inside or other not in ONLY_INSIDE.get(room, ()), f"{name}, outside a function"
+
+
+def level(file: str) -> int:
+    return next(at for at, row in enumerate(GROUND_FLOOR) if file in row)
+
+
+def test_the_public_face_imports_nothing_until_it_is_used() -> None:
+    assert {room_of(name) for name, _ in imported("__init__")} == FACE
+    assert voilearn.__all__ == sorted(voilearn.__all__)
+    assert set(voilearn.__all__) == set(voilearn._ROOMS) <= set(dir(voilearn))
+    with pytest.raises(AttributeError, match="has no attribute 'Pages'"):
+        voilearn.Pages  # noqa: B018
+
+
+def test_the_table_names_no_file_that_is_gone() -> None:
+    assert GROUND | {name for name in MAY_IMPORT if name in NAMES} <= set(NAMES)
+    assert {name for name in MAY_LOAD if "/" in name} <= set(NAMES)
+    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+    assert rooms == {name for name in MAY_IMPORT if name not in NAMES}
+
+
+@pytest.mark.parametrize("room", [name for name in MAY_IMPORT if name not in NAMES])
+def test_a_rooms_sign_names_all_its_files_and_holds_nothing_else(room: str) -> None:
+    tree = ast.parse((PACKAGE / room / "__init__.py").read_text("utf-8"))
+    assert len(tree.body) == 1
+    sign = ast.get_docstring(tree) or ""
+    for path in (PACKAGE / room).iterdir():
+        if path.is_file() and path.name != "__init__.py":
+            assert path.name in sign
+    for name in re.findall(r"\b[\w]+\.(?:py|js|css|html|json|webmanifest)\b", sign):
+        elsewhere = {"export.json", "prediction.py"}
+        assert (PACKAGE / room / name).is_file() or name in elsewhere, name
+
+
+SCRIPT_IMPORT = re.compile(
+    r"""(?:^import\s[^;]*?from|\bimport\()\s*["']([^"']+)["']""", re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_import_as_their_rooms_may(script: str) -> None:
+    text = (PACKAGE / script).read_text("utf-8")
+    for path in SCRIPT_IMPORT.findall(text):
+        assert path.startswith("."), path
+        found = (PACKAGE / script).parent.joinpath(path).resolve().relative_to(PACKAGE).as_posix()
+        assert room_of(found) in {room_of(script), *SCRIPTS_MAY_IMPORT[room_of(script)]}, path
+        assert found in SCRIPTS or found == "device/ort.js", path  # which the build puts there
+    assert text.count("\nimport ") + text.count("import(") == len(SCRIPT_IMPORT.findall(text))
+
+
+def test_the_visit_is_handed_its_asker() -> None:
+    """All that a visitor sees is written once: what differs by host is the asker's."""
+    assert SCRIPTS_MAY_IMPORT["page"] == set()
+    visit = (PACKAGE / "page" / "visit.js").read_text("utf-8")
+    assert "constructor(asker)" in visit
+
+
+def loads(file: str) -> set[str]:
+    """The packages of HEAVY that opening a file may load."""
+    return MAY_LOAD.get(file, MAY_LOAD.get(room_of(file), MAY_LOAD[""]))
+
+
+def is_learners(file: str) -> bool:
+    return {"torch", "onnx"} & loads(file) != set()
+
+
+def opened(file: str) -> set[str]:
+    """The packages of HEAVY that are loaded once a file is."""
+    name = ".".join(["voilearn", *Path(file).parts]).removesuffix(".__init__")
     script = f"import sys, {name}; print(*{{m.split('.')[0] for m in sys.modules}})"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert set(run.stdout.split()) & HEAVY <= MAY_LOAD[module]
+    return set(run.stdout.split()) & HEAVY
+
+
+@pytest.mark.parametrize("file", [file for file in NAMES if not is_learners(file)])
+def test_opening_a_room_lights_no_other(file: str) -> None:
+    assert opened(file) <= loads(file)
 
 
 @pytest.mark.model
-def test_the_learner_needs_no_widgets() -> None:
-    script = "import sys, voilearn.learner; print(*{m.split('.')[0] for m in sys.modules})"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert set(run.stdout.split()) & HEAVY <= MAY_LOAD["learner"]
-    assert run.stderr == ""
+@pytest.mark.parametrize("file", ["learner/load", "compiled/compile"])
+def test_the_learner_needs_no_widgets(file: str) -> None:
+    assert opened(file) <= loads(file)

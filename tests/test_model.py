@@ -8,7 +8,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from tests import onnx_files
-from tests.test_onnx_model import RED
+from tests.compiled.test_load import RED
 from voilearn import model
 from voilearn.errors import UnusableModel
 

@@ -128,7 +128,7 @@ def test_the_line_that_runs_the_learner_in_the_notebook_takes_the_place_of_one()
     (line,) = [s for s in snippets("python") if "load_classify" in s]
     cells = json.loads((ROOT / "app.ipynb").read_text())["cells"]
     sources = ["".join(cell["source"]) for cell in cells]
-    (source,) = [s for s in sources if "from voilearn.client import connect" in s]
+    (source,) = [s for s in sources if "from voilearn.client.this_machine import connect" in s]
     scope: dict[str, object] = {}
-    exec(source.replace("from voilearn.client import connect", line.strip()), scope)
+    exec(source.replace("from voilearn.client.this_machine import connect", line.strip()), scope)
     assert scope["connect"].__module__ == "voilearn.model"

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.conftest import ROOT, draw
 from training import hard_photos
-from voilearn.export_file import read_export_file
+from voilearn.export.file import read_export_file
 
 CARD = (ROOT / "training" / "README.md").read_text()
 

@@ -1,9 +1,13 @@
 """Make a `Classify` of a model that takes pictures: what stands before each in this process.
 
-In comes a photo's bytes; out goes what the model predicts of the picture that they are.
+In comes a photo's bytes; out goes what the model predicts of the picture that they are. Whoever
+wants to know how long decoding and predicting took holds a `stopwatch`; otherwise nothing is kept.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from PIL import Image
@@ -11,7 +15,6 @@ from PIL import Image
 from voilearn.errors import PhotoTooLarge
 from voilearn.image import decode_photo
 from voilearn.prediction import ModelInfo, Prediction
-from voilearn.stages import stage
 
 Predict = Callable[[Image.Image], Prediction]
 
@@ -56,3 +59,31 @@ def _shortened(picture: Image.Image, at_least: int) -> Image.Image:
             f"this model: up to {LONGEST:,} pixels will do. Please send a part of it."
         )
     return picture.reduce(factor)
+
+
+_asked: ContextVar[dict[str, float] | None] = ContextVar("voilearn_stages", default=None)
+
+
+@contextmanager
+def stopwatch() -> Iterator[dict[str, float]]:
+    """Collect the seconds of each stage that passes inside, in this thread or task."""
+    seconds: dict[str, float] = {}
+    token = _asked.set(seconds)
+    try:
+        yield seconds
+    finally:
+        _asked.reset(token)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Time what is inside as a stage of that name."""
+    seconds = _asked.get()
+    if seconds is None:
+        yield
+        return
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - began

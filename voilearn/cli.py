@@ -137,7 +137,7 @@ def _read_photo(path: Path) -> bytes:
 
 
 def _line(photo: Path, prediction: "Prediction") -> str:
-    from voilearn.plain_values import printable
+    from voilearn.errors import printable
 
     shares = ", ".join(f"{name} {p:.1%}" for name, p in prediction.probabilities.items())
     return (
@@ -168,7 +168,7 @@ def _inspect(options: argparse.Namespace) -> int:
 
 def _inspect_export(options: argparse.Namespace) -> int:
     from voilearn.describe import describe
-    from voilearn.export_file import read_export_file
+    from voilearn.export.file import read_export_file
 
     export = read_export_file(options.model)
     print(json.dumps(export.to_dict()) if options.json else describe(export))
@@ -176,9 +176,9 @@ def _inspect_export(options: argparse.Namespace) -> int:
 
 
 def _inspect_compiled(options: argparse.Namespace) -> int:
-    from voilearn.compiled import read_compiled
+    from voilearn.compiled.description import read_compiled
+    from voilearn.compiled.onnx_file import check_onnx_file
     from voilearn.describe import describe_compiled
-    from voilearn.onnx_file import check_onnx_file
 
     path = options.model
     file, compiled = check_onnx_file(path), read_compiled(path)
@@ -188,7 +188,7 @@ def _inspect_compiled(options: argparse.Namespace) -> int:
 
 
 def _compile(options: argparse.Namespace) -> int:
-    from voilearn.onnx_export import compile_learner
+    from voilearn.compiled.compile import compile_learner
 
     def say(line: str) -> None:
         print(f"voilearn: {line} …", file=sys.stderr, flush=True)
@@ -201,9 +201,9 @@ def _compile(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from voilearn.json_log import log_as_json
     from voilearn.model import is_compiled
-    from voilearn.serve import Options, is_loopback, serve
+    from voilearn.service.json_log import log_as_json
+    from voilearn.service.serve import Options, is_loopback, serve
 
     token = options.token or None
     if not (token or options.public or is_loopback(options.host)):

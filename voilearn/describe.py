@@ -8,11 +8,11 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from voilearn.compiled import Compiled
-from voilearn.export_file import ExportFile
-from voilearn.learner_records import LearnerRecord
-from voilearn.onnx_file import OnnxFile
-from voilearn.plain_values import printable
+from voilearn.compiled.description import Compiled
+from voilearn.compiled.onnx_file import OnnxFile
+from voilearn.errors import printable
+from voilearn.export.file import ExportFile
+from voilearn.export.learner import LearnerRecord
 
 WIDTH, MARGIN = 100, 17
 MOST, MOST_TEXT = 12, 4000  # items of a list, and characters of it

@@ -8,10 +8,12 @@ In comes the reason; out goes a class with an HTTP status and a sentence a visit
       EmptyPhoto     DamagedPhoto
       PhotoNotFound  PhotoTooLarge
 
+What a sentence quotes of a stranger's, a file name or a class, goes through `printable` or `shown`.
 An outlet catches `VoilearnError`, shows `str(error)` and nothing else. Whatever is not in this
 tree is a bug: log its traceback, show `OUR_FAULT`, never the exception's own text.
 """
 
+from pathlib import Path
 from typing import ClassVar
 
 OUR_FAULT = "Something went wrong on our side. Please try again, or try another photo."
@@ -160,3 +162,14 @@ def _tree() -> dict[str, type[VoilearnError]]:
         found[each.__name__] = each
         waiting += each.__subclasses__()
     return found
+
+
+def printable(text: str, most: int = 300) -> str:
+    """Return what a stranger wrote as it can be shown: what a terminal would obey is a "?"."""
+    shown = "".join(c if c.isprintable() else "?" for c in text[:most])
+    return shown + "…" * (len(text) > most)
+
+
+def shown(path: Path) -> str:
+    """Return a file's name as it can be shown, whatever is in it."""
+    return printable(path.name, 80)

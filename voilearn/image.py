@@ -1,6 +1,8 @@
 """Open whatever a visitor sends as one picture: upright, RGB, no larger than it has to be.
 
-In come a file's bytes, whatever its name claims; out goes a PIL image, or a PhotoError.
+In come a file's bytes, whatever its name claims; out goes a PIL image, or a PhotoError. Pillow
+walks a file's blocks and chunks in Python and asks for each, so a file that says no after a while
+ends any of these loops, in any thread: that is the deadline.
 """
 
 import contextlib

@@ -17,15 +17,15 @@ def load_classify(
     """Load a model and return the function from a photo's bytes to its Prediction.
 
     The function may be called from several threads, and raises the PhotoErrors of `decode_photo`.
-    `trust` is as in `learner.load_learner`; a compiled model has no code that it could let run.
-    `fold` is as in `onnx_model.open_session`, and of no account for a learner. Raises
+    `trust` is as in `learner/load.py`; a compiled model has no code that it could let run.
+    `fold` is as in `compiled/load.py`, and of no account for a learner. Raises
     UnusableModel, with what to do, if the file can't be used.
     """
     if is_compiled(path):
-        from voilearn import onnx_model
+        from voilearn.compiled import load as compiled
 
-        return onnx_model.load_classify(path, fold)
-    from voilearn import learner
+        return compiled.load_classify(path, fold)
+    from voilearn.learner import load as learner
 
     return learner.load_classify(path, trust)
 

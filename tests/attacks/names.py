@@ -122,7 +122,7 @@ ROWS: list[tuple[str, str, Callable[[Workshop], bytes]]] = [
     ("object_itself", "object, of which all are", layer("builtins", "object")),
     ("abstract", "Module, which has no forward", layer("torch.nn.modules.module", "Module")),
     ("of_main", "a class of the program that opens the file", layer("__main__", "Report")),
-    ("of_ours", "a class of Voilearn", layer("voilearn.learner", "Learner")),
+    ("of_ours", "a class of Voilearn", layer("voilearn.learner.load", "Learner")),
     ("class_called", "a call that makes a class", called("builtins", "type", "T", (), {})),
     ("loaded", "what torch.load makes of a path", called("torch", "load", "export.pkl")),
     ("from_hub", "what torch.hub downloads", called("torch.hub", "load", "a/b", "c")),

@@ -23,8 +23,8 @@ Report = dict[str, Any]
 def ours(request: Report, report: Report) -> None:
     """Read, open and ask the model as voilearn does, under audit."""
     from tests.attacks.audit import Audit
-    from voilearn.export_file import read_export_file
-    from voilearn.learner import load_classify
+    from voilearn.export.file import read_export_file
+    from voilearn.learner.load import load_classify
 
     path, photo = Path(request["path"]), a_photo()
     audit = Audit(path)
@@ -40,8 +40,8 @@ def ours(request: Report, report: Report) -> None:
 
 def fuzzed(request: Report, report: Report) -> None:
     """Read and open one file after the other; no photo is asked for."""
-    from voilearn.export_file import read_export_file
-    from voilearn.learner import load_learner
+    from voilearn.export.file import read_export_file
+    from voilearn.learner.load import load_learner
 
     for path in request["paths"]:
         Path(request["at"]).write_text(path)  # whose fault it is if this process dies
@@ -57,7 +57,7 @@ def fuzzed(request: Report, report: Report) -> None:
 
 def swapped(request: Report, report: Report) -> None:
     """Open a file, and put another in its place whenever it is opened for the nth time."""
-    from voilearn.learner import load_classify
+    from voilearn.learner.load import load_classify
 
     opened = 0
 

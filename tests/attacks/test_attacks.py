@@ -15,6 +15,7 @@ import pytest
 from tests.attacks.conftest import Ask, Report
 from tests.attacks.values import with_labels
 from tests.attacks.workshop import ATTACKS, Attack, Workshop
+from tests.conftest import EXPORTS
 
 THEMES = (
     *("calls", "published", "misread"),
@@ -26,7 +27,6 @@ for theme in THEMES:
     importlib.import_module(f"tests.attacks.{theme}")
 
 pytestmark = pytest.mark.model
-EXPORTS = Path(__file__).parents[1] / "exports"
 MAX_SECONDS, MAX_BYTES, MAX_SENTENCE = 10, 1_000_000_000, 1000
 # What later Pythons have no more, or under other names, or with other arguments
 GONE = {"lib2to3_grammar": (3, 13), "subinterpreter": (3, 13), "posixsubprocess": (3, 12)}

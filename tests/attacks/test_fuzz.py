@@ -11,9 +11,9 @@ import pytest
 
 from tests.attacks.conftest import Ask, Report
 from tests.attacks.fuzz import Sample, fuzzed
+from tests.conftest import EXPORTS
 
 pytestmark = pytest.mark.model
-EXPORTS = Path(__file__).parents[1] / "exports"
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 KEPT = Path(os.environ.get("FUZZ_KEPT", EXPORTS.parent / "screenshots" / "fuzz"))
 BATCH, MAX_SECONDS, MAX_BYTES, MAX_SAMPLE = 25, 10, 1_000_000_000, 200_000

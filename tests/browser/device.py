@@ -1,6 +1,6 @@
 """The on-device page as a visitor meets it: a tiny model, a host that can fail, what is shown.
 
-In: a folder that `web/build.py` wrote; out: a `Host` that serves it and a `Device` that reads it.
+In: a folder that `device/build.py` wrote; out: a `Host` that serves it, a `Device` that reads it.
 """
 
 import contextlib
@@ -100,7 +100,7 @@ def write_notebook(
 
 def run_build(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run the build as `make web` does; skip if the runtime is neither here nor to be had."""
-    command = [sys.executable, str(ROOT / "web" / "build.py"), *map(str, arguments)]
+    command = [sys.executable, str(ROOT / "voilearn" / "device" / "build.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from voilearn.errors import ServiceBusy
 from voilearn.image import decode_photo
-from voilearn.page import Page, show_errors
+from voilearn.notebook.widget import Page, show_errors
 from voilearn.prediction import ModelInfo, predict_from
 
 show_errors()

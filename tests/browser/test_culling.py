@@ -28,7 +28,7 @@ ENDS_WITHIN = IDLE + 50
 OPENS_WITHIN = 120
 
 PAGE_WITHOUT_MODEL = """
-from voilearn.page import Page
+from voilearn.notebook.widget import Page
 Page(lambda photo: None)
 """
 NOTEBOOK = {

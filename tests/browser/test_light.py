@@ -89,7 +89,7 @@ def test_an_authors_words_stand_in_the_shell_as_they_are(come: Come) -> None:
 def test_scripts_are_compressed_where_the_server_can(stubbed: Server) -> None:
     if stubbed.way == "voila":
         pytest.skip("Voilà alone compresses nothing: what it is told of that comes too late")
-    address = f"{stubbed.url}voila/files/voilearn/page.js?v=1&token={TOKEN}"
+    address = f"{stubbed.url}voila/files/voilearn/page/page.js?v=1&token={TOKEN}"
     request = urllib.request.Request(address, headers={"Accept-Encoding": "gzip"})
     with urllib.request.urlopen(request, timeout=PATIENT) as answer:
         assert answer.headers["Content-Encoding"] == "gzip"

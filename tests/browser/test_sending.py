@@ -1,4 +1,4 @@
-"""What asking.js sends when, with a stub in place of the kernel's model; no server, no kernel.
+"""What notebook/asker.js sends when, with a stub in place of the kernel; no server, no kernel.
 
 In: a photo, and the stub's answers; out: the messages, in their order.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from voilearn.esm import one_module
+from voilearn.notebook.one_script import one_module
 
 STAND_UP = """async source => {
   const heard = {}
@@ -23,11 +23,13 @@ STAND_UP = """async source => {
   window.number = () => window.sent.findLast(message => 'number' in message).number
   window.say = message => heard['msg:custom'].forEach(hear => hear(message))
   const module = await import(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})))
-  window.asker = new module.Asker(window.model, kind => window.told.push(kind))
+  window.asker = new module.KernelAsker(window.model)
+  for (const kind of ['here', 'lost', 'back', 'changed'])
+    window.asker.addEventListener(kind, () => window.told.push(kind))
   window.ask = size => {
     const giveUp = new AbortController()
     const answer = window.asker.ask(new Blob([new Uint8Array(size)]), {signal: giveUp.signal})
-    window.answer = answer.then(JSON.stringify, error => `${error.constructor.name}`)
+    window.answer = answer.then(JSON.stringify, error => `${error.type ?? error.constructor.name}`)
     window.giveUp = () => giveUp.abort()
   }
 }"""
@@ -35,9 +37,9 @@ STAND_UP = """async source => {
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """Have an Asker alone, as `asker`."""
+    """Have a KernelAsker alone, as `asker`."""
     page = browser.new_page()
-    page.evaluate(STAND_UP, one_module() + "\nexport { Asker };")
+    page.evaluate(STAND_UP, one_module() + "\nexport { KernelAsker };")
     yield page
     page.close()
 
@@ -98,7 +100,7 @@ def test_silence_is_a_lost_kernel_within_five_seconds(page: Page) -> None:
     page.evaluate("say({kind: 'here'})")
     page.wait_for_function("told.at(-1) === 'lost'", timeout=5000)
     page.evaluate("say({kind: 'here'})")
-    assert page.evaluate("told.at(-1)") == "here"
+    assert page.evaluate("told.at(-1)") == "back"
 
 
 def test_one_that_is_ended_says_no_more_and_nobody_waits_for_it(page: Page) -> None:

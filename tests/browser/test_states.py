@@ -42,7 +42,7 @@ CULL = """async ([address, cookie]) => {
 
 NO_MODEL = """
 from voilearn.errors import UnusableModel
-from voilearn.page import show_errors
+from voilearn.notebook.widget import show_errors
 show_errors()
 raise UnusableModel("The model is <b>gone</b>.")
 """

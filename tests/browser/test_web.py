@@ -36,7 +36,7 @@ from tests.browser.device import (
 )
 from tests.conftest import ROOT, encode
 from voilearn.image import decode_photo
-from voilearn.learner import load_classify
+from voilearn.learner.load import load_classify
 from voilearn.prediction import ModelInfo, predict_from
 
 SMALL_BYTES = 145_000  # all that is neither model nor runtime, as it is: a host may pack it smaller

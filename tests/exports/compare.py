@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from tests.exports.pictures import fixed_pictures
-from voilearn.learner import load_learner, picture_kind
+from voilearn.learner.load import load_learner, picture_kind
 
 
 def largest_difference(export: Path, recorded: dict[str, Any]) -> float:

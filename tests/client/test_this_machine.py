@@ -1,0 +1,474 @@
+"""A service elsewhere, asked as if the model were here; and whatever else answers at an address."""
+
+import http.client
+import http.server
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import onnx_files
+from tests.conftest import ROOT
+from tests.services import (
+    GOOD,
+    PHOTO,
+    PREDICTION,
+    Machine,
+    free_port,
+    problem,
+    response,
+    served,
+    standing_in,
+)
+from voilearn import errors
+from voilearn.client import remote
+from voilearn.client.remote import Remote
+from voilearn.client.this_machine import connect
+from voilearn.errors import (
+    PhotoError,
+    ServiceBusy,
+    ServiceNotReady,
+    ServiceUnreachable,
+    TokenRefused,
+    TooManyRequests,
+    VoilearnError,
+)
+from voilearn.model import load_classify
+
+pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.filterwarnings(  # connections are kept until the process ends
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+TREE = {n: kind for n, kind in errors._tree().items() if kind.__module__ == errors.__name__}
+NOT_OURS = "is not Voilearn's service"
+AN_ADDRESS = "not the address of a service"
+
+
+@pytest.fixture(scope="module")
+def onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return onnx_files.write(tmp_path_factory.mktemp("model"), onnx_files.model())
+
+
+@pytest.fixture(scope="module")
+def service(onnx: Path) -> Iterator[str]:
+    """A real one, with the token `secret`."""
+    arguments = ("--model", str(onnx), "--port", "0", "--token", "secret")
+    with served(*arguments) as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VOILEARN_URL", raising=False)
+    monkeypatch.delenv("VOILEARN_TOKEN", raising=False)
+
+
+def test_the_address_in_the_environment_is_asked(
+    service: str, onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOILEARN_URL", service + "/")
+    monkeypatch.setenv("VOILEARN_TOKEN", "secret\n")  # as a file of secrets ends
+    classify = connect("no such file.pkl")
+    assert classify(PHOTO) == load_classify(onnx)(PHOTO)
+
+
+def test_many_threads_ask_at_once_and_connections_are_kept(service: str) -> None:
+    classify, answers, failed = Remote(service, "secret"), [], []
+
+    def ask() -> None:
+        try:
+            answers.extend([classify(PHOTO) for _ in range(10)])
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert len(answers) == 80
+    assert 1 <= len(classify._idle) <= 8
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong", "secre", "secret2"])
+def test_a_wrong_token_is_told(service: str, token: str | None) -> None:
+    with pytest.raises(TokenRefused, match="needs its token"):
+        Remote(service, token)(PHOTO)
+
+
+@pytest.mark.parametrize("token", ["sécret", "se\ncret", "\N{BEAR FACE}"])
+def test_what_can_be_no_token_is_told_before_anything_is_sent(token: str) -> None:
+    with pytest.raises(TokenRefused, match="VOILEARN_TOKEN is no token") as caught:
+        Remote("http://127.0.0.1:1", token)
+    assert token not in str(caught.value)
+
+
+BAD = {
+    "empty": b"",
+    "not a picture": b"%PDF-1.7 and so on",
+    "damaged": PHOTO[: len(PHOTO) // 2],
+    "too many bytes": b"\xff\xd8\xff" + bytes(51_000_000),
+}
+
+
+@pytest.mark.parametrize("photo", BAD.values(), ids=BAD)
+def test_a_bad_photo_is_the_same_sentence_as_of_a_model_here(
+    service: str, onnx: Path, photo: bytes
+) -> None:
+    with pytest.raises(PhotoError) as here:
+        load_classify(onnx)(photo)
+    with pytest.raises(PhotoError) as there:
+        Remote(service, "secret")(photo)
+    assert (type(there.value), str(there.value)) == (type(here.value), str(here.value))
+    assert Remote(service, "secret")(PHOTO).label
+
+
+# A service whose model raises what the photo's bytes name.
+RAISES = """
+import sys
+from pathlib import Path
+from voilearn.service import live_model
+from voilearn.classifier import Classifier
+from voilearn.errors import error_of
+from voilearn.prediction import ModelInfo
+from voilearn.service.serve import Options, serve
+
+class Raises(Classifier):
+    def __call__(self, photo):
+        raise error_of(photo.decode(), "A sentence, with é.")
+
+def load(*_):
+    return Raises(None, None, ModelInfo("none", "0" * 64, "single-label", ("a",)), "")
+
+live_model.load_classify = load
+serve(Options(Path(sys.argv[1]), port=0), lambda url, live: print(url, flush=True))
+"""
+
+
+def test_every_error_of_the_tree_arrives_as_itself(
+    onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "LOAD_SECONDS", 0)
+    assert len(TREE) >= 18
+    with served(str(onnx), script=RAISES) as url:
+        for name, kind in TREE.items():
+            with pytest.raises(VoilearnError) as caught:
+                Remote(url)(name.encode())
+            error = caught.value
+            assert (type(error), str(error)) == (kind, "A sentence, with é.")
+            assert error.retry_after == kind.retry_after
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [("7", 7), ("0", 0), ("", None), ("-1", None), ("soon", None), ("²", None), ("9" * 5000, None)],
+)
+def test_retry_after_arrives_if_it_is_a_number(told: str, seconds: int | None) -> None:
+    error = errors.DeadlinePassed("Too late.")
+    with (
+        standing_in(
+            problem(error).replace(
+                b"Fine\r\n", b"Fine\r\nRetry-After: %b\r\n" % told.encode("latin-1")
+            )
+        ) as there,
+        pytest.raises(errors.DeadlinePassed) as caught,
+    ):
+        Remote(there.url)(PHOTO)
+    assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://example.org",
+        "example.org",
+        "localhost:8000",
+        "http://",
+        "http://:8000",
+        "http://example.org:99999",
+        "http://example.org:0",
+        "http://example.org:http",
+        "http://[::1",
+        " ",
+        "/",
+    ],
+)
+def test_an_address_that_is_none_is_told_at_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOILEARN_URL", url)
+    with pytest.raises(ServiceUnreachable, match=AN_ADDRESS):
+        connect()
+
+
+@pytest.mark.parametrize(
+    "host", ["no-such-host.invalid", "a..b", "x" * 64, "\N{BEAR FACE}.invalid"]
+)
+def test_a_host_that_there_is_not_is_a_sentence(host: str) -> None:
+    with pytest.raises(ServiceUnreachable, match="There is no service at http://"):
+        Remote(f"http://{host}:8000")(PHOTO)
+
+
+def test_nobody_there_is_a_sentence_without_what_is_secret() -> None:
+    port = free_port()
+    with pytest.raises(ServiceUnreachable) as caught:
+        Remote(f"http://me:password@127.0.0.1:{port}/secret", "token")(PHOTO)
+    assert str(caught.value) == (
+        f"There is no service at http://127.0.0.1:{port}: Connection refused."
+    )
+    with pytest.raises(ServiceUnreachable, match=r"http://\[::1\]:1: "):
+        Remote("http://[::1]:1")(PHOTO)
+
+
+class Prefixed(http.server.BaseHTTPRequestHandler):
+    """A reverse proxy that has the service below a path of its own."""
+
+    port = 0
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.path.startswith("/b%C3%A4ren/app/v1/"):
+            self.send_error(404)
+            return
+        inner = http.client.HTTPConnection("127.0.0.1", self.port)
+        headers = {"Authorization": self.headers["Authorization"]}
+        inner.request("POST", self.path.removeprefix("/b%C3%A4ren/app"), body, headers)
+        answer = inner.getresponse().read()
+        inner.close()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_service_below_a_path_behind_a_proxy_is_found(service: str) -> None:
+    Prefixed.port = int(service.rpartition(":")[2])
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Prefixed) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{proxy.server_port}"
+        for prefix in ("/bären/app", "/b%C3%A4ren/app/"):
+            classify = Remote(url + prefix, "secret")
+            assert [classify(PHOTO).model.name for _ in range(2)] == ["colours"] * 2
+        with pytest.raises(ServiceUnreachable, match="status 404"):
+            Remote(url, "secret")(PHOTO)
+        proxy.shutdown()
+
+
+FLAT = {key: value for key, value in PREDICTION.to_dict().items() if key != "model"}
+STRANGERS = {
+    "a web page": response(body=b"<html>Welcome</html>", kind="text/html"),
+    "nothing": response(),
+    "JSON": response(body=b'{"label": "a"}'),
+    "half a Prediction": response(body=json.dumps(FLAT).encode()),
+    "a list of them": response(body=json.dumps([PREDICTION.to_dict()]).encode()),
+    "deep JSON": response(body=b"[" * 100_000),
+    "a redirect": response(302, Location="https://example.org/login"),
+    "a proxy's password": response(401, b"<html>", "text/html", WWW_Authenticate="Basic"),
+    "a proxy's error": response(502, b"<html>", "text/html"),
+    "another's problem": response(500, b'{"type": "about:blank", "detail": "No."}'),
+    "a problem of no kind": response(500, b'{"type": "urn:voilearn:", "detail": 5}'),
+}
+
+
+@pytest.mark.parametrize("answer", STRANGERS.values(), ids=STRANGERS)
+def test_something_else_that_answers_is_told_as_that(answer: bytes) -> None:
+    with (
+        standing_in(answer) as there,
+        pytest.raises(ServiceUnreachable, match=NOT_OURS) as caught,
+    ):
+        Remote(there.url)(PHOTO)
+    assert "Check VOILEARN_URL" in str(caught.value)
+    assert len(there.asked) == 1
+
+
+def close(_: socket.socket) -> None:
+    """Answer nothing."""
+
+
+def cut(one: socket.socket) -> None:
+    one.sendall(GOOD[:-20])
+
+
+BROKEN: dict[str, Any] = {
+    "closes at once": close,
+    "no HTTP": b"220 mail.example.org ESMTP\r\n\r\n",
+    "a cut answer": cut,
+    "a long line": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,
+    "many headers": b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 200,
+}
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
+def test_an_answer_that_breaks_is_told_and_asked_for_once(answer: Any) -> None:
+    def ending(one: socket.socket) -> None:
+        one.sendall(answer) if isinstance(answer, bytes) else answer(one)
+
+    with (
+        standing_in(ending) as there,
+        pytest.raises(ServiceUnreachable, match="ended before its answer") as caught,
+    ):
+        Remote(there.url)(PHOTO)
+    assert "Please try again." in str(caught.value)
+    assert len(there.asked) == 1
+
+
+def endless(one: socket.socket) -> None:
+    one.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        one.sendall(b" " * 1_000_000)
+
+
+def test_an_answer_without_an_end_is_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "MOST", 3_000_000)
+    with standing_in(endless) as there, pytest.raises(ServiceUnreachable, match=NOT_OURS):
+        Remote(there.url)(PHOTO)
+
+
+def drops(head: bytes) -> Callable[[socket.socket], None]:
+    def dropping(one: socket.socket) -> None:
+        one.sendall(head)
+        while True:
+            one.sendall(b"x")
+            time.sleep(0.05)
+
+    return dropping
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda one: one.recv(1),
+        drops(b""),
+        drops(b"HTTP/1.1 200 OK\r\nX: "),
+        drops(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"),
+        drops(b"HTTP/1.1 200 OK\r\n\r\n"),
+    ],
+    ids=["silence", "status", "header", "body", "body to the end"],
+)
+def test_an_answer_that_takes_too_long_is_given_up(
+    answer: Callable[[socket.socket], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "ANSWER_SECONDS", 0.3)
+    with standing_in(answer) as there:
+        began = time.monotonic()
+        with pytest.raises(ServiceUnreachable, match="Please try again"):
+            Remote(there.url)(PHOTO)
+    assert 0.25 < time.monotonic() - began < 5
+    assert len(there.asked) == 1
+
+
+def test_a_kept_connection_that_ended_is_replaced_and_only_one_is_tried() -> None:
+    with standing_in(GOOD) as there:
+        classify = Remote(there.url)
+        for _ in range(3):
+            assert classify.alive()  # leaves a connection
+        for connection in classify._idle:
+            connection.sock.shutdown(socket.SHUT_RDWR)
+        assert classify(PHOTO) == PREDICTION
+        assert (there.connections, len(there.asked)) == (4, 1)
+
+
+def test_a_kept_connection_that_hangs_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "ANSWER_SECONDS", 0.3)
+    with standing_in(GOOD, lambda one: one.recv(1)) as there:
+        classify = Remote(there.url)
+        classify(PHOTO)
+        with pytest.raises(ServiceUnreachable):
+            classify(PHOTO)
+        assert len(there.asked) == 2
+
+
+def test_a_connection_that_the_service_closes_is_not_kept() -> None:
+    closing = GOOD.replace(b"Fine\r\n", b"Fine\r\nConnection: Close\r\n")
+    with standing_in(closing) as there:
+        classify = Remote(there.url)
+        assert [classify(PHOTO) for _ in range(2)] == [PREDICTION] * 2
+        assert classify._idle == []
+
+
+FULL = [ServiceBusy("Full."), TooManyRequests("Too many.")]
+LOADING = ServiceNotReady("Loading.")
+
+
+@pytest.mark.parametrize("error", FULL, ids=lambda error: error.type)
+def test_a_service_that_is_full_says_when_to_ask_again(error: VoilearnError) -> None:
+    with (
+        standing_in(problem(error, Retry_After="7"), GOOD) as there,
+        pytest.raises(type(error), match=str(error)) as caught,
+    ):
+        Remote(there.url)(PHOTO)
+    assert caught.value.retry_after == 7
+    assert len(there.asked) == 1
+
+
+def test_a_service_tells_which_model_it_has() -> None:
+    told = b'{"sha256": "%b", "name": "bears"}' % (b"1" * 64)
+    with standing_in(
+        b"HTTP/1.1 200 Fine\r\nContent-Length: %d\r\n\r\n%b" % (len(told), told)
+    ) as there:
+        assert Remote(there.url).current() == "1" * 64
+    assert there.asked[0].startswith(b"GET /v1/model ")
+    with (
+        standing_in(GOOD) as there,
+        pytest.raises(ServiceUnreachable, match="not Voilearn's service"),
+    ):
+        Remote(there.url).current()
+
+
+def test_a_service_that_is_loading_is_waited_for() -> None:
+    with standing_in(problem(LOADING, Retry_After="1"), GOOD) as there:
+        began = time.monotonic()
+        assert Remote(there.url)(PHOTO) == PREDICTION
+        assert 1 <= time.monotonic() - began < 5
+    assert len(there.asked) == 2
+
+
+@pytest.mark.parametrize("retry_after", ["0", "3600", "999999999"])
+def test_a_service_that_loads_for_ever_is_given_up_in_time(
+    retry_after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "LOAD_SECONDS", 0.5)
+    with standing_in(problem(LOADING, Retry_After=retry_after)) as there:
+        began = time.monotonic()
+        with pytest.raises(ServiceNotReady, match=str(LOADING)):
+            Remote(there.url)(PHOTO)
+        assert time.monotonic() - began < 3
+    assert len(there.asked) == 1
+
+
+# The whole of a page's kernel, with a service of the machine's own.
+KERNEL = """
+import os, sys
+import psutil
+from voilearn.client.this_machine import connect
+from voilearn.notebook.widget import Page, show_errors
+show_errors()
+page = Page(connect(sys.argv[1]))
+print(page._classify(open(sys.argv[2], "rb").read()).model.name)
+print(*sorted({name.split(".")[0] for name in sys.modules}))
+print(psutil.Process().memory_full_info().uss)
+"""
+
+
+def test_a_pages_kernel_loads_nothing_that_runs_a_model(machine: Machine, onnx: Path) -> None:
+    photo = machine.place / "photo.jpg"
+    photo.write_bytes(PHOTO)
+    command = [sys.executable, "-c", KERNEL, str(onnx), str(photo)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    answer, modules, private = run.stdout.splitlines()
+    assert answer == "colours"
+    assert run.stderr == ""
+    models = {"torch", "fastai", "timm", "numpy", "matplotlib", "onnxruntime", "onnx"}
+    assert not models & set(modules.split())
+    assert not {"fastapi", "uvicorn", "starlette"} & set(modules.split())
+    assert int(private) < 60e6, "39 MB where it was measured; a model takes 100 and more"
+    assert len(machine.services()) == 1

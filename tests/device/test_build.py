@@ -1,0 +1,189 @@
+"""`device/build.py` puts together a folder that any static host can serve, or says why it can't."""
+
+import gzip
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.browser.device import build, run_build, write_model, write_notebook
+from tests.conftest import ROOT
+
+DEVICE = ROOT / "voilearn" / "device"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"), classes=("a", "b", "c", "</script>"))
+
+
+@pytest.fixture(scope="module")
+def dist(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(model, tmp_path_factory.mktemp("built") / "dist")
+
+
+def described(dist: Path) -> dict[str, object]:
+    page = (dist / "index.html").read_text()
+    found = re.search(r'id="model">(.*)</script>', page)
+    assert found
+    told: dict[str, object] = json.loads(found[1])
+    return told
+
+
+def test_large_files_are_packed_and_named_by_what_is_in_them(dist: Path, model: Path) -> None:
+    for file in dist.glob("*.gz"):
+        sha256 = hashlib.sha256(gzip.decompress(file.read_bytes())).hexdigest()
+        assert sha256[:16] in file.name
+    assert len(list(dist.glob("*.gz"))) == 2
+    network = (model / "export.onnx").read_bytes()
+    packed = next(dist.glob("model-*.onnx.gz"))
+    assert gzip.decompress(packed.read_bytes()) == network
+
+
+def test_the_page_knows_its_model(dist: Path) -> None:
+    told = described(dist)
+    assert told["classes"] == ["a", "b", "c", "</script>"]
+    assert told["size"] == 64
+    assert told["task"] == "single-label"
+
+
+def test_title_and_sentence_are_those_of_the_notebook(dist: Path) -> None:
+    page = (dist / "index.html").read_text()
+    assert "<title>Bear classifier</title>" in page
+    assert "Is it a grizzly, a black bear or a teddy?" in page
+    assert "press Classify" not in page  # there is no such button here
+    manifest = json.loads((dist / "manifest.webmanifest").read_text())
+    assert manifest["name"] == "Bear classifier"
+
+
+def test_all_that_the_page_names_is_there_and_relative(dist: Path) -> None:
+    page = (dist / "index.html").read_text()
+    named = re.findall(r'(?:src|href)="([^"]+)"', page)
+    worker = (dist / "sw.js").read_text()
+    deployed = json.loads(re.findall(r"= (\{.*\});", worker)[0])
+    for name in (*named, *deployed["small"]):
+        assert not name.startswith(("/", "http")), name
+        assert (dist / name).exists(), name
+    for name in deployed["large"]:
+        assert (dist / f"{name}.gz").is_file()
+
+
+def test_nothing_is_left_to_fill_in_and_no_other_host_is_named(dist: Path) -> None:
+    for file in dist.rglob("*"):
+        if file.suffix in {".html", ".js", ".css", ".webmanifest"} and file.name != "ort.js":
+            text = file.read_text()
+            assert "{{" not in text, file
+            assert not re.findall(r"https?://\S+", text), file
+
+
+def test_icons_are_drawn_in_their_sizes(dist: Path) -> None:
+    for size in (192, 512):
+        with Image.open(next(dist.glob(f"page-*/icon-{size}.png"))) as icon:
+            assert icon.size == (size, size)
+            assert len(icon.convert("RGB").getcolors() or ()) == 2
+
+
+def test_building_twice_gives_the_same_and_another_model_another_name(
+    dist: Path, model: Path, tmp_path: Path
+) -> None:
+    again = build(model, tmp_path / "dist")
+    names = sorted(file.relative_to(dist) for file in dist.rglob("*"))
+    assert names == sorted(file.relative_to(again) for file in again.rglob("*"))
+    assert (again / "sw.js").read_bytes() == (dist / "sw.js").read_bytes()
+    build(write_model(tmp_path / "other", ("a", "b", "c", "d", "e")), again)
+    assert (again / "sw.js").read_bytes() != (dist / "sw.js").read_bytes()
+    assert len(list(again.glob("model-*"))) == 1
+
+
+WRONG = {
+    "no model": (lambda folder: (folder / "export.onnx").unlink(), "voilearn compile"),
+    "no description": (lambda folder: (folder / "export.json").unlink(), "voilearn compile"),
+    "another network": (
+        lambda folder: (folder / "export.onnx").write_bytes(b"other"),
+        "Compile the model again, so that the two belong together.",
+    ),
+    "no JSON": (lambda folder: (folder / "export.json").write_text("{"), "can't be read"),
+    "another JSON": (
+        lambda folder: (folder / "export.json").write_text('{"model": {}}'),
+        "does not describe a compiled model",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_model_is_a_sentence_and_leaves_the_old_page(
+    what: str, model: Path, tmp_path: Path
+) -> None:
+    spoil, sentence = WRONG[what]
+    broken = Path(shutil.copytree(model, tmp_path / "model"))
+    spoil(broken)
+    (tmp_path / "dist").mkdir()
+    done = run_build("--model", broken, "--out", tmp_path / "dist")
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "dist").is_dir()
+
+
+def test_a_notebook_without_a_title_is_a_sentence(model: Path, tmp_path: Path) -> None:
+    notebook = write_notebook(tmp_path, "")
+    notebook.write_text(notebook.read_text().replace("# ", ""))
+    done = run_build("--model", model, "--out", tmp_path / "dist", "--notebook", notebook)
+    assert done.returncode == 1
+    assert "a title: # My title" in done.stderr
+
+
+def test_a_folder_with_other_files_is_left_alone(dist: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = run_build("--model", model, "--out", tmp_path)
+    assert done.returncode == 1
+    assert "has other files in it" in done.stderr
+    assert (tmp_path / "thesis.txt").exists()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A checkout that has no runtime yet."""
+    hidden = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "voilearn", tmp_path / "checkout" / "voilearn", ignore=hidden)
+    shutil.copy(ROOT / "app.ipynb", tmp_path / "checkout")
+    return tmp_path / "checkout"
+
+
+@pytest.mark.parametrize(
+    ("tarball", "sentence"),
+    [
+        (None, "put the file there yourself"),
+        (b"not the package", "is not the package that package.json names"),
+    ],
+)
+def test_a_registry_that_does_not_have_the_package_is_a_sentence(
+    elsewhere: Path, model: Path, tarball: bytes | None, sentence: str
+) -> None:
+    registry = elsewhere / "registry"
+    version = json.loads((DEVICE / "package.json").read_text())["dependencies"]["onnxruntime-web"]
+    file = registry / "onnxruntime-web" / "-" / f"onnxruntime-web-{version}.tgz"
+    file.parent.mkdir(parents=True)
+    if tarball:
+        file.write_bytes(tarball)
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(elsewhere / "voilearn" / "device" / "build.py"),
+            "--model",
+            str(model),
+        ],
+        env={"npm_config_registry": registry.as_uri()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert not (elsewhere / "web" / "dist").exists()

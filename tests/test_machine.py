@@ -1,0 +1,98 @@
+"""How many cores a container really grants, for each way a kernel says so."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from voilearn.machine import granted_cores
+
+MACHINE = 8
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(MACHINE), raising=False)
+
+
+def granted(tmp_path: Path, ours: str, files: dict[str, str]) -> int:
+    for name, text in files.items():
+        file = tmp_path / "cgroup" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n")
+    (tmp_path / "ours").write_text(ours + "\n")
+    return granted_cores(tmp_path / "cgroup", tmp_path / "ours")
+
+
+@pytest.mark.parametrize(
+    ("ours", "files", "cores"),
+    [
+        ("0::/", {"cpu.max": "max 100000"}, MACHINE),
+        ("0::/", {"cpu.max": "100000 100000"}, 1),
+        ("0::/", {"cpu.max": "50000 100000"}, 1),
+        ("0::/", {"cpu.max": "150000 100000"}, 2),
+        ("0::/", {"cpu.max": "3200000 100000"}, MACHINE),
+        ("0::/a/b", {"a/b/cpu.max": "max 100000", "a/cpu.max": "300000 100000"}, 3),
+        ("0::/a/b", {"a/b/cpu.max": "200000 100000", "a/cpu.max": "300000 100000"}, 2),
+        ("3:cpu,cpuacct:/", {"cpu/cpu.cfs_quota_us": "-1"}, MACHINE),
+        (
+            "3:cpu,cpuacct:/",
+            {"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"},
+            2,
+        ),
+        (
+            "3:cpu,cpuacct:/docker/x\n4:memory:/y",
+            {
+                "cpu/docker/x/cpu.cfs_quota_us": "100000",
+                "cpu/docker/x/cpu.cfs_period_us": "100000",
+            },
+            1,
+        ),
+        ("0::/pods/x:cri:abc", {"pods/x:cri:abc/cpu.max": "200000 100000"}, 2),
+        ("0::/", {}, MACHINE),
+        ("0::/", {"cpu.max": "nonsense"}, MACHINE),
+        ("0::/", {"cpu.max": "100000 0"}, MACHINE),
+        ("nonsense", {"cpu.max": "200000 100000"}, 2),
+    ],
+)
+def test_the_least_of_all_limits_counts(
+    tmp_path: Path, ours: str, files: dict[str, str], cores: int
+) -> None:
+    assert granted(tmp_path, ours, files) == cores
+
+
+def test_the_affinity_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5}, raising=False)
+    assert granted(tmp_path, "0::/", {"cpu.max": "max 100000"}) == 2
+
+
+def test_without_either_the_machine_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert granted_cores(tmp_path / "none", tmp_path / "nothing") == 6
+
+
+def test_this_very_machine_grants_some() -> None:
+    assert 1 <= granted_cores() <= MACHINE
+
+
+SCRIPT = """
+from voilearn.machine import trim
+def rss():
+    return int(open('/proc/self/statm').read().split()[1]) * 4096 / 1e6
+kept, dropped = [], []
+for _ in range(5_000):
+    dropped.append(bytes(20_000)); kept.append(bytes(600))
+dropped.clear()
+before = rss(); trim(); print(before - rss())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other C libraries give back by themselves")
+def test_free_memory_between_what_is_kept_goes_back_to_the_system() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) > 40  # of 100 MB

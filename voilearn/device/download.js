@@ -1,0 +1,138 @@
+// Gets one of the two large files, the model or the runtime.
+// In: its name, sizes and hash, as the build wrote them; out: its bytes, unpacked and checked.
+//
+// Checked, then kept: a broken download never is. They are kept here, unpacked, and not by the service
+// worker, so that a first visit downloads nothing twice. A host that unpacks on the way
+// (Content-Encoding) is noticed by the missing magic of gzip.
+
+import { PageError } from "./errors.js";
+
+// Returns the bytes kept by an earlier visit, or those the server sends. `progressed` is told
+// how many bytes came. Raises PageError if the file is missing, damaged or out of reach.
+export async function getFile(file, { base, reload, progressed }) {
+  const kept = await fromEarlierVisit(file, base);
+  if (kept) return kept;
+  const bytes = await unpack(await ask(file, base, reload), file, progressed);
+  if (!(await isRight(bytes, file))) throw damaged(file);
+  return bytes;
+}
+
+// Keeps files for the next visit, unpacked; returns whether the browser lets us.
+export async function keepFiles(files, base) {
+  try {
+    const cache = await caches.open(cacheName(base));
+    for (const [file, bytes] of files) {
+      if (await isKept(file, base)) continue;
+      const type = file.name.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
+      const headers = { "Content-Type": type };
+      await cache.put(addressOf(file, base), new Response(bytes, { headers }));
+    }
+    return true;
+  } catch {
+    return false; // no room, a private window, or plain http
+  }
+}
+
+export async function isKept(file, base) {
+  const cache = await globalThis.caches?.open(cacheName(base));
+  return Boolean(await cache?.match(addressOf(file, base)));
+}
+
+// Where a file is kept; the server has it packed, under this name and ".gz".
+export function addressOf(file, base) {
+  return new URL(file.name, base).href;
+}
+
+// The service worker uses the same name.
+const cacheName = (base) => `${base} large`;
+
+async function fromEarlierVisit(file, base) {
+  try {
+    const cache = await caches.open(cacheName(base));
+    const response = await cache.match(addressOf(file, base));
+    const bytes = response && new Uint8Array(await response.arrayBuffer());
+    return bytes?.length === file.bytes ? bytes : undefined; // it was checked before it was kept
+  } catch {
+    return undefined;
+  }
+}
+
+async function ask(file, base, reload) {
+  const address = `${addressOf(file, base)}.gz`;
+  const response = await fetch(address, { cache: reload ? "reload" : "default" }).catch(() => {
+    throw outOfReach(file);
+  });
+  if (response.ok) return response;
+  throw new PageError(
+    `The ${file.what} is missing on the server, which answers ${response.status}. ` +
+      "Please try again later; whoever runs this page can put it back with: make web",
+  );
+}
+
+async function unpack(response, file, progressed) {
+  const reader = response.body.getReader();
+  const next = () =>
+    reader.read().catch(() => {
+      throw outOfReach(file);
+    });
+  const bytes = new Uint8Array(file.bytes);
+  let at = 0;
+  const put = (piece) => {
+    bytes.set(piece, at); // raises RangeError if more comes than the file has
+    at += piece.length;
+  };
+  let { value } = await next();
+  // A server may have said that it is gzip, and the browser has unpacked it then.
+  const packed = value?.[0] === 0x1f && value[1] === 0x8b;
+  const sink = packed ? gunzipTo(put) : { write: put, close() {} };
+  try {
+    for (; value; { value } = await next()) {
+      progressed(value.length);
+      await sink.write(value);
+    }
+    await sink.close();
+  } catch (error) {
+    reader.cancel().catch(() => {});
+    throw error instanceof PageError ? error : damaged(file);
+  }
+  if (at !== bytes.length) throw damaged(file);
+  return bytes;
+}
+
+// Returns where to write what is packed; its own checksum is checked on the way.
+function gunzipTo(put) {
+  const { readable, writable } = new DecompressionStream("gzip");
+  const writer = writable.getWriter();
+  const emptied = readable.pipeTo(new WritableStream({ write: put }));
+  emptied.catch(() => {}); // told by write or close
+  return {
+    write: (piece) => writer.write(piece),
+    close: async () => {
+      await writer.close();
+      await emptied;
+    },
+  };
+}
+
+// On plain http a browser has no crypto.subtle; gzip's checksum has to do.
+async function isRight(bytes, file) {
+  if (bytes.length !== file.bytes) return false;
+  if (!globalThis.crypto?.subtle) return true;
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("") === file.sha256;
+}
+
+function outOfReach(file) {
+  return new PageError(
+    `The ${file.what} could not be downloaded: the network or the server is out of reach. ` +
+      "Please check your connection and try again.",
+  );
+}
+
+function damaged(file) {
+  return new PageError(
+    `The ${file.what} arrived damaged or cut short: it is not the file this page was built with. ` +
+      "Please try again; if that does not help, whoever runs this page can build it anew with: " +
+      "make web",
+  );
+}

@@ -1,0 +1,194 @@
+"""Tell what is inside a file that is meant to be an export.pkl, running none of it.
+
+In comes a path; out goes an `ExportFile`: what the learner is made of, as records, and whether
+Voilearn can open it. A file that is something else is UnusableModel, with what to do instead.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from voilearn.errors import UnusableModel, printable, shown
+from voilearn.export import other_files
+from voilearn.export.learner import LearnerRecord, read_learner
+from voilearn.export.leftovers import unknown_references
+from voilearn.export.records import DamagedPickle, RefusedPickle, time_limit
+from voilearn.export.torch_file import NotFromTorch, TorchFile, read_torch_file
+from voilearn.model_file import check_head, check_is_a_file, sha256_of
+
+MAX_SECONDS = 8.0  # of this thread's own time, to read the records
+# Not waiting for whoever might write into a pipe; O_BINARY is Windows' own.
+OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """What plain reading tells of an export.pkl.
+
+    `format` is torch's container, `zip` or `legacy`; `references` are the `module.name`s that
+    opening it the usual way would import, sorted. `hindrance` says why it can't be opened without
+    trusting it, and is None if it can.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    format: str
+    pickle_bytes: int
+    references: tuple[str, ...]
+    learner: LearnerRecord
+
+    @property
+    def unknown_references(self) -> tuple[str, ...]:
+        """The names that an export is not normally made of: other libraries, and running code."""
+        return unknown_references(self.references)
+
+    @property
+    def hindrance(self) -> str | None:
+        """Why it can't be opened, as a sentence; None if it can."""
+        return self.learner.hindrance and f"{shown(self.path)} {self.learner.hindrance}"
+
+    @property
+    def other_bytes(self) -> int:
+        """What is neither weights nor the pickle: padding, names, the zip's directory."""
+        return self.size - self.learner.network.weight_bytes - self.pickle_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `voilearn inspect --json` prints."""
+        learner, network = self.learner, self.learner.network
+        return {
+            "path": str(self.path),
+            "size": self.size,
+            "sha256": self.sha256,
+            "format": self.format,
+            "fastai": learner.fastai,
+            "task": learner.task,
+            "architecture": network.architecture,
+            "parameters": network.parameters,
+            "layers": dict(network.layers),
+            "classes": list(learner.classes),
+            "thresholds": list(learner.thresholds),
+            "picture_size": learner.picture_size,
+            "picture_mode": learner.picture,
+            "activation": learner.activation,
+            "activation_assumed": learner.assumed,
+            "photo_transforms": [str(transform) for transform in learner.photo_transforms],
+            "item_transforms": [str(transform) for transform in learner.item_transforms],
+            "batch_transforms": [str(transform) for transform in learner.batch_transforms],
+            "bytes": {
+                "weights": network.weight_bytes,
+                "pickle": self.pickle_bytes,
+                "other": self.other_bytes,
+            },
+            "dropped": list(learner.dropped),
+            "references": list(self.references),
+            "unknown_references": list(self.unknown_references),
+            "own_code": list(learner.own_code),
+            "opens": self.hindrance is None,
+            "hindrance": self.hindrance,
+        }
+
+
+def read_export_file(path: Path | str) -> ExportFile:
+    """Read what an export.pkl is made of, without unpickling it.
+
+    Raises UnusableModel, with what to do, for a file that is no export of an image classifier.
+    """
+    with open_export_file(path) as (export, _):
+        return export
+
+
+@contextmanager
+def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]:
+    """Read an export.pkl and keep it open, so that the network's numbers can be read from it."""
+    path = Path(path)
+    check_is_a_file(path)
+    with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS):
+        size = os.fstat(file.fileno()).st_size
+        check_head(shown(path), file.read(1024))
+        with _sense_made():
+            contents = read_torch_file(file)
+            learner = read_learner(shown(path), contents)
+        names = _references(contents)
+        sha256 = sha256_of(file)
+        yield (
+            ExportFile(path, size, sha256, contents.format, contents.pickle_bytes, names, learner),
+            contents,
+        )
+
+
+def read_references(path: Path) -> tuple[str, ...]:
+    """Return the `module.name`s that unpickling a file would import.
+
+    Raises UnusableModel for a file that is no pickle of torch's.
+    """
+    check_is_a_file(path)
+    with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS):
+        check_head(shown(path), file.read(1024))
+        with _sense_made():
+            return _references(read_torch_file(file))
+
+
+def _references(contents: TorchFile) -> tuple[str, ...]:
+    """Return the names in a pickle, and the modules that cloudpickle would import for its code."""
+    names = {name.path for name in contents.pickle.globals}
+    imports = [made for made in contents.pickle.instances if made.path.endswith(".subimport")]
+    modules = {made.args[0] for made in imports if made.args and isinstance(made.args[0], str)}
+    return tuple(sorted(names | {printable(module, 80) for module in modules}))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file once: whatever stands at its path later, this one is read to the end."""
+    try:
+        descriptor = os.open(path, OPEN_FLAGS)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name is no path"
+        raise UnusableModel(f"{shown(path)} can't be read: {reason}.") from error
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UnusableModel(f"{shown(path)} is no file. Name the export.pkl itself.")
+        yield file
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    """Say of which file it is that something is wrong, and what to do about it."""
+    try:
+        yield
+    except UnusableModel:
+        raise
+    except NotFromTorch as error:
+        if error.root is None and "zip" in str(error):
+            raise other_files.of_zip(shown(path), error.names) from error
+        raise other_files.of_pickle(shown(path), error.names, error.root) from error
+    except RefusedPickle as error:
+        raise UnusableModel(
+            f"{shown(path)} can't be opened: {_bare(str(error))}. {other_files.OR_TRUST}"
+        ) from error
+    except DamagedPickle as error:
+        raise UnusableModel(
+            f"{shown(path)} is damaged, cut short, or no export.pkl at all ({_bare(str(error))}). "
+            "Download or export it again, and compare the sizes."
+        ) from error
+    except RecursionError as error:
+        raise UnusableModel(f"{shown(path)} holds values in values without end.") from error
+
+
+@contextmanager
+def _sense_made() -> Iterator[None]:
+    """Turn what records of another shape than expected lead to into what they are: damaged."""
+    try:
+        yield
+    except DamagedPickle:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        raise DamagedPickle("its parts make no sense") from error
+
+
+def _bare(sentence: str) -> str:
+    return printable(sentence[:1].lower() + sentence[1:].rstrip("."))

@@ -1,0 +1,255 @@
+"""Find a learner's parts among a pickle's records: classes, transforms, network, loss.
+
+In comes the pickle of an export; out goes a `LearnerRecord`, which is all that a prediction needs,
+and why it could not be made, if so. A learner of another kind is UnusableModel, named as such.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from voilearn.errors import UnusableModel
+from voilearn.export import other_files
+from voilearn.export.hindrances import hindrances
+from voilearn.export.leftovers import own_code, unused
+from voilearn.export.network import Network, read_network
+from voilearn.export.old_names import today
+from voilearn.export.parts import (
+    CATEGORIZES,
+    PIL,
+    after_opening,
+    is_category,
+    loader_of,
+    picture_mode,
+    transforms_in,
+)
+from voilearn.export.plain import items_of, name_of, plain, state_of
+from voilearn.export.records import DamagedPickle
+from voilearn.export.tensors import Tensor, tensor_of
+from voilearn.export.torch_file import TorchFile
+from voilearn.export.transforms import Transform, UnknownTransform, read_transform
+from voilearn.prediction import Task
+
+LEARNER = "fastai.learner.Learner"
+MAX_CLASSES, MAX_LABEL = 10_000, 1000  # labels, and characters in one
+MAX_TRANSFORMS = 30
+# The losses whose activation fastai's predict applies (fastai/losses.py)
+ACTIVATIONS = {
+    "fastai.losses.CrossEntropyLossFlat": "softmax",
+    "fastai.losses.LabelSmoothingCrossEntropyFlat": "softmax",
+    "fastai.losses.LabelSmoothingCrossEntropy": "softmax",
+    "fastai.losses.FocalLossFlat": "softmax",
+    "fastai.losses.BCEWithLogitsLossFlat": "sigmoid",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerRecord:
+    """A learner, as far as a prediction needs it.
+
+    `fastai` is the releases that write such a file. `classes` are in the order of the network's
+    answers; `thresholds`, one for each class, are of a multi-label learner; `activation` makes
+    probabilities of the answers: softmax, sigmoid or none. `picture` is PIL's mode of the photos it
+    takes. `photo_transforms`, `item_transforms` and `batch_transforms` are what a photo goes
+    through when it is predicted, in this order. `dropped` says what is not used, `own_code` what
+    code the file brings along. `hindrance` says why it can't be built, without the file's name in
+    front, or is None.
+    """
+
+    fastai: str
+    task: Task
+    classes: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    activation: str
+    loss: str
+    picture: str
+    photo_transforms: tuple[Transform, ...]
+    item_transforms: tuple[Transform, ...]
+    batch_transforms: tuple[Transform, ...]
+    network: Network
+    dropped: tuple[str, ...]
+    own_code: tuple[str, ...]
+    hindrance: str | None
+
+    @property
+    def transforms(self) -> tuple[Transform, ...]:
+        """All that a photo goes through, in the order it does."""
+        return (*self.photo_transforms, *self.item_transforms, *self.batch_transforms)
+
+    @property
+    def assumed(self) -> bool:
+        """Whether the loss is not fastai's, so that the activation is what belongs to the task."""
+        return self.loss not in ACTIVATIONS
+
+    @property
+    def picture_size(self) -> tuple[int, int] | None:
+        """The height and width that photos are resized to, in pixels; None if they are not.
+
+        Of RatioResize, which sets the longer side alone, it is a square of that side.
+        """
+        for transform in reversed(self.transforms):
+            if (size := transform.arguments.get("size")) is not None:
+                return int(size[0]), int(size[1])
+            if (side := transform.arguments.get("max_sz")) is not None:
+                return int(side), int(side)
+        return None
+
+
+def read_learner(name: str, file: TorchFile) -> LearnerRecord:
+    """Read the learner in a file; `name` is the file's, for the sentences.
+
+    Raises UnusableModel for what is no image classifier, and DamagedPickle for parts that make no
+    sense.
+    """
+    pickled = file.pickle
+    names = tuple(today(g.path) for g in pickled.globals)
+    _check_is_a_learner(name, pickled.root, names)
+    learner = state_of(pickled.root)
+    loader_record = loader_of(learner)
+    loader = state_of(loader_record)
+    lists = [state_of(part) for part in items_of(state_of(loader.get("dataset")).get("tls"))]
+    category = next((c for part in lists[1:] for c in transforms_in(part) if is_category(c)), None)
+    if category is None or len(lists) != 2 or not any(PIL in name for name in names):
+        raise other_files.of_learner(name, names)
+    items, batches = (transforms_in(state_of(loader.get(k))) for k in ("after_item", "after_batch"))
+    network = read_network(learner.get("model"), learner.get("arch"))
+    classes = _classes(category)
+    loss, thresholds = _loss(learner, len(classes), file)
+    task = CATEGORIZES[name_of(category)]
+    photos = after_opening(lists[0])
+    used = {id(r) for r in (category, *photos, *items, *batches) if _is_used(r, file)}
+    everything = [*photos, *items, *batches]
+    in_the_way = hindrances(network, lists[0], everything, loader_record, learner.get("loss_func"))
+    return LearnerRecord(
+        fastai=_era([g.path for g in pickled.globals], learner),
+        task=task,
+        classes=classes,
+        thresholds=thresholds,
+        activation=_activation(loss, network, task),
+        loss=loss,
+        picture=picture_mode(lists[0]) or "RGB",
+        photo_transforms=_known(photos, file),
+        item_transforms=_known(items, file),
+        batch_transforms=_known(batches, file),
+        network=network,
+        dropped=tuple(unused(learner, [transforms_in(p) for p in lists], [*items, *batches], used)),
+        own_code=own_code(pickled),
+        hindrance=next(in_the_way, None),
+    )
+
+
+def _check_is_a_learner(name: str, root: Any, names: Sequence[str]) -> None:
+    if any(n.startswith(FASTAI_1) for n in names):
+        raise UnusableModel(f"{name} {other_files.FASTAI_1}")
+    if name_of(root) == LEARNER:
+        return
+    if name_of(root).startswith("fastai.") and "dls" in state_of(root):
+        raise other_files.of_learner(name, names)
+    if "dls" in state_of(root):
+        raise UnusableModel(
+            f"{name} is a learner of the author's own class, {name_of(root)}. "
+            f"{other_files.IF_YOU_TRUST}"
+        )
+    if "_modules" in state_of(root):
+        raise UnusableModel(f"{name} {other_files.WHOLE_MODULE}")
+    if isinstance(root, dict) or name_of(root) in ("collections.OrderedDict", "torch.Tensor"):
+        raise UnusableModel(f"{name} {other_files.WEIGHTS_ONLY}")
+    raise other_files.of_pickle(name, names, root)
+
+
+# Modules that fastai 1 had and fastai 2 has not (the package fastai 1.0.61)
+FASTAI_1 = (
+    "fastai.basic_train.",
+    "fastai.basic_data.",
+    "fastai.data_block.",
+    "fastai.vision.data.ImageDataBunch",
+    "fastai.vision.image.",
+    "fastai.vision.transform.",
+    "fastai.callbacks.",
+    "fastai.train.",
+)
+
+
+def _classes(category: Any) -> tuple[str, ...]:
+    vocab = state_of(category).get("vocab")
+    labels = plain(state_of(vocab).get("items", vocab))
+    if not isinstance(labels, list | tuple) or not 1 <= len(labels) <= MAX_CLASSES:
+        raise DamagedPickle(f"There are not between 1 and {MAX_CLASSES:,} classes.")
+    if not all(isinstance(label, str | int | float) for label in labels):
+        raise DamagedPickle("The name of a class is no text.")
+    names = tuple(map(str, labels))
+    if len(set(names)) < len(names) or not all(_is_label(name) for name in names):
+        raise DamagedPickle("Two classes have one name, or a name is no text.")
+    return names
+
+
+def _is_label(name: str) -> bool:
+    try:
+        return len(name.encode()) <= MAX_LABEL
+    except UnicodeEncodeError:  # half a character
+        return False
+
+
+def _loss(learner: dict[str, Any], classes: int, file: TorchFile) -> tuple[str, tuple[float, ...]]:
+    """Return the loss's name, and the threshold of each class: one for all, or a tensor of them."""
+    given = state_of(learner.get("loss_func")).get("thresh", 0.5)
+    tensor = tensor_of(given)
+    each = file.read_numbers(tensor) if tensor else plain(given)
+    thresholds = list(each) if isinstance(each, list | tuple) else [each]
+    thresholds = thresholds * classes if len(thresholds) == 1 else thresholds
+    if len(thresholds) != classes or not all(isinstance(t, int | float) for t in thresholds):
+        raise DamagedPickle("The thresholds are no numbers, or not one for each class.")
+    return name_of(learner.get("loss_func")), tuple(map(float, thresholds))
+
+
+def _activation(loss: str, network: Network, task: Task) -> str:
+    """Return what makes probabilities of the network's numbers: softmax, sigmoid or nothing.
+
+    For fastai's losses it is what their predict applies. Others have none there, and predict gives
+    plain scores: then it is what belongs to the task, unless the network ends in it.
+    """
+    if loss in ACTIVATIONS:
+        return ACTIVATIONS[loss]
+    if network.last in ("torch.nn.modules.activation.Softmax",):
+        return "none"
+    if network.last == "torch.nn.modules.activation.Sigmoid":
+        return "none"
+    return "softmax" if task == "single-label" else "sigmoid"
+
+
+def _known(records: Sequence[Any], file: TorchFile) -> tuple[Transform, ...]:
+    """Return the transforms that are known, and what is a tensor in them as numbers."""
+    if len(records) > MAX_TRANSFORMS:
+        raise DamagedPickle(f"A photo goes through more than {MAX_TRANSFORMS} transforms.")
+    found = []
+    for record in records:
+        try:
+            found.append(read_transform(record))
+        except UnknownTransform:
+            continue  # told by `hindrances`
+    return tuple(_with_numbers(transform, file) for transform in found if transform)
+
+
+def _with_numbers(transform: Transform, file: TorchFile) -> Transform:
+    arguments = {
+        name: file.read_numbers(value) if isinstance(value, Tensor) else value
+        for name, value in transform.arguments.items()
+    }
+    return replace(transform, arguments=arguments)
+
+
+def _is_used(record: Any, file: TorchFile) -> bool:
+    return is_category(record) or bool(_known([record], file))
+
+
+def _era(names: Sequence[str], learner: dict[str, Any]) -> str:
+    """Return the releases of fastai that write such files, as those of tests/exports tell."""
+    if any(name.startswith("fastai2.") for name in names):
+        return "fastai2 (before 2.0)"
+    if any(name.startswith(("fasttransform.", "plum.")) for name in names):
+        return "2.8 or newer"
+    if "init_args" in learner:
+        return "2.0"
+    if "loss_grad" not in learner:
+        return "2.1"
+    return "2.6 or 2.7" if "default_cbs" in learner else "2.2 to 2.5"

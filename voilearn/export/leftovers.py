@@ -1,0 +1,94 @@
+"""Tell what of an export no prediction needs, and what of it is code.
+
+In come the records of a learner; out go names for people to read: of the optimizer, the callbacks,
+the functions that found photos and labels, and of all that unpickling the file would run or import.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from voilearn.export.plain import LISTS, items_of, name_of, state_of
+from voilearn.export.records import Global, Instance, Pickle
+
+SLASH = "\\"  # between the folders of Windows
+# fmt: off
+KNOWN_PACKAGES = frozenset((
+    "torch", "torchvision", "timm", "fastai", "fastai2", "fastcore", "fasttransform", "plum",
+    "fastprogress", "numpy", "pandas", "PIL", "cloudpickle", "pathlib", "collections", "builtins",
+    "__builtin__", "functools", "operator", "_operator", "copyreg", "copy_reg", "_codecs",
+    "typing", "datetime", "random", "re", "inspect", "enum", "types", "abc",
+))
+# fmt: on
+IMPORTED_BY_FASTAI = {"io"}  # by the code of PILBase.create, which cloudpickle puts into a file
+RUNS_CODE = {
+    f"{module}.{name}"
+    for module in ("builtins", "__builtin__")
+    for name in ("eval", "exec", "compile", "open", "__import__", "breakpoint", "input")
+}
+
+
+def unknown_references(references: Sequence[str]) -> tuple[str, ...]:
+    """Return the names that no export is made of: of other libraries, or for running code."""
+    return tuple(
+        name
+        for name in references
+        if name not in IMPORTED_BY_FASTAI
+        and (name.partition(".")[0] not in KNOWN_PACKAGES or name in RUNS_CODE)
+    )
+
+
+def own_code(pickled: Pickle) -> tuple[str, ...]:
+    """Return the functions and classes of the author's own: by name, or with their code."""
+    return tuple(sorted(set(_own_code(pickled))))
+
+
+def unused(
+    learner: dict[str, Any],
+    found_by: Sequence[Sequence[Any]],
+    transforms: Sequence[Any],
+    used: set[int],
+) -> Iterator[str]:
+    """Say what of a learner is of no use to a prediction.
+
+    `found_by` are the transforms that found photos and labels, `transforms` those of a photo, and
+    `used` the ids of the records that are used.
+    """
+    yield f"loss: {name_of(learner.get('loss_func'))}"
+    for part, kind in (("opt_func", "optimizer"), ("metrics", "metrics"), ("cbs", "callbacks")):
+        given = learner.get(part, learner.get(f"_{part}"))
+        is_list = isinstance(given, list | tuple) or name_of(given) in LISTS
+        if names := [_told(value) for value in (items_of(given) if is_list else [given]) if value]:
+            yield f"{kind}: {', '.join(names)}"
+    for record in transforms:
+        if id(record) not in used and name_of(record).startswith("fastai."):
+            yield f"in training only: {name_of(record)}"
+    for records, what in zip(found_by, ("photos", "labels"), strict=True):
+        if names := [_told(record) for record in records if id(record) not in used]:
+            yield f"how {what} were found: {', '.join(names)}"
+
+
+def _told(value: Any) -> str:
+    """Return what says most of a callback, metric or function: its own name, or its class's."""
+    state = state_of(value)
+    inner = state.get("func", state.get("_name"))
+    if isinstance(inner, Global):
+        return name_of(inner)
+    return inner if isinstance(inner, str) else name_of(value)
+
+
+def _own_code(pickled: Pickle) -> Iterator[str]:
+    """Yield the functions and classes of the author's own: by name, or with their code."""
+    for name in pickled.globals:
+        if name.module == "__main__":
+            yield name.path
+    for made in pickled.instances:
+        of = made.of
+        if isinstance(of, Instance) and of.args == ("CodeType",):
+            texts = [arg for arg in made.args if isinstance(arg, str)]
+            yield _where(*texts[:2]) if len(texts) > 1 else "a function"
+
+
+def _where(file: str, function: str) -> str:
+    """Say which function this is, and of which file: `create (fastai/vision/core.py)`."""
+    return f"{function} ({'/'.join(PurePath(file.replace(SLASH, '/')).parts[-3:])})"

@@ -1,0 +1,186 @@
+"""Read what a network is made of, without torch: its layers' names, its size, what it is called.
+
+In comes the record of an nn.Module; out goes a `Network`. Building it is `network.py`'s work; here
+is what can be told before, and why it could not be built.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from voilearn.export.plain import name_of, state_of
+from voilearn.export.records import DamagedPickle, Instance
+from voilearn.export.tensors import Tensor, tensor_of
+
+MAX_CALLS = 20_000  # of layers, for one photo: a layer that is used twice counts twice
+MAX_DEPTH = 60
+
+# The libraries whose layers are made, and what of them runs code that it is given.
+LIBRARIES = {
+    "torch": ("torch.nn.modules.",),
+    "torchvision": ("torchvision.models.", "torchvision.ops."),
+    "timm": ("timm.layers.", "timm.models."),
+    "fastai": ("fastai.layers.", "fastai.vision.models.", "fastai.vision.learner."),
+}
+RUN_CODE = (
+    "torchvision.models.feature_extraction.",
+    "timm.models._features_fx.",
+    "timm.models._builder.",
+    "timm.models._hub.",
+    "fastai.layers.Debugger",  # stops in Python's debugger
+)
+ARCHITECTURES = ("torchvision.models.", "timm.models.", "fastai.vision.models.")
+PARALLEL = "torch.nn.parallel.data_parallel.DataParallel"
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+# Layers of torchvision's resnets, after which fastai cuts them off: their counts tell which it is.
+RESNETS: dict[tuple[str, tuple[int, ...]], str] = {
+    ("BasicBlock", (2, 2, 2, 2)): "resnet18",
+    ("BasicBlock", (3, 4, 6, 3)): "resnet34",
+    ("Bottleneck", (3, 4, 6, 3)): "resnet50",
+    ("Bottleneck", (3, 4, 23, 3)): "resnet101",
+    ("Bottleneck", (3, 8, 36, 3)): "resnet152",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What plain reading tells of a network.
+
+    `layers` counts its layers by class, `unknown` names the classes that are in no library, each
+    once, `hooked` those with code that runs whenever they do; `last` is the last layer's class.
+    """
+
+    record: Instance
+    architecture: str
+    parameters: int
+    weight_bytes: int
+    layers: Counter[str]
+    unknown: tuple[str, ...]
+    hooked: tuple[str, ...]
+    last: str
+
+
+def read_network(record: Any, arch: Any = None) -> Network:
+    """Read a network's record; `arch` is the record of what it was made by, if that is known.
+
+    Raises DamagedPickle where it is none, or never ends.
+    """
+    if not isinstance(record, Instance):
+        raise DamagedPickle("The learner has no network.")
+    if name_of(record) == PARALLEL:  # on one CPU it is what it holds
+        return read_network(children_of(record).get("module"), arch)
+    _check_ends(record)
+    found = list(_modules(record))
+    names = [name_of(module) for module in found]
+    parameters = _tensors(found, "_parameters")
+    stored = {t.key: t.storage_numel * t.item_size for t in _tensors(found, "_buffers")}
+    stored |= {t.key: t.storage_numel * t.item_size for t in parameters}
+    return Network(
+        record=record,
+        architecture=_given(arch) or _architecture(found),
+        parameters=sum(tensor.numel for tensor in parameters),
+        weight_bytes=sum(stored.values()),
+        layers=Counter(names),
+        unknown=tuple(sorted({name for name in names if library_of(name) is None})),
+        hooked=tuple(sorted({name_of(m) for m in found if any(named(m, h) for h in HOOKS)})),
+        last=names[-1],
+    )
+
+
+def library_of(name: str) -> str | None:
+    """Return the library that a layer's class is of, or None if it is of none that is known."""
+    if name.startswith(RUN_CODE):
+        return None
+    return next((library for library, homes in LIBRARIES.items() if name.startswith(homes)), None)
+
+
+def children_of(module: Any) -> dict[str, Any]:
+    """Return the records of a layer's own layers, by name; what is None is left out."""
+    return {name: child for name, child in named(module, "_modules") if child is not None}
+
+
+def _tensors(modules: list[Instance], part: str) -> set[Tensor]:
+    """Return the tensors in one part of all layers; one that two layers share counts once."""
+    values = (value for module in modules for _, value in named(module, part))
+    return {tensor for tensor in map(tensor_of, values) if tensor}
+
+
+def named(module: Any, part: str) -> list[tuple[str, Any]]:
+    """Return what a dict, or an OrderedDict's record, holds in one part of a module's state."""
+    given = state_of(module).get(part)
+    if isinstance(given, Instance):
+        first = given.args[0] if given.args and isinstance(given.args[0], list | tuple) else []
+        return [*(tuple(p) for p in first if len(p) == 2), *given.pairs]
+    return list(given.items()) if isinstance(given, dict) else []
+
+
+def _modules(record: Instance) -> Iterator[Instance]:
+    """Yield each module once, the outer before the inner, in their order."""
+    seen: set[int] = set()
+    waiting: list[Any] = [record]
+    while waiting:
+        module = waiting.pop()
+        if not isinstance(module, Instance):
+            raise DamagedPickle("A layer of the network is no layer.")
+        if id(module) not in seen:
+            seen.add(id(module))
+            yield module
+            waiting.extend(reversed(children_of(module).values()))
+
+
+def _check_ends(record: Instance) -> None:
+    """Refuse a network that holds itself, or layers in layers so often that no photo gets through.
+
+    Sixty layers of which each holds the next one twice are a small file, and 2^60 calls.
+    """
+    calls: dict[int, int] = {}
+
+    def count(module: Any, above: tuple[int, ...]) -> int:
+        if id(module) in above or len(above) > MAX_DEPTH:
+            raise DamagedPickle("The network's layers are in each other without end.")
+        if id(module) not in calls:
+            inner = [count(c, (*above, id(module))) for c in children_of(module).values()]
+            calls[id(module)] = 1 + sum(inner)
+        return calls[id(module)]
+
+    if count(record, ()) > MAX_CALLS:
+        raise DamagedPickle(f"The network has more than {MAX_CALLS:,} layers.")
+
+
+def _given(arch: Any) -> str | None:
+    """Return the name of a library's function, such as torchvision's resnet18, or timm's name."""
+    if isinstance(arch, str):
+        return arch[:80]
+    name = name_of(arch)
+    return name.rpartition(".")[2] if name.startswith(ARCHITECTURES) else None
+
+
+def _architecture(modules: list[Instance]) -> str:
+    """Return the network's usual name where it can be told, or the class that tells most."""
+    for module in modules:
+        for part in ("pretrained_cfg", "default_cfg"):
+            given = state_of(module).get(part)
+            config = state_of(given) if isinstance(given, Instance) else given
+            if isinstance(config, dict) and isinstance(config.get("architecture"), str):
+                return str(config["architecture"])[:80]
+    return _resnet(modules) or _class_that_tells(modules)
+
+
+def _resnet(modules: list[Instance]) -> str | None:
+    for module in modules:
+        rows = [[name_of(b) for b in children_of(c).values()] for c in children_of(module).values()]
+        blocks = [row for row in rows if row and row[0].startswith("torchvision.models.resnet.")]
+        if len(blocks) == 4:
+            kind = blocks[0][0].rpartition(".")[2]
+            return RESNETS.get((kind, tuple(map(len, blocks))), f"a resnet of {kind}s")
+    return None
+
+
+def _class_that_tells(modules: list[Instance]) -> str:
+    names = [name_of(module) for module in modules]
+    for home in ARCHITECTURES:
+        found = [n for n in names if n.startswith(home) and "._" not in n]
+        if found:
+            return found[0]
+    return next((n for n in names if not n.startswith("torch.nn.")), names[0])

@@ -1,0 +1,13 @@
+"""A fastai Learner of today, made of what an export.pkl records, without running its code.
+
+In come an `ExportFile` and the open file; out goes a `Classify` that is fastai's `learn.predict`.
+Opening `load.py` or `build.py` loads torch and fastai.
+
+    load.py         the door: a path in, a Classify out
+    build.py        today's Learner around a network: transforms, classes, loss
+    network.py      each layer by `cls.__new__`, with what the record holds
+    old_layers.py   what today's class asks of a layer of an older release
+    functions.py    functions that layers are known to keep
+    cost.py         what one photo costs the network, or that it is too much
+    trusted.py      the other way in: fastai's own load_learner, which runs the file's code
+"""

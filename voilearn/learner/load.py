@@ -1,0 +1,198 @@
+"""Run a trained fastai Learner in this process: the reference that every other runtime is held to.
+
+In comes the path of an export.pkl; out goes a `Classify`, which is `learn.predict` on a photo's
+bytes. The learner is built anew from what the file holds, with today's fastai, and runs none of the
+file's own code. Importing this room takes 5 s and 500 MB, for fastai and torch.
+"""
+
+import logging
+import threading
+import time
+import warnings
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+# Said on stderr while these libraries are imported, and nothing to a visitor: that matplotlib
+# builds a font cache on its first run, that there is no compiler for GPUs, and that timm uses a
+# part of torch that will go.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", message=r".*torch\.jit\.", category=FutureWarning)
+
+import fastai  # noqa: E402
+import torch  # noqa: E402
+from fastai.callback.progress import ProgressCallback  # noqa: E402, F401  # gives learners no_bar
+from fastai.data.transforms import (  # noqa: E402
+    Categorize,
+    EncodedMultiCategorize,
+    MultiCategorize,
+)
+from fastai.learner import Learner  # noqa: E402
+from fastai.vision.augment import RandomResizedCrop, RatioResize, Resize  # noqa: E402
+from fastai.vision.core import PILBase  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from voilearn.classifier import Classifier, Predict  # noqa: E402
+from voilearn.errors import UnusableModel, shown  # noqa: E402
+from voilearn.export.file import open_export_file  # noqa: E402
+from voilearn.export.records import RefusedPickle  # noqa: E402
+from voilearn.learner.build import build_learner  # noqa: E402
+from voilearn.learner.cost import Clock  # noqa: E402
+from voilearn.learner.trusted import load_trusted  # noqa: E402
+from voilearn.model_file import file_sha256  # noqa: E402
+from voilearn.prediction import ModelInfo, Prediction, predict_from  # noqa: E402
+
+OPENING_SECONDS = 9.5  # of one thread, with the first photo
+RESIZES = (Resize, RandomResizedCrop, RatioResize)
+
+
+def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Classifier:
+    """Load an export.pkl and return the function from a photo's bytes to its Prediction.
+
+    The function may be called from several threads; they take turns. It raises the PhotoErrors of
+    `decode_photo`. Raises UnusableModel if the file can't be opened; `trust` is as in
+    `load_learner`.
+    """
+    began = time.thread_time()
+    learn, sha256 = open_learner(Path(path), trust)
+    info, size = model_info(learn, Path(path), sha256), picture_size(learn)
+    predict = predict_with(learn, Path(path), info)
+    left = OPENING_SECONDS - (time.thread_time() - began)
+    with nullcontext() if trust else Clock(left):
+        _try_out(predict, Path(path), size is not None)
+    return Classifier(
+        predict, size, info, f"fastai {fastai.__version__}, torch {torch.__version__}"
+    )
+
+
+def predict_with(learn: Learner, path: Path, model: ModelInfo) -> Predict:
+    """Return the function from a picture to its Prediction, which is `learn.predict`.
+
+    `path` is of the learner's export.pkl. Raises UnusableModel if the learner takes no pictures.
+    """
+    limits = thresholds(learn, len(model.classes))
+    kind = picture_kind(learn, path)
+    turn = threading.Lock()
+
+    def predict(picture: Image.Image) -> Prediction:
+        item = kind.create(picture.convert(kind._open_args["mode"]))
+        with turn, learn.no_bar():
+            probabilities = learn.predict(item)[2]
+        return predict_from(probabilities.tolist(), model, limits)
+
+    return predict
+
+
+def load_learner(path: Path | str, trust: bool = False) -> Learner:
+    """Open an export.pkl of any fastai 2, on the CPU and one thread, running none of its code.
+
+    The learner is today's, built from the file's weights, classes and transforms; its `predict`
+    gives what the exported one gave. With `trust`, fastai's own `load_learner` opens it, which runs
+    whatever code the file brings along: for layers and transforms of the author's own.
+
+    One photo gains nothing from more threads; left alone, torch starts one for each of the host's
+    cores, even in a container that is granted one. Raises UnusableModel, with what to do, if the
+    file can't be opened.
+    """
+    return open_learner(Path(path), trust)[0]
+
+
+def open_learner(path: Path, trust: bool = False) -> tuple[Learner, str]:
+    """Return what `load_learner` does, and the SHA-256 of the file that it is of."""
+    torch.set_num_threads(1)
+    if trust:
+        return load_trusted(path), file_sha256(path)
+    with open_export_file(path) as (export, file):
+        if export.hindrance:
+            raise UnusableModel(export.hindrance)
+        return build_learner(export.learner, file), export.sha256
+
+
+def model_info(learn: Learner, path: Path, sha256: str) -> ModelInfo:
+    """Return who answers: the file's name and hash, the task and the classes of the learner.
+
+    Raises UnusableModel if the learner is not an image classifier.
+    """
+    transforms = [t for part in getattr(learn.dls, "tls", ()) for t in part.tfms.fs]
+    categories = [t for t in transforms if isinstance(t, Categorize)]
+    if len(categories) != 1:
+        raise _no_image_classifier(path)
+    multi = isinstance(categories[0], MultiCategorize | EncodedMultiCategorize)
+    return ModelInfo(
+        name=path.stem,
+        sha256=sha256,
+        task="multi-label" if multi else "single-label",
+        classes=tuple(str(name) for name in categories[0].vocab),
+    )
+
+
+def picture_kind(learn: Learner, path: Path) -> Any:
+    """Return fastai's class of the pictures the learner takes: PILImage, or PILImageBW.
+
+    Raises UnusableModel if it takes no pictures.
+    """
+    kinds = [t for t in learn.dls.tls[0].types if isinstance(t, type) and issubclass(t, PILBase)]
+    if not kinds:
+        raise _no_image_classifier(path)
+    return kinds[-1]
+
+
+def picture_size(learn: Learner) -> int | None:
+    """Return the longest side, in pixels, that the learner's transforms resize a photo to.
+
+    None if they don't: what they cut out by the pixel, as CropPad does, is another part of a
+    photo that was decoded at a reduced scale.
+    """
+    transforms = [*learn.dls.after_item.fs, *learn.dls.after_batch.fs]
+    if not isinstance(next((t for t in transforms if _changes_size(t)), None), RESIZES):
+        return None
+    sizes = [
+        size
+        for t in transforms
+        for size in (*_sides(getattr(t, "size", None)), *_sides(getattr(t, "max_sz", None)))
+    ]
+    return max(sizes, default=None)
+
+
+def _try_out(predict: Predict, path: Path, sized: bool) -> None:
+    """Let the learner answer once, for a plain picture: it is warm then, or known not to work.
+
+    One that does not resize its photos may work with those of the right size only.
+    """
+    try:
+        predict(Image.new("RGB", (64, 64), "grey"))
+    except UnusableModel:
+        raise
+    except RefusedPickle as error:
+        raise UnusableModel(f"{shown(path)} can't be used: {str(error).lower()}.") from error
+    except Exception as error:
+        if not sized:
+            return
+        raise UnusableModel(
+            f"{shown(path)} opens, but gives no answer to a picture: {type(error).__name__}. "
+            "Check that learn.predict works in the notebook it was trained in, and export it again."
+        ) from error
+
+
+def _no_image_classifier(path: Path) -> UnusableModel:
+    return UnusableModel(
+        f"{shown(path)} is a fastai learner, but not one that sorts pictures into classes. "
+        "Voilearn runs image classifiers: a learner with an ImageBlock and a CategoryBlock."
+    )
+
+
+def _sides(size: Any) -> list[int]:
+    sides = size if isinstance(size, tuple | list) else (size,)
+    return [int(side) for side in sides if isinstance(side, int) and side > 0]
+
+
+def _changes_size(transform: Any) -> bool:
+    return hasattr(transform, "size") or hasattr(transform, "max_sz")
+
+
+def thresholds(learn: Learner, classes: int) -> list[float]:
+    """Return the probability from which on each class counts, of a multi-label learner."""
+    given = getattr(learn.loss_func, "thresh", 0.5)
+    each = given.tolist() if isinstance(given, torch.Tensor) and given.ndim else [given] * classes
+    return [float(threshold) for threshold in each]

@@ -1,0 +1,99 @@
+"""Open an export.pkl the usual way, with fastai's own `load_learner`: it runs the file's code.
+
+In comes a path that its reader trusts; out goes the learner as it was pickled. Only for learners
+with layers or transforms of their author's own; every other opens without (`rebuild.py`).
+"""
+
+import importlib.util
+import os
+import pathlib
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from fastai.learner import Learner
+from fastai.learner import load_learner as fastai_load_learner
+
+from voilearn.errors import UnusableModel, shown
+from voilearn.export.file import read_references
+
+# Older exports name these; they became the package fasttransform (fastai.learner.load_learner).
+MOVED_IN_FASTAI_2_8 = ("fastcore.transform.", "fastcore.dispatch.")
+# Names of Python 2 that pickle maps to today's, and the notebook the learner was trained in.
+PICKLES_OWN = {"__builtin__", "copy_reg", "__main__"}
+
+
+def load_trusted(path: Path) -> Learner:
+    """Return what fastai's `load_learner` makes of a file, on the CPU.
+
+    It runs whatever code the file brings along. Raises UnusableModel, with what to do, if that
+    fails.
+    """
+    _check_can_open(path, read_references(path))
+    with _reasons_told(path), _paths_of_any_system(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pickle's dangers and of what old networks still use
+        learn: Learner = fastai_load_learner(path)
+    return learn
+
+
+def _check_can_open(path: Path, references: Sequence[str]) -> None:
+    """Refuse what plain reading shows won't open; fastai loses the name of a missing package."""
+    if any(name.startswith(MOVED_IN_FASTAI_2_8) for name in references):
+        raise UnusableModel(
+            f"{shown(path)} was exported by a fastai before 2.8, which today's fastai can't open "
+            "by itself. Without --trust it opens unless it has parts of its author's own; "
+            "then open it where it was made, and export it again with fastai 2.8 or newer."
+        )
+    notebook = sys.modules["__main__"]
+    own = [n.partition(".")[2] for n in references if n.startswith("__main__.")]
+    if missing := [name for name in own if not hasattr(notebook, name)]:
+        raise UnusableModel(
+            f"{shown(path)} needs what its author's notebook defined: {', '.join(missing)}. Define "
+            "it in app.ipynb, as it was, in a cell before load_classify(…, trust=True)."
+        )
+    packages = {name.split(".")[0] for name in references} - PICKLES_OWN
+    for package in sorted(packages):
+        if package not in sys.modules and importlib.util.find_spec(package) is None:
+            raise UnusableModel(
+                f"{shown(path)} needs the Python package {package}, which is not installed "
+                f"here. Install it (pip install {package}), or put the author's file of that name "
+                "here, and try again."
+            )
+
+
+@contextmanager
+def _paths_of_any_system() -> Iterator[None]:
+    """Let an export made on Windows open elsewhere, and the reverse: it holds the trainer's paths.
+
+    Python refuses to make a path of the other system; nothing in an export uses them to predict.
+    """
+    foreign = "PosixPath" if os.name == "nt" else "WindowsPath"
+    kept = getattr(pathlib, foreign)
+    setattr(pathlib, foreign, type(Path()))
+    added = sys.modules.setdefault("pathlib._local", pathlib)  # where Python 3.13 has its paths
+    try:
+        yield
+    finally:
+        setattr(pathlib, foreign, kept)
+        if added is pathlib:
+            del sys.modules["pathlib._local"]
+
+
+@contextmanager
+def _reasons_told(path: Path) -> Iterator[None]:
+    """Turn what fastai raises on a file it can't open into a sentence with what to do."""
+    try:
+        yield
+    except AttributeError as error:
+        raise UnusableModel(
+            f"{shown(path)} was exported with a function or class of its own notebook, which is "
+            f"not here: {str(error).strip().splitlines()[-1].strip()}. "
+            "Export the learner again without it, or define it before loading."
+        ) from error
+    except Exception as error:  # unpickling may raise anything
+        raise UnusableModel(
+            f"{shown(path)} can't be opened: it is damaged, or was saved by versions of Python, "
+            "torch and fastai too far from those installed here. Export or download it again."
+        ) from error

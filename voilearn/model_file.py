@@ -1,0 +1,123 @@
+"""Look at a model's file before anybody reads it: is it there, what is it, which one is it.
+
+In come a path or a file's first bytes; out go UnusableModel with a sentence that says what stands
+in the model's place and what to do, or the SHA-256 that is in every answer, 64 hex digits. What
+people have most often is in the first lines of `HEADS`: of 126 files named export.pkl on GitHub, 88
+were Git LFS pointers.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import BinaryIO
+
+from voilearn.errors import UnusableModel, shown
+
+
+def sha256_of(file: BinaryIO) -> str:
+    """Return the SHA-256 of an open file, from its beginning to its end."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while block := file.read(1_000_000):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of the file at a path."""
+    with path.open("rb") as file:
+        return sha256_of(file)
+
+
+def model_sha256(path: Path) -> str:
+    """Return the SHA-256 of a model's file; of an export.onnx, with the export.json beside it."""
+    sha256 = file_sha256(path)
+    beside = path.with_suffix(".json")
+    if path.suffix.lower() != ".onnx" or not beside.is_file():
+        return sha256
+    return hashlib.sha256(f"{sha256} {file_sha256(beside)}".encode()).hexdigest()
+
+
+EXPORT = "Run learn.export() where the model was trained, and use the export.pkl that it writes."
+
+
+def check_is_a_file(path: Path) -> None:
+    """Raise UnusableModel unless `path` is a regular file that is not empty."""
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError):  # a name that is no name
+        is_folder, is_file = False, False
+    if is_folder:
+        inside = "Name the export.pkl file inside it."
+        raise UnusableModel(f"{shown(path)} is a folder. {inside}")
+    if not is_file:
+        raise UnusableModel(
+            f"There is no file {shown(path)} here. Put the export.pkl that learn.export() wrote "
+            "beside app.ipynb, or name it with --model."
+        )
+    if not path.stat().st_size:
+        raise UnusableModel(f"{shown(path)} is empty: it has 0 bytes. Export or download it again.")
+
+
+def check_head(name: str, head: bytes) -> None:
+    """Raise UnusableModel where a file's first kilobyte tells that it is something else."""
+    head = _without_mark(head)
+    for pattern, sentence in HEADS:
+        if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
+            raise UnusableModel(f"{name} is {sentence}")
+    text = head[:60].decode("utf-8", "replace").strip()
+    if len(text) > 8 and text.isprintable() and not text.startswith("("):
+        raise UnusableModel(f"{name} is a text file that begins with {text!r}. {EXPORT}")
+
+
+def _without_mark(head: bytes) -> bytes:
+    """Return a text without its byte order mark, in UTF-8; anything else as it is."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head[: len(head) // 2 * 2].decode("utf-16", "replace").encode()
+    return head.removeprefix(b"\xef\xbb\xbf")
+
+
+HEADS: tuple[tuple[bytes, str], ...] = (
+    (
+        rb"version https://git-lfs",
+        "only a Git LFS pointer: the model itself was not downloaded. Run `git lfs install` and "
+        "then `git lfs pull` in this folder.",
+    ),
+    (
+        rb"\s*+<[a-z!?]",
+        "a web page, saved in the place of the model. On the page you downloaded it from, use the "
+        "Download (or Raw) button.",
+    ),
+    (
+        rb".{8}\{\s*\"",
+        "a safetensors file: weights alone, without the learner. Build the learner as you did for "
+        "training, learn.model.load_state_dict(safetensors.torch.load_file(…)), learn.export().",
+    ),
+    (
+        rb"\x08[\x01-\x0f].{0,64}(pytorch|onnx|tf2onnx)|\x08[\x01-\x0f]\x12",
+        "an ONNX model. If `voilearn compile` wrote it, name it export.onnx, with its export.json "
+        "beside it; otherwise use the export.pkl that it was made of.",
+    ),
+    (rb"\x89HDF", f"an HDF5 file, as Keras writes it, not a fastai export. {EXPORT}"),
+    (rb"\x93NUMPY", f"a numpy array, not a fastai export. {EXPORT}"),
+    (
+        rb"\x80[\x02-\x05].{0,900}?(joblib|sklearn)",
+        f"a scikit-learn model, not a fastai export. {EXPORT}",
+    ),
+    (
+        rb"\x00\x05\x16\x07",
+        "a side file of macOS (._export.pkl), not the model itself. Copy the file without the ._ "
+        "in front of its name.",
+    ),
+    (rb"\x00{512}", "all zeros: a download that was not finished. Download it again."),
+    (rb".{257}ustar", "a tar archive. Unpack it, and use the export.pkl inside."),
+    (
+        rb"\x1f\x8b|BZh|7z\xbc|Rar!|\xfd7zXZ",
+        "a compressed archive. Unpack it, and use the export.pkl inside.",
+    ),
+    (
+        rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|.{4}ftyp(heic|avif|mif1)",
+        "a picture. Name the model with --model, the photos after it.",
+    ),
+    (rb"\s*\{", f"a JSON or text file, not a fastai export. {EXPORT}"),
+)

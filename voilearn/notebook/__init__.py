@@ -1,0 +1,21 @@
+"""The page in a notebook: a widget that any front end shows, and Voilà's page of it.
+
+In comes a `Classify`; out goes the page, whose photos come as messages and are asked about in a
+thread, one after the other. Its asker talks to this kernel.
+
+    widget.py         Page(classify): messages of photos in, answers out
+    upload.py         pieces of a file from the browser, joined
+    one_script.py     the page's scripts as one, which a widget takes
+    widget.js         the page in a notebook's front end
+    asker.js          the kernel as an asker; within seconds, that nobody is there
+    voila.js          the page as Voilà serves it, and its kernel's successor
+    kernel.js         a kernel behind Voilà, over a websocket
+    voila/templates   how Voilà writes the page: what needs no kernel first
+
+The template is our own because Voilà's brings JupyterLab's widget manager, 5 MB in 100 requests, to
+show any widget. It puts a hash into each script's address, so that a browser keeps them for years
+and never mixes two releases. How long kernels live is in voila.json and .jupyter/: one is kept warm
+for the next visitor; one that heard nothing for 10 minutes is ended, by a standalone `voila` even
+where a connection seems open, for a page that died while it connected would keep it for ever. A
+Jupyter Server leaves connected kernels alone: they may be somebody's notebook.
+"""

@@ -1,0 +1,158 @@
+// Asks the kernel about photos, and notices within seconds when nobody is there to be asked.
+// In: a widget's model (or kernel.js, which looks like one); out: an asker (page/visit.js).
+//
+// A websocket that is cut stays open for minutes, and a kernel may die behind one that is not. So the
+// page says "here" while it is looked at, and no word back is a lost kernel. The same word keeps the
+// kernel from being culled.
+
+import { Lost, Problem } from "../page/problem.js";
+
+// Below the 10 MiB at which servers close a connection, above what a scaled photo has: so that is
+// one message and one answer.
+const PIECE = 320_000; // bytes
+const HEARTBEAT = 1500; // milliseconds between two words to the kernel, while the page is seen
+const PATIENCE = 3000; // milliseconds without one back, after which it is lost
+const PATIENCE_SENDING = 20_000; // the same while a piece is on its way: a line may be slow
+
+export class KernelAsker extends EventTarget {
+  #model;
+  // of the last photo; a kernel may hear of photos from more than this page, each from 1 on
+  #number = 1e5 * crypto.getRandomValues(new Uint32Array(1))[0];
+  #heard = new Set(); // who listens to the kernel's messages
+  #sending = false;
+  #waiting; // the timer that runs out if the kernel stays silent
+  #ended = new AbortController();
+  #there; // whether the kernel is; undefined before it was
+
+  constructor(model) {
+    super();
+    this.#model = model;
+    model.on("change:settings", () => this.#say("settings"));
+    model.on("broken", () => this.#break());
+    model.on("msg:custom", (message, buffers) => this.#hear(message, buffers));
+    model.on("lost", () => this.#lose());
+    model.on("found", () => this.#greet());
+    const { signal } = this.#ended;
+    document.addEventListener("visibilitychange", () => this.#greet(), { signal });
+    const heart = setInterval(() => this.#greet(), HEARTBEAT);
+    signal.addEventListener("abort", () => clearInterval(heart));
+    this.#greet();
+  }
+
+  // The author's words, where they are known yet.
+  get settings() {
+    return this.#model.get("settings");
+  }
+
+  // What brings the kernel back, or another one, where the host knows how.
+  get reconnect() {
+    return this.#model.reconnect;
+  }
+
+  // Say no more to the kernel.
+  end() {
+    this.#ended.abort();
+    this.#lose();
+  }
+
+  // Resolves to the kernel's Prediction of a photo, or of an example.
+  async ask(photo, { signal, progress, preview }) {
+    const number = ++this.#number;
+    const answered = this.#answer(number, ["answer", "error"], signal);
+    answered.catch(() => {}); // told below, or while a piece is on its way
+    signal.addEventListener("abort", () => this.#send({ kind: "cancel", number }));
+    if ("example" in photo) this.#send({ kind: "example", number, index: photo.example });
+    else await this.#give(photo, number, { signal, progress, preview: Boolean(preview) });
+    const { prediction, error, buffers } = await answered;
+    if (buffers.length) preview(new Blob([buffers[0]], { type: "image/jpeg" }));
+    if (prediction) return prediction;
+    const { type, message, retry_after } = error;
+    throw new Problem({ type, detail: message, retryAfter: retry_after });
+  }
+
+  // Sends a photo, piece by piece, until it is there or an answer came that it will not be needed.
+  async #give(photo, number, { signal, progress, preview }) {
+    this.#sending = true;
+    try {
+      for (let at = 0; at < photo.size || at === 0; at += PIECE) {
+        const piece = await photo.slice(at, at + PIECE).arrayBuffer();
+        signal.throwIfAborted();
+        const received = this.#answer(number, ["received", "error"], signal, PATIENCE_SENDING);
+        const kind = at ? { kind: "piece" } : { kind: "photo", size: photo.size, preview };
+        this.#send({ ...kind, number }, [piece]);
+        if ((await received).kind === "error") break; // the answer says why
+        progress?.(Math.min(1, (at + PIECE) / photo.size));
+      }
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  // Resolves to the examples, as [name, picture].
+  async examples() {
+    const number = ++this.#number;
+    const told = this.#answer(number, ["examples"], new AbortController().signal);
+    this.#send({ kind: "examples", number });
+    const { names, buffers } = await told;
+    return names.map((name, at) => [name, buffers[at]]);
+  }
+
+  #send(message, buffers) {
+    this.#model.send(message, undefined, buffers);
+  }
+
+  // Resolves to the first message of one of these kinds about this number.
+  #answer(number, kinds, signal, patience = 0) {
+    return new Promise((resolve, reject) => {
+      const late = patience && setTimeout(() => done(reject, new Lost()), patience);
+      const done = (settle, value) => {
+        clearTimeout(late);
+        this.#heard.delete(hear);
+        settle(value);
+      };
+      const hear = (message) => {
+        if (message instanceof Lost) done(reject, message);
+        else if (message.number === number && kinds.includes(message.kind)) done(resolve, message);
+      };
+      this.#heard.add(hear);
+      signal.addEventListener("abort", () => done(reject, signal.reason));
+    });
+  }
+
+  #hear(message, buffers = []) {
+    this.#calm();
+    if (!this.#there) this.#say(this.#there === undefined ? "here" : "back");
+    this.#there = true;
+    if (message.kind === "upgraded") this.#say("changed", { sha256: message.sha256 });
+    for (const hear of [...this.#heard]) hear({ ...message, buffers });
+  }
+
+  #greet() {
+    if (document.hidden || this.#ended.signal.aborted) return this.#calm();
+    if (this.#model.waiting) return; // for its kernel, which was never there yet
+    const patience = this.#sending ? PATIENCE_SENDING : PATIENCE;
+    this.#waiting ??= setTimeout(() => this.#lose(), patience);
+    this.#send({ kind: "here" });
+  }
+
+  #calm() {
+    clearTimeout(this.#waiting);
+    this.#waiting = undefined;
+  }
+
+  #lose() {
+    this.#calm();
+    this.#there = false;
+    this.#say("lost");
+    for (const hear of [...this.#heard]) hear(new Lost());
+  }
+
+  #break() {
+    this.#there = false;
+    this.#say("broken");
+  }
+
+  #say(kind, detail) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+}

@@ -1,0 +1,17 @@
+"""What a visitor sees, whoever answers: the page's elements, looks, words and scripts.
+
+In come files that a visitor gives, and an asker: an object that takes a photo and gives back a
+Prediction or a problem (`visit.js` says which). Out comes a page that is true to its visit. Nothing
+here knows a host, and no script imports one from outside this folder.
+
+    markup.html, page.css   elements and looks
+    page.js                 the page of those elements
+    choosing.js             chosen, dropped, pasted, photographed: files
+    visit.js                the photos of one visit, each with its state and answer
+    problem.js              what an asker throws: why there is no Prediction
+    scaling.js              what to send of a file: upright, scaled down
+    answer.js               a Prediction as a sentence and bars
+    words.js                every sentence, in five languages
+    saving.js               answers as text, JSON, CSV
+    gallery.py              the author's folder of examples: thumbnails, and a photo's bytes
+"""

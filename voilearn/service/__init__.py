@@ -1,0 +1,21 @@
+"""The model behind HTTP: what an app calls, for everybody or for this machine's own pages.
+
+In come the path of a model and who may ask; out goes a server that answers photos with Predictions,
+swaps its model when the file is replaced, and refuses at once what it has no place for.
+
+    serve.py            the service as a process
+    this_machine.py     the same for this machine's own pages, gone when idle
+    connections.py      a connection's bytes, within bounds of size and time
+    request_log.py      each request's id, times, log line and count
+    app.py              make_app: the ASGI application, /v1, health, errors
+    request_body.py     a request's photo: counted, timed, in memory only
+    content_coding.py   what came in gzip or deflate, up to a limit
+    service.py          who may ask, and what each is given in its turn
+    work_queue.py       the line: a place in it, or that there is none
+    live_model.py       the model in service, and its successor
+    v2_routes.py        the routes under /v2, of the Open Inference Protocol
+    v2_protocol.py      what that protocol says of photos and answers
+    metrics.py          Prometheus's text
+    json_log.py         log records as lines of JSON
+    openapi.py          the application's OpenAPI document
+"""

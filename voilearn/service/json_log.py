@@ -1,0 +1,87 @@
+"""Write a log as lines of JSON: one object each, which any collector reads.
+
+In come log records; out go lines on stderr. A thread writes them, and where nobody reads them they
+are dropped: a log never stops a request.
+"""
+
+import atexit
+import contextlib
+import faulthandler
+import json
+import logging
+import logging.handlers
+import os
+import queue
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+
+USUAL = {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message", "taskName"}
+
+KEPT = 10_000  # lines that wait to be written
+END_SECONDS = 1.0  # in which the last ones are
+
+
+class JsonLines(logging.Formatter):
+    """One line for a record: when, how grave, what, and whatever `extra` was told with it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in USUAL},
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class _Lines(logging.handlers.QueueHandler):
+    """Hands lines to the thread that writes them, and drops those that nobody reads.
+
+    A pipe whose reader has stopped would stop whoever writes to it.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
+        """Drop the line; logging itself would tell of it on stderr."""
+
+
+def _write(lines: "queue.Queue[logging.LogRecord]", descriptor: int) -> None:
+    while True:
+        line = lines.get().getMessage() + "\n"
+        with contextlib.suppress(OSError):  # nobody is left to read
+            os.write(descriptor, line.encode(errors="backslashreplace"))
+        lines.task_done()
+
+
+def _wait_written(lines: "queue.Queue[logging.LogRecord]") -> None:
+    until = time.monotonic() + END_SECONDS
+    while lines.unfinished_tasks and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def log_as_json(level: int = logging.INFO) -> None:
+    """Send what the service and its server tell to stderr, from `level` on, and nothing else.
+
+    What libraries say of a photo that they find odd goes nowhere: some of it stands in the photo,
+    and libtiff, in C, writes to the descriptor itself.
+    """
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    faulthandler.enable(sys.stderr)
+    lines: queue.Queue[logging.LogRecord] = queue.Queue(KEPT)
+    handler = _Lines(lines)
+    handler.setFormatter(JsonLines())
+    threading.Thread(target=_write, args=[lines, sys.stderr.fileno()], daemon=True).start()
+    atexit.register(_wait_written, lines)
+    logging.getLogger().handlers = [logging.NullHandler()]
+    logging.captureWarnings(True)
+    for name in ("voilearn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(level if name == "voilearn" else max(level, logging.WARNING))

@@ -1,0 +1,107 @@
+"""Count what the service does, as Prometheus reads it.
+
+In come requests as they end, and the state of queue and model; out goes the text of `/metrics`.
+"""
+
+from collections.abc import Mapping
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from voilearn.service.live_model import LiveModel
+from voilearn.service.work_queue import WorkQueue
+
+TEXT = CONTENT_TYPE_LATEST
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """The counters of one service."""
+
+    def __init__(self, model: LiveModel, queue: WorkQueue) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "voilearn_requests",
+            "Requests that ended, by route and outcome.",
+            ["route", "outcome"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "voilearn_stage_seconds",
+            "Seconds of a photo's way: receive, wait, decode, predict, and total.",
+            ["stage"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._open = Gauge(
+            "voilearn_requests_in_flight", "Requests not yet answered.", registry=self._registry
+        )
+        self._registry.register(_State(model, queue))
+        ProcessCollector(registry=self._registry)
+
+    def begin(self) -> None:
+        """Count a request that came."""
+        self._open.inc()
+
+    def end(self, route: str, outcome: str, stages: Mapping[str, float]) -> None:
+        """Count a request that ended; `stages` are seconds, by name."""
+        self._open.dec()
+        self._requests.labels(route, outcome).inc()
+        for stage, seconds in stages.items():
+            self._seconds.labels(stage).observe(seconds)
+
+    def text(self) -> bytes:
+        """Return all of it in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+
+class _State(Collector):
+    """What is true at the moment it is asked for."""
+
+    def __init__(self, model: LiveModel, queue: WorkQueue) -> None:
+        self._model, self._queue = model, queue
+
+    def collect(self) -> list[Metric]:
+        """Return the queue's and the model's state."""
+        queue, model = self._queue, self._model
+        state: list[Metric] = [
+            GaugeMetricFamily("voilearn_queue_depth", "Photos waiting.", queue.depth),
+            GaugeMetricFamily("voilearn_queue_places", "Photos that may wait.", queue.places),
+            GaugeMetricFamily("voilearn_workers", "Photos worked on at once.", queue.workers),
+            GaugeMetricFamily("voilearn_workers_busy", "Workers at work.", queue.busy),
+            GaugeMetricFamily(
+                "voilearn_model_refused",
+                "1 while the model's file is one that was refused.",
+                model.refused is not None,
+            ),
+        ]
+        changes = CounterMetricFamily(
+            "voilearn_model_changes", "New model files, by outcome.", labels=["outcome"]
+        )
+        changes.add_metric(["replaced"], model.swaps)
+        changes.add_metric(["refused"], model.refusals)
+        state.append(changes)
+        if served := model.served:
+            info = GaugeMetricFamily(
+                "voilearn_model", "The model that answers.", labels=["name", "sha256", "runtime"]
+            )
+            told = served.classify
+            info.add_metric([told.info.name, told.info.sha256, told.runtime], 1)
+            state += [
+                info,
+                GaugeMetricFamily(
+                    "voilearn_model_loaded_timestamp_seconds",
+                    "When it was loaded, in Unix time.",
+                    served.since.timestamp(),
+                ),
+            ]
+        return state

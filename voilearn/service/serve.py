@@ -1,0 +1,207 @@
+"""Run the service as a process: its socket, its signals, its end.
+
+In come a model's path and who may ask; out goes a server until it is told to end. It listens at
+once, is ready when the model has answered once, and leaves nobody without an answer.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from voilearn.errors import ServiceError
+from voilearn.machine import granted_cores
+from voilearn.service.app import make_app
+from voilearn.service.connections import BoundedConnection
+from voilearn.service.live_model import LiveModel
+from voilearn.service.service import DEADLINE, PLACES, SHARE, Service
+from voilearn.service.work_queue import WorkQueue
+
+BACKLOG = 2048
+KEEP_ALIVE = 30  # seconds that an idle connection is kept
+DRAIN = 1.0  # seconds from a signal to the end of listening: so long others send requests here
+SPARE = 64  # descriptors for what is no connection
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the service is run.
+
+    `token` is None where everybody may ask. With `idle`, the service ends after so many seconds
+    without a photo. `shared` is False for one whose clients are all of one user: they have the
+    whole line, and memory counts for more than speed.
+    """
+
+    model: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token: str | None = None
+    origins: Sequence[str] = ()
+    trust: bool = False
+    idle: float | None = None
+    drain: float = DRAIN
+    shared: bool = True
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether an address is one that only this machine reaches."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def serve(
+    options: Options,
+    listening: Callable[[str, LiveModel], None],
+    failing: Callable[[BaseException], None] | None = None,
+) -> None:
+    """Run the service until SIGTERM or Ctrl+C; `listening` is told its address and its model.
+
+    `failing` is told why the model can't be loaded, before those who wait for it are let go of.
+    Raises ServiceError if the address can't be had, and UnusableModel if the model can't be
+    loaded.
+    """
+    sock = _listen(options.host, options.port)
+    model = LiveModel(options.model, options.trust, fold=options.shared)
+    workers = granted_cores()
+    places = workers * PLACES
+    queue = WorkQueue(workers, places, workers * SHARE if options.shared else places)
+    service = Service(model, queue, options.token, options.origins, proves=not options.shared)
+    BoundedConnection.most = _descriptors() - SPARE
+    server = _Server(service, options, failing)
+    if threading.current_thread() is threading.main_thread():
+        for sig in (signal.SIGINT, signal.SIGTERM):  # from the first word on
+            signal.signal(sig, server.handle_exit)
+    url = _url(sock)
+    listening(url, model)
+    log.info("listening", extra={"url": url, "workers": workers})
+    server.load_model()
+    try:
+        server.run(sockets=[sock])
+    finally:
+        model.close()
+        queue.close()
+    if server.failure:
+        raise server.failure
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which ends by our rules."""
+
+    def __init__(
+        self,
+        service: Service,
+        options: Options,
+        failing: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                make_app(service),
+                http=BoundedConnection,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE,
+                timeout_graceful_shutdown=int(DEADLINE) + 5,
+            )
+        )
+        self.failure: BaseException | None = None
+        self._service, self._options, self._failing = service, options, failing
+        self._told: float | None = None  # when it was told to end
+
+    def load_model(self) -> None:
+        """Load the model in a thread of its own, and watch its file from then on."""
+
+        def loading() -> None:
+            # torch imports its compiler for GPUs: 200 MB that a CPU has no use for
+            sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
+            try:
+                self._service.model.load()
+                self._service.model.watch()
+            except BaseException as error:  # noqa: BLE001  # raised by `serve`
+                self.failure = error
+                try:
+                    if self._failing:
+                        self._failing(error)
+                finally:
+                    self.should_exit = True
+
+        threading.Thread(target=loading, name="loader", daemon=True).start()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Be unready from now on, and end in a while; at the second Ctrl+C, at once."""
+        if self._told is not None:
+            if sig == signal.SIGINT:
+                self.force_exit = self.should_exit = True
+            return
+        self._service.draining, self._told = True, time.monotonic()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Say, ten times a second, whether it is time to end."""
+        now = time.monotonic()
+        if self._told is not None and now - self._told >= self._options.drain:
+            self.should_exit = True
+        if self._options.idle is not None and self._is_idle(now - self._options.idle):
+            self._service.draining = self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take what connected before the end of listening, then end."""
+        log.info("ending")
+        await asyncio.sleep(0)
+        await super().shutdown(sockets)
+
+    def _is_idle(self, since: float) -> bool:
+        queue = self._service.queue
+        return self._service.last_asked < since and not queue.depth and not queue.busy
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ServiceError(
+            f"The service can't listen at {host}, port {port}: {reason}. "
+            "Choose another with --host and --port."
+        ) from error
+
+
+def _url(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _descriptors() -> int:
+    """Return how many descriptors this process may have, after asking for as many as it may."""
+    if sys.platform == "win32":
+        return 2_000
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # the system may have a limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return int(soft)
