@@ -1,21 +1,18 @@
 """The code blocks of README.md and docs/, and which test each of them is for.
 
-In come the documents; out go blocks by kind, and the commands for a shell. Tests take their blocks
-from here, so a block that no kind holds is one that no test covers (`uncovered`).
+In come the documents; out go blocks by kind, and commands by form. Tests take theirs from here, so
+a block of no kind, or a command of no form, is one that no test covers.
 """
 
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.conftest import ROOT
 
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 DOCUMENTS = (README, *DOCS)
-BIN = Path(sys.executable).parent
 
 FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```$\n?", re.MULTILINE | re.DOTALL)
 
@@ -38,10 +35,11 @@ MADE = {
     "make web-serve": "-m http.server .*web/dist",
 }
 PYTHON = r"(?:\.venv/bin/python|\.venv\\Scripts\\python|python3|py)"
-KINDS = {
+FORMS = {
     "server": "|".join(map(re.escape, SERVERS)),
     "made": "|".join(map(re.escape, MADE)),
-    "service": rf"{PYTHON} -m voilearn serve.*|curl .*",
+    "serve": rf"{PYTHON} -m voilearn serve(?: --model export\.onnx)?",
+    "ask": r"curl .*",
     "voilearn": rf"{PYTHON} -m voilearn (?!serve).*|\.venv/bin/voilearn .*",
     "example": rf"{PYTHON} examples/.*",
     "extra": rf"{PYTHON} -m pip install '\.\[\w+\]'",
@@ -58,67 +56,51 @@ class Block:
     text: str
 
 
-def blocks(*languages: str) -> list[Block]:
-    """All blocks, or those in some languages."""
-    found = [
+def all_blocks() -> list[Block]:
+    return [
         Block(document.name, language, text)
         for document in DOCUMENTS
         for language, text in FENCED.findall(document.read_text("utf-8"))
     ]
-    return [block for block in found if not languages or block.language in languages]
 
 
-def commands(kind: str) -> list[str]:
-    """The commands of one kind for a shell, each once."""
-    lines = [line for block in blocks("sh", "bat") for line in block.text.splitlines()]
-    return [line for line in dict.fromkeys(lines) if kind_of(line) == kind]
+def blocks(kind: str) -> list[Block]:
+    """The blocks of one kind. There has to be one, or a test would test nothing."""
+    found = [block for block in all_blocks() if kind_of(block) == kind]
+    assert found, kind
+    return found
 
 
-def kind_of(command: str) -> str | None:
-    return next((kind for kind, form in KINDS.items() if re.fullmatch(form, command)), None)
+def kind_of(block: Block) -> str | None:
+    """Say which test a block is for, or None if for none."""
+    match block.language:
+        case "sh" | "bat":
+            return "shell" if all(map(form_of, block.text.splitlines())) else None
+        case "python" | "js" if "v1/classify" in block.text:
+            return "request"
+        case "python" if block.document == "page.md":
+            return "change" if "load_classify" in block.text else "cell"
+        case "toml" if block.document == "page.md":
+            return "app.toml"
+        case "json" if block.document == "service.md":
+            return "answer"
+        case "text" if "mybinder.org" in block.text:
+            return "link"
+        case language if language in NOT_RUN:
+            return "not run"
+    return None
 
 
-def app_tomls() -> list[Block]:
-    return blocks("toml")
+def commands(form: str) -> list[str]:
+    """The commands of one form, each once. There has to be one, or a test would test nothing."""
+    lines = [line for block in blocks("shell") for line in block.text.splitlines()]
+    found = [line for line in dict.fromkeys(lines) if form_of(line) == form]
+    assert found, form
+    return found
 
 
-def answers() -> list[Block]:
-    return blocks("json")
-
-
-def links() -> list[Block]:
-    return blocks("text")
-
-
-def requests() -> list[Block]:
-    """Programs that ask the service."""
-    return [*[block for block in blocks("python") if "urlopen" in block.text], *blocks("js")]
-
-
-def cells() -> list[Block]:
-    """What app.ipynb has in it."""
-    return [block for block in _of_the_page() if "load_classify" not in block.text]
-
-
-def changed_cells() -> list[Block]:
-    """What an author puts in the place of a line of app.ipynb."""
-    return [block for block in _of_the_page() if "load_classify" in block.text]
-
-
-def _of_the_page() -> list[Block]:
-    return [block for block in blocks("python") if block.document == "page.md"]
-
-
-def uncovered(asked: Iterable[Block]) -> list[Block]:
-    """Those that no test runs or compares."""
-    shell = [
-        block
-        for block in blocks("sh", "bat")
-        if all(kind_of(line) for line in block.text.splitlines())
-    ]
-    kinds = [app_tomls(), answers(), links(), requests(), cells(), changed_cells()]
-    covered = {*shell, *blocks(*NOT_RUN), *(block for kind in kinds for block in kind)}
-    return [block for block in asked if block not in covered]
+def form_of(command: str) -> str | None:
+    return next((form for form, like in FORMS.items() if re.fullmatch(like, command)), None)
 
 
 def here(command: str) -> str:

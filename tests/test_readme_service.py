@@ -24,7 +24,7 @@ pytest.importorskip("onnxruntime")
 
 from tests import onnx_files
 from tests.conftest import ROOT, draw
-from tests.documents import NOT_RUN, Block, answers, blocks, commands, here, requests
+from tests.documents import Block, blocks, commands, here
 from voilearn import errors
 
 ADDRESS = "http://127.0.0.1:8000"
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
     """Run the command that is told for a compiled model, at a port that is free."""
-    (command,) = [c for c in commands("service") if " serve --model" in c]
+    (command,) = [c for c in commands("serve") if "--model" in c]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     process = subprocess.Popen(
         [*shlex.split(here(command)), "--port", "0"],
@@ -76,7 +76,7 @@ def run(command: list[str], folder: Path) -> str:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not on this machine")
-@pytest.mark.parametrize("command", [c for c in commands("service") if c.startswith("curl ")])
+@pytest.mark.parametrize("command", commands("ask"))
 def test_what_is_told_of_curl_works(command: str, address: str, folder: Path) -> None:
     assert ADDRESS in command
     told = json.loads(run(shlex.split(command.replace(ADDRESS, address)), folder))
@@ -84,7 +84,7 @@ def test_what_is_told_of_curl_works(command: str, address: str, folder: Path) ->
 
 
 @pytest.mark.parametrize("photo", ["photo.jpg", "export.json"], ids=["a photo", "no photo"])
-@pytest.mark.parametrize("block", requests(), ids=lambda block: block.language)
+@pytest.mark.parametrize("block", blocks("request"), ids=lambda block: block.language)
 def test_a_program_that_is_told_of_works(
     block: Block, photo: str, address: str, folder: Path
 ) -> None:
@@ -105,7 +105,9 @@ def check(said: str, photo: str) -> None:
         assert "not a picture" in said
 
 
-@pytest.mark.parametrize("block", answers(), ids=lambda block: next(iter(json.loads(block.text))))
+@pytest.mark.parametrize(
+    "block", blocks("answer"), ids=lambda block: next(iter(json.loads(block.text)))
+)
 def test_the_json_that_is_told_is_of_the_services_form(
     block: Block, address: str, folder: Path
 ) -> None:
@@ -162,8 +164,7 @@ def test_what_is_told_of_the_example_works(command: str, folder: Path, tmp_path:
 
 @pytest.mark.model
 def test_without_more_it_serves_the_export_that_is_there() -> None:
-    command = ".venv/bin/python -m voilearn serve"
-    assert command in commands("service")
+    (command,) = [c for c in commands("serve") if "--model" not in c]
     process = subprocess.Popen(
         [*shlex.split(here(command)), "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
@@ -178,7 +179,7 @@ def test_without_more_it_serves_the_export_that_is_there() -> None:
     assert process.wait(20) == 0
 
 
-@pytest.mark.parametrize("block", blocks(*NOT_RUN), ids=lambda block: block.language)
+@pytest.mark.parametrize("block", blocks("not run"), ids=lambda block: block.language)
 def test_what_is_told_to_phones_names_what_the_service_has(block: Block) -> None:
     for name in ("/v1/classify", "Bearer", "label", "probability", "detail"):
         assert name in block.text
