@@ -1,81 +1,143 @@
-"""The README's commands run, what it links to exists, and every option is told."""
+"""The commands in README.md and docs/ run, their links lead somewhere, and every option is told."""
 
 import dataclasses
+import functools
+import json
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
-from tests.conftest import ROOT, draw
+from tests.conftest import ROOT, draw, encode
+from tests.documents import (
+    DOCS,
+    DOCUMENTS,
+    FENCED,
+    MADE,
+    README,
+    SERVERS,
+    Block,
+    all_blocks,
+    blocks,
+    commands,
+    here,
+    kind_of,
+)
 from voilearn.settings import ClassWords, Settings, read_settings
 
-README = (ROOT / "README.md").read_text()
-BIN = Path(sys.executable).parent
-
-# Commands that start a server: the browser tests run these very ways, so here they are only told.
-SERVERS = {
-    "make page": "make",
-    ".venv/bin/voila app.ipynb": "voila",
-    r".venv\Scripts\voila app.ipynb": "voila",
-    "jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb": "lab",
-}
-# What make would run for these is compared, for they install or serve.
-MADE = {
-    "make page REQUIREMENTS=binder/requirements.txt": "pip .*install -r binder/requirements.txt",
-    "make lab": "jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb",
-    "make test": "python -m pytest",
-    "make web": "-m voilearn compile .*device/build.py",
-    "make web-serve": "-m http.server .*web/dist",
-}
+PAGE = ROOT / "docs" / "page.md"
+NAMES = [path.name for path in DOCUMENTS]
+FOLDERS = sorted(path for path in ROOT.glob("*/*.md") if path.parts[-2][0] != ".")
 
 
-# These need a service, which `test_readme_service.py` runs.
-SERVICE = (".venv/bin/python -m voilearn serve", "curl ")
+def test_the_readme_is_one_screen() -> None:
+    assert len(README.read_text().splitlines()) <= 110
 
 
-def commands() -> list[str]:
-    blocks = re.findall(r"^```(?:sh|bat)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
+def test_the_readme_leads_to_every_document() -> None:
+    for document in DOCS:
+        assert re.search(rf"\]\(docs/{document.name}[)#]", README.read_text()), document.name
 
 
-def here(command: str) -> list[str]:
-    """Turn a command of the README into one for this environment, whatever system it is for."""
-    command = re.sub(r"\.venv(/bin/|\\Scripts\\)", f"{BIN}/", command)
-    return shlex.split(re.sub(r"^(python3|python|py) ", f"{sys.executable} ", command))
+def test_every_block_is_run_or_compared_by_a_test() -> None:
+    assert [block for block in all_blocks() if kind_of(block) is None] == []
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Block("shell.md", "sh", "make test\npaint a picture\n"),
+        Block("page.md", "bat", "make clean\n"),
+        Block("shell.md", "python", "import voilearn\n"),
+        Block("service.md", "", "no language\n"),
+        Block("service.md", "go", "package main\n"),
+    ],
+)
+def test_a_block_that_no_test_covers_is_seen(block: Block) -> None:
+    assert kind_of(block) is None
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_all_code_is_in_fenced_blocks(document: Path) -> None:
+    rest = FENCED.sub("", document.read_text())
+    assert not re.findall(r"^(?: {4,}|\t).*|^ *(?:```|~~~).*", rest, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a newcomer has, with a photo made by code."""
-    folder = tmp_path_factory.mktemp("readme")
-    for name in ("export.pkl", "requirements.txt"):
-        shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "voilearn", folder / "voilearn")
+    """What a reader has: a small learner, the same compiled, and photos made by code."""
+    pytest.importorskip("onnx")
+    from tests import onnx_files
+
+    folder = tmp_path_factory.mktemp("reader")
+    shutil.copy(ROOT / "tests" / "exports" / "2.8.12-from_folder.pkl", folder / "export.pkl")
+    shutil.copy(ROOT / "requirements.txt", folder)
+    onnx_files.write(folder, onnx_files.model())
     draw().save(folder / "photo.jpg")
-    (folder / "examples").mkdir()
+    (folder / "photos" / "ant").mkdir(parents=True)
+    for number in range(100):  # so many as int8 needs
+        draw((60 + number, 50)).save(folder / "photos" / "ant" / f"{number}.jpg")
     return folder
 
 
 @pytest.mark.model
-@pytest.mark.parametrize(
-    "command",
-    [c for c in commands() if c not in {*SERVERS, *MADE} and not c.startswith(SERVICE)],
-)
-def test_every_command_of_the_readme_runs(command: str, checkout: Path) -> None:
-    arguments = here(command)
-    if "install" in arguments:
-        arguments.append("--dry-run")  # this environment was made by that very command
-    done = subprocess.run(arguments, cwd=checkout, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("command", commands("voilearn"))
+def test_every_command_of_voilearn_runs(
+    command: str,
+    checkout: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As `python -m voilearn` does, and in this process, so that torch is loaded once for all."""
+    python, dash_m, *arguments = shlex.split(here(command))
+    assert (python, dash_m) == (sys.executable, "-m")
+    monkeypatch.chdir(checkout)
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module(arguments[0], run_name="__main__")
+    told = capsys.readouterr()
+    assert end.value.code == 0, told.err
+    assert told.out.endswith("\n")
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("command", commands("environment"))
+def test_every_command_that_makes_an_environment_runs(command: str, checkout: Path) -> None:
+    done = _once(here(command), checkout)
     assert done.returncode == 0, done.stderr
     assert "Would install" not in done.stdout
 
 
+@functools.cache
+def _once(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command, once for all documents and systems that tell it."""
+    arguments = shlex.split(command)
+    if "install" in arguments:
+        arguments.append("--dry-run")  # this environment was made by that very command
+    return subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("command", commands("extra"))
+def test_an_extra_that_is_told_of_is_one_and_fits_this_environment(command: str) -> None:
+    """Compared, for pip fetches hatchling from the network to build the package."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (extra,) = re.findall(r"\[(\w+)\]", command)
+    for line in (*project["dependencies"], *project["optional-dependencies"][extra]):
+        wanted = Requirement(line)
+        assert wanted.specifier.contains(version(wanted.name))
+    assert "voilearn" in project["scripts"]
+
+
 @pytest.mark.parametrize(("command", "runs"), MADE.items())
-def test_make_runs_what_the_readme_says(command: str, runs: str) -> None:
+def test_make_runs_what_is_told(command: str, runs: str) -> None:
     # -B: as on a fresh machine, where nothing is installed yet
     dry = subprocess.run(
         [*shlex.split(command), "-n", "-B"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -83,13 +145,14 @@ def test_make_runs_what_the_readme_says(command: str, runs: str) -> None:
     assert re.search(runs, dry.stdout, re.DOTALL), dry.stdout
 
 
-def test_the_readme_and_these_tests_name_the_same_commands() -> None:
-    assert {*SERVERS, *MADE} <= set(commands())
-    assert "make page" in SERVERS
-    assert "make test" in MADE
+def test_the_documents_and_these_tests_name_the_same_commands() -> None:
+    assert set(commands("server")) == set(SERVERS)
+    assert set(commands("made")) == set(MADE)
+    for command in ("make page", "make test"):
+        assert f"```sh\n{command}\n```" in README.read_text()
 
 
-def test_the_servers_of_the_readme_are_run_in_a_real_browser() -> None:
+def test_the_servers_of_the_documents_are_run_in_a_real_browser() -> None:
     pytest.importorskip("playwright", reason="the browser tests' driver is not installed")
     from tests.browser.ways import WAYS
 
@@ -103,43 +166,112 @@ def test_bare_make_lists_every_target() -> None:
         assert f"make {target}" in listed
 
 
-@pytest.mark.parametrize("document", sorted(ROOT.glob("*.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document", [*sorted(ROOT.glob("*.md")), *FOLDERS], ids=lambda path: f"{path.relative_to(ROOT)}"
+)
 def test_links_within_the_project_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)", document.read_text()):
-        if "://" not in target:
-            assert (document.parent / target).exists(), target
+    for link in re.findall(r"\]\(([^)\s]+)", FENCED.sub("", document.read_text())):
+        target, _, anchor = link.partition("#")
+        if "://" not in link:
+            path = document.parent / target if target else document
+            assert path.exists(), link
+            assert not anchor or anchor in anchors(path), link
 
 
-@pytest.mark.parametrize("command", ["classify", "compile", "inspect", "serve"])
-def test_every_option_of_the_command_line_is_in_the_readme(command: str) -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "voilearn", command, "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for option in set(re.findall(r"--[a-z0-9]+", shown)) - {"--help"}:
-        assert option in README, option
+def anchors(document: Path) -> list[str]:
+    """Return the names that GitHub gives to a document's headings."""
+    headings = re.findall(r"^#+ (.*)$", FENCED.sub("", document.read_text()), re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
-def test_the_architecture_tells_of_every_module() -> None:
-    told = (ROOT / "ARCHITECTURE.md").read_text()
-    for kind in ("[!_]*.py", "*.js", "*.css", "*.html"):
-        for module in (ROOT / "voilearn").glob(kind):
-            assert f"`{module.name}`" in told, module.name
+@pytest.mark.parametrize("block", blocks("link"), ids=lambda block: block.document)
+def test_a_link_that_is_told_is_the_badges_own(block: Block) -> None:
+    assert f"({block.text.strip()})" in README.read_text()
 
 
-def test_the_app_toml_of_the_readme_is_one_and_its_table_has_every_key(tmp_path: Path) -> None:
-    section = README.partition("## Words, colours and examples")[2].partition("\n## ")[0]
-    (example,) = re.findall(r"^```toml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    (tmp_path / "app.toml").write_text(example)
+@functools.cache
+def _help(*command: str) -> str:
+    arguments = [sys.executable, "-m", "voilearn", *command, "--help"]
+    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_every_option_of_the_command_line_is_told_beside_its_command() -> None:
+    names = re.findall(r"^ {4}(\w+) ", _help(), re.MULTILINE)
+    assert {"classify", "serve"} <= set(names)
+    for command in ([], *([name] for name in names)):
+        called = " ".join(["-m voilearn", *command])
+        beside = [d.read_text() for d in DOCS if re.search(rf"{called}\b", d.read_text())]
+        for option in set(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", _help(*command))):
+            assert _holds("\n".join(beside), option), f"{called} {option}"
+
+
+def _holds(text: str, option: str) -> bool:
+    usual = option in ("-h", "--help")
+    return usual or bool(re.search(rf"(?<![\w-]){option}(?![\w-])", text))
+
+
+def test_the_architecture_tells_of_every_room_and_of_every_file_on_a_way() -> None:
+    """What is in a room stands in its sign, which `test_imports.py` holds."""
+    told, package = (ROOT / "ARCHITECTURE.md").read_text(), ROOT / "voilearn"
+    for path in package.iterdir():
+        if path.is_dir() and (path / "__init__.py").is_file():
+            assert f"**`{path.name}/`**" in told, path.name
+        elif path.suffix == ".py" and not path.name.startswith("__"):
+            assert f"`{path.name}`" in told, path.name
+    for name in re.findall(r"\b(?:\w+/)+\w+\.(?:py|js)\b", told):
+        assert (package / name).is_file() or (ROOT / name).is_file(), name
+
+
+@pytest.mark.parametrize("block", blocks("app.toml"), ids=lambda block: block.document)
+def test_an_app_toml_that_is_told_of_is_one(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "app.toml").write_text(block.text)
     settings = read_settings(tmp_path / "app.toml")
     assert settings.title and settings.introduction and settings.classes["grizzly"].colour
+
+
+def test_every_key_of_app_toml_is_told() -> None:
+    section = PAGE.read_text().partition("## Words, colours and examples")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
     keys = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
     assert keys == {*vars_of(Settings), *vars_of(ClassWords)}
 
 
+def test_app_toml_says_where_its_keys_are_told() -> None:
+    assert "docs/page.md" in (ROOT / "app.toml").read_text().splitlines()[0]
+
+
 def vars_of(kind: type) -> list[str]:
     return [field.name for field in dataclasses.fields(kind)]
+
+
+def code_of_the_notebook() -> list[str]:
+    cells = json.loads((ROOT / "app.ipynb").read_text())["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+def test_the_cells_that_are_told_of_are_the_notebooks() -> None:
+    assert [block.text.strip() for block in blocks("cell")] == code_of_the_notebook()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("block", blocks("change"), ids=lambda block: block.text.splitlines()[-1])
+def test_what_an_author_writes_in_place_of_a_line_gives_an_answer(
+    block: Block, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each gives another `connect`, below the notebook's imports, or `classify` itself."""
+    monkeypatch.chdir(checkout)
+    scope: dict[str, object] = {}
+    for source in _with(block.text):
+        exec(source, scope)
+    classify = scope["classify"]
+    assert callable(classify)
+    assert type(classify).__name__ == "Classifier", "it answers in this process"
+    assert classify(encode(draw(), "JPEG")).label in ("ant", "bee", "cat")
+
+
+def _with(change: str) -> list[str]:
+    """Return the notebook's cells up to `classify`, with a change of them."""
+    if "classify =" in change:
+        return [change]
+    imports, opens, *_ = code_of_the_notebook()
+    return [f"{imports}\n{change}", opens]

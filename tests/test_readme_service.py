@@ -1,13 +1,21 @@
-"""The README's lines about the service, run against the service that it starts."""
+"""What the documents tell of the service, run against the service that they start.
 
+So is the example for devices, which needs the same: a compiled model and photos.
+"""
+
+import contextlib
+import itertools
 import json
+import os
 import re
+import select
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,31 +24,31 @@ pytest.importorskip("onnxruntime")
 
 from tests import onnx_files
 from tests.conftest import ROOT, draw
-from tests.test_docs import README, commands, here
+from tests.documents import Block, blocks, commands, here
+from voilearn import errors
 
 ADDRESS = "http://127.0.0.1:8000"
-
-
-def snippets(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+SERVICE = ROOT / "docs" / "service.md"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader is: a compiled model, and a photo."""
+    """Where a reader is: a compiled model, photos, and the example for devices."""
     folder = tmp_path_factory.mktemp("reader")
     onnx_files.write(folder, onnx_files.model())
     draw().save(folder / "photo.jpg")
+    (folder / "photos").mkdir()
+    (folder / "examples").symlink_to(ROOT / "examples")
     return folder
 
 
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
-    """Run the README's command for a compiled model, at a port that is free."""
-    (command,) = [c for c in commands() if " serve --model" in c]
+    """Run the command that is told for a compiled model, at a port that is free."""
+    (command,) = [c for c in commands("serve") if "--model" in c]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     process = subprocess.Popen(
-        [*here(command), "--port", "0"],
+        [*shlex.split(here(command)), "--port", "0"],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -68,7 +76,7 @@ def run(command: list[str], folder: Path) -> str:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not on this machine")
-@pytest.mark.parametrize("command", [c for c in commands() if c.startswith("curl ")])
+@pytest.mark.parametrize("command", commands("ask"))
 def test_what_is_told_of_curl_works(command: str, address: str, folder: Path) -> None:
     assert ADDRESS in command
     told = json.loads(run(shlex.split(command.replace(ADDRESS, address)), folder))
@@ -76,18 +84,16 @@ def test_what_is_told_of_curl_works(command: str, address: str, folder: Path) ->
 
 
 @pytest.mark.parametrize("photo", ["photo.jpg", "export.json"], ids=["a photo", "no photo"])
-def test_what_is_told_of_python_works(photo: str, address: str, folder: Path) -> None:
-    (script,) = [s for s in snippets("python") if "urlopen" in s]
-    script = script.replace(ADDRESS, address).replace("photo.jpg", photo)
-    check(run([sys.executable, "-W", "ignore", "-c", script], folder), photo)
-
-
-@pytest.mark.skipif(not shutil.which("node"), reason="Node.js is not on this machine")
-@pytest.mark.parametrize("photo", ["photo.jpg", "export.json"], ids=["a photo", "no photo"])
-def test_what_is_told_of_javascript_works(photo: str, address: str, folder: Path) -> None:
-    (script,) = snippets("js")
-    (folder / "ask.mjs").write_text(script.replace(ADDRESS, address).replace("photo.jpg", photo))
-    check(run(["node", "ask.mjs"], folder), photo)
+@pytest.mark.parametrize("block", blocks("request"), ids=lambda block: block.language)
+def test_a_program_that_is_told_of_works(
+    block: Block, photo: str, address: str, folder: Path
+) -> None:
+    if block.language == "js" and not shutil.which("node"):
+        pytest.skip("Node.js is not on this machine")
+    file = folder / {"python": "ask.py", "js": "ask.mjs"}[block.language]
+    file.write_text(block.text.replace(ADDRESS, address).replace("photo.jpg", photo))
+    program = {"python": [sys.executable, "-W", "ignore"], "js": ["node"]}[block.language]
+    check(run([*program, file.name], folder), photo)
 
 
 def check(said: str, photo: str) -> None:
@@ -99,12 +105,68 @@ def check(said: str, photo: str) -> None:
         assert "not a picture" in said
 
 
+@pytest.mark.parametrize(
+    "block", blocks("answer"), ids=lambda block: next(iter(json.loads(block.text)))
+)
+def test_the_json_that_is_told_is_of_the_services_form(
+    block: Block, address: str, folder: Path
+) -> None:
+    told = json.loads(block.text)
+    photo = "export.json" if "detail" in told else "photo.jpg"
+    command = ["curl", "-s", "--data-binary", f"@{photo}", f"{address}/v1/classify"]
+    given = json.loads(run(command, folder))
+    assert list(told) == list(given)
+    if "detail" in told:
+        of_each = ("request_id", "detail")
+        assert all(told[key] == given[key] for key in told if key not in of_each)
+        assert given["detail"].startswith(told["detail"].removesuffix("…"))
+    else:
+        assert list(told["model"]) == list(given["model"])
+        assert told["label"] == next(iter(told["probabilities"])) == told["labels"][0]
+        assert set(told["probabilities"]) == set(told["model"]["classes"])
+
+
+def test_the_errors_that_are_told_have_their_status() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", SERVICE.read_text(), re.MULTILINE)
+    told = {name: int(status) for status, names in rows for name in re.findall(r"`(\w+)`", names)}
+    assert len(told) >= len({status for status, _ in rows}) > 1
+    assert told == {name: getattr(errors, name).status for name in told}
+
+
+@contextlib.contextmanager
+def watching(command: str, folder: Path, path: str = "") -> Iterator[Any]:
+    """Run the example, as in an environment where the package is installed; give its output."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{path}:{os.environ['PATH']}"}
+    process = subprocess.Popen(
+        shlex.split(here(command)), cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process.stdout
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("command", commands("example"))
+def test_what_is_told_of_the_example_works(command: str, folder: Path, tmp_path: Path) -> None:
+    camera = tmp_path / "rpicam-still"  # a program in the camera's place, for there is none here
+    camera.write_text(f'#!/bin/sh\ncat "{folder}/photo.jpg"\n')
+    camera.chmod(0o755)
+    with watching(command, folder, str(tmp_path)) as said:
+        for number in itertools.count():  # photos it sees as new come once it has started
+            shutil.copy(folder / "photo.jpg", folder / "photos" / f"{number}.jpg")
+            if select.select([said], [], [], 0.2)[0]:
+                break
+        _name, label, probability = said.readline().rsplit(maxsplit=2)
+        assert label in onnx_files.CLASSES
+        assert probability.endswith("%")
+
+
 @pytest.mark.model
 def test_without_more_it_serves_the_export_that_is_there() -> None:
-    command = ".venv/bin/python -m voilearn serve"
-    assert command in commands()
+    (command,) = [c for c in commands("serve") if "--model" not in c]
     process = subprocess.Popen(
-        [*here(command), "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE,
+        [*shlex.split(here(command)), "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr
@@ -117,18 +179,7 @@ def test_without_more_it_serves_the_export_that_is_there() -> None:
     assert process.wait(20) == 0
 
 
-@pytest.mark.parametrize("language", ["swift", "kotlin"])
-def test_what_is_told_to_phones_names_what_the_service_has(language: str) -> None:
-    (script,) = snippets(language)
+@pytest.mark.parametrize("block", blocks("not run"), ids=lambda block: block.language)
+def test_what_is_told_to_phones_names_what_the_service_has(block: Block) -> None:
     for name in ("/v1/classify", "Bearer", "label", "probability", "detail"):
-        assert name in script
-
-
-def test_the_line_that_runs_the_learner_in_the_notebook_takes_the_place_of_one() -> None:
-    (line,) = [s for s in snippets("python") if "load_classify" in s]
-    cells = json.loads((ROOT / "app.ipynb").read_text())["cells"]
-    sources = ["".join(cell["source"]) for cell in cells]
-    (source,) = [s for s in sources if "from voilearn.client.this_machine import connect" in s]
-    scope: dict[str, object] = {}
-    exec(source.replace("from voilearn.client.this_machine import connect", line.strip()), scope)
-    assert scope["connect"].__module__ == "voilearn.model"
+        assert name in block.text
