@@ -33,7 +33,8 @@ def _own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["XDG_RUNTIME_DIR"] = str(folder)
     yield
     for process in services(folder):
-        process.kill()
+        with contextlib.suppress(psutil.Error):  # it has ended by itself
+            process.kill()
 
 
 def services(folder: Path) -> list[psutil.Process]:
