@@ -86,9 +86,10 @@ def test_a_kernel_given_up_for_another_takes_no_photo_with_it(come: Come) -> Non
         visitor.choose(stub.photo(stub.SLOW, 200))
         expect(visitor.status).to_have_text(LOOKING)
         routes.pop().continue_()
-        kernels = visitor.server.kernels
-        wait_in(visitor.page, lambda: not any(old in " ".join(command_of(k)) for k in kernels()))
+        wait_in(visitor.page, lambda: any(old not in url for url in visitor.frames))
     assert visitor.answer()
+    kernels = visitor.server.kernels
+    wait_for(lambda: not any(old in " ".join(command_of(each)) for each in kernels()))
 
 
 def test_a_photo_given_to_a_page_whose_kernel_never_opens_is_told(come: Come) -> None:

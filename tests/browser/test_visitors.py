@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 from PIL import Image
 
-from tests.browser import drawn
+from tests.browser import drawn, ways
 from tests.browser.visitor import Visitor
-from tests.browser.ways import Server
+from tests.browser.ways import Place, Server
 from tests.waiting import wait_for
 
 Predict = Callable[[bytes], dict[str, float]]
@@ -23,6 +24,13 @@ ROUNDS = 2
 AGREES = 1e-4
 BEGINNING = 0.1  # seconds of a processor that a kernel takes, in three, which has not begun yet
 TELLING = 64  # so many bytes in a row of a compressed photo occur nowhere else
+
+
+@pytest.fixture(scope="module")
+def voila(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run the page in folders where no other server's kernels come and go."""
+    with ways.running("voila", Place(app, tmp_path_factory.mktemp("alone"))) as running:
+        yield running
 
 
 def test_a_photo_is_never_written_to_disk(voila: Server, arrive: Callable[[], Visitor]) -> None:
