@@ -3,12 +3,15 @@
 import contextlib
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from filelock import FileLock
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ def _own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 # Tests that are not kept together with the rest of their file, for they share nothing dear.
 APART = (
-    "test_survival", "test_local_service", "test_docs", "test_cli", "test_imports", "test_web",
+    "test_survival", "test_local_service", "test_docs", "test_imports", "test_web",
     "test_onnx_export", "test_culling", "test_benchmarks", "test_notebook", "test_learner",
 )  # fmt: skip
 # Nor these with one another: each of what is shared is a group of its own, wherever it is used.
@@ -80,6 +83,25 @@ def services(folder: Path) -> list[psutil.Process]:
 @pytest.fixture(scope="session")
 def export() -> Path:
     return ROOT / "export.pkl"
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the repository's compiled model, made once, whichever test comes first.
+
+    VOILEARN_COMPILED names one that is there already.
+    """
+    if there := os.environ.get("VOILEARN_COMPILED"):
+        return Path(there)
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "compiled"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "export.json").exists():
+            command = [sys.executable, "-m", "voilearn", "compile", "export.pkl", "-o", str(folder)]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"export.pkl can't be compiled here: {done.stderr[-200:]}")
+    return folder
 
 
 @pytest.fixture

@@ -201,7 +201,7 @@ def test_a_service_that_is_full_is_asked_again_after_a_countdown(
     assert next(iter(visitor.answer())) == "grizzly"
     said = [line for line in visitor.page.evaluate("() => said") if "Trying" in line]
     assert said == [
-        f"Many photos are waiting at the moment. Trying again in {seconds} s."
+        f"Many photos are waiting at the moment. Trying again in {seconds}\N{NO-BREAK SPACE}s."
         for seconds in range(stub.RETRY_AFTER, 0, -1)
     ]
 
