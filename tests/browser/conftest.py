@@ -209,7 +209,6 @@ def predict() -> Predict:
 @contextlib.contextmanager
 def _context(browser: Browser, **settings: Any) -> Iterator[Page]:
     context = browser.new_context(**({"viewport": {"width": 1000, "height": 800}} | settings))
-    context.set_default_timeout(ANSWER_WITHIN)
     page = context.new_page()
     yield page
     with contextlib.suppress(Error):  # the test may have closed it already

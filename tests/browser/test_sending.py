@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.visitor import ANSWER_WITHIN
 from voilearn.esm import one_module
 
 STAND_UP = """async source => {
@@ -37,6 +38,7 @@ STAND_UP = """async source => {
 def page(browser: Browser) -> Iterator[Page]:
     """Have an Asker alone, as `asker`."""
     page = browser.new_page()
+    page.set_default_timeout(ANSWER_WITHIN)
     page.clock.install(time=0)
     page.clock.pause_at(1000)  # what takes its time, does so when a test has it pass
     page.evaluate(STAND_UP, one_module() + "\nexport { Asker };")
