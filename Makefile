@@ -32,7 +32,7 @@ lab: $(VENV)/page ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb
 
 test: check browser ## check and test everything but the long matrices
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup \
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadscope \
 		$(PYTEST_FLAGS)
 
 matrix: browser ## the long matrices: every way of running, big networks, 10,000 damaged files

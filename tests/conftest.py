@@ -40,32 +40,12 @@ def _own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             process.kill()
 
 
-# Tests that are not kept together with the rest of their file, for they share nothing dear.
-APART = (
-    "test_survival", "test_local_service", "test_docs", "test_imports", "test_web",
-    "test_onnx_export", "test_culling", "test_benchmarks", "test_notebook", "test_learner",
-)  # fmt: skip
-# Nor these with one another: each of what is shared is a group of its own, wherever it is used.
-DEAR = ("real_page", "settled", "crowded", "without_model", "bears", "server", "stubbed", "voila")
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep tests together as `parallel` says, when several processes run them."""
+    from tests.parallel import Scheduling
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests run in one process, one after the other, when several processes do."""
-    for item in items:
-        if group := _group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
-def _group(item: pytest.Item) -> str | None:
-    if "attacks" in item.path.parts:
-        return "attacks"
-    name = item.path.stem
-    used = next((each for each in DEAR if each in getattr(item, "fixturenames", ())), None)
-    if used is None:
-        return None if name in APART else name
-    parameter = getattr(item, "callspec", None) and item.callspec.params.get(used)  # type: ignore[attr-defined]
-    return "-".join(filter(None, [used if used == "server" else name, used, parameter]))
+    return Scheduling(config, log)
 
 
 def services(folder: Path) -> list[psutil.Process]:
