@@ -15,10 +15,11 @@ WITHIN = 300.0  # seconds
 
 def wait_for(condition: Callable[[], Any], seconds: float = WITHIN) -> Any:
     """Return what a condition is, once it is true."""
-    until = time.monotonic() + seconds
+    until, pause = time.monotonic() + seconds, 0.02
     while not (found := condition()):
         assert time.monotonic() < until, "it did not come"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.2)  # to look may be work: all processes of a machine
     return found
 
 
