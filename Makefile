@@ -9,6 +9,8 @@ PHOTOS ?= ../shared/photos
 MODEL ?= export.pkl
 VOILA_FLAGS ?=
 PYTEST_FLAGS ?= -m 'not slow'
+# More than there are processors: half of the time a test waits for something.
+PYTEST_WORKERS ?= 3
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -30,7 +32,8 @@ lab: $(VENV)/page ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb
 
 test: check browser ## check and test everything but the long matrices
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadscope \
+		$(PYTEST_FLAGS)
 
 matrix: browser ## the long matrices: every way of running, big networks, 10,000 damaged files
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m slow

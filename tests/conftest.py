@@ -3,12 +3,15 @@
 import contextlib
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from filelock import FileLock
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
@@ -34,7 +37,16 @@ def _own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["XDG_RUNTIME_DIR"] = str(folder)
     yield
     for process in services(folder):
-        process.kill()
+        with contextlib.suppress(psutil.Error):  # it has ended by itself
+            process.kill()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep tests together as `parallel` says, when several processes run them."""
+    from tests.parallel import Scheduling
+
+    return Scheduling(config, log)
 
 
 def services(folder: Path) -> list[psutil.Process]:
@@ -51,6 +63,25 @@ def services(folder: Path) -> list[psutil.Process]:
 @pytest.fixture(scope="session")
 def export() -> Path:
     return ROOT / "export.pkl"
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the repository's compiled model, made once, whichever test comes first.
+
+    VOILEARN_COMPILED names one that is there already.
+    """
+    if there := os.environ.get("VOILEARN_COMPILED"):
+        return Path(there)
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "compiled"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "export.json").exists():
+            command = [sys.executable, "-m", "voilearn", "compile", "export.pkl", "-o", str(folder)]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"export.pkl can't be compiled here: {done.stderr[-200:]}")
+    return folder
 
 
 @pytest.fixture

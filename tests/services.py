@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,9 @@ from typing import Any
 import psutil
 
 from tests.conftest import ROOT, draw, encode
+from tests.ports import free_port as free_port
+from tests.waiting import line_of
+from tests.waiting import wait_for as wait_for
 from voilearn.client.this_machine import LocalModel
 from voilearn.prediction import ModelInfo, predict_from
 from voilearn.runtime_folder import Entry, RuntimeFolder
@@ -51,6 +53,7 @@ class Machine:
     def __init__(self, place: Path) -> None:
         self.place, self.path = place, place / "run" / "voilearn"
         (place / "run").mkdir(mode=0o700)
+        self._before = psutil.Process().children()
 
     @property
     def folder(self) -> RuntimeFolder:
@@ -92,33 +95,36 @@ class Machine:
 
     def is_left(self) -> list[psutil.Process]:
         """What has not ended, or has ended and is waited for by nobody."""
-        children = psutil.Process().children(recursive=True)
-        zombies = [p for p in children if p.is_running() and p.status() == psutil.STATUS_ZOMBIE]
-        return self.services() + zombies
+        return self.services() + [p for p in self._children() if _is_zombie(p)]
+
+    def _children(self) -> list[psutil.Process]:
+        """The processes that this test began; a server that several tests share has its own."""
+        mine = [p for p in psutil.Process().children() if p not in self._before]
+        found = list(mine)
+        for process in mine:
+            with contextlib.suppress(psutil.Error):
+                found += process.children(recursive=True)
+        return found
 
     def end(self) -> None:
         """End every service, and check that nothing of them is left."""
         for process in self.services():
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        wait_for(lambda: not self.is_left(), 10)
+        wait_for(lambda: not self.is_left())
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    """Return what a condition is, once it is true."""
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, "it did not come"
-        time.sleep(0.02)
-    return found
+def _is_zombie(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):  # it has gone since it was seen
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    return False
 
 
 def ask(kernel: "subprocess.Popen[str]") -> str:
     """Have another process ask, and return what it was told."""
     assert kernel.stdin is not None
-    assert kernel.stdout is not None
     print("ask", file=kernel.stdin, flush=True)
-    return kernel.stdout.readline().strip()
+    return line_of(kernel.stdout).strip()
 
 
 def end(kernel: "subprocess.Popen[Any]") -> None:
@@ -207,12 +213,6 @@ def standing_in(*answers: Answer) -> Iterator[StandIn]:
         server.close()
 
 
-def free_port() -> int:
-    """A port at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
-
-
 @contextlib.contextmanager
 def served(*arguments: str, script: str = "", **environment: str) -> Iterator[str]:
     """Run `voilearn serve`, or a script that does; yield the address that it prints."""
@@ -226,7 +226,6 @@ def served(*arguments: str, script: str = "", **environment: str) -> Iterator[st
         env={**os.environ, **environment},
     )
     try:
-        assert process.stdout is not None
-        yield process.stdout.readline().split(" ")[0].strip()
+        yield line_of(process.stdout).split(" ")[0].strip()
     finally:
         end(process)

@@ -10,10 +10,9 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from urllib.parse import urlsplit
 import psutil
 
 from tests.conftest import ROOT
+from tests.waiting import WITHIN, ended, line_of
+from tests.waiting import wait_for as wait_for
 
-STARTS_WITHIN = 60.0  # seconds
 PIECE = 65536
 
 
@@ -35,6 +35,7 @@ class Serving:
     url: str
     lines: list[dict[str, Any]] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
+    reader: threading.Thread | None = None
 
     @property
     def port(self) -> int:
@@ -60,7 +61,7 @@ class Serving:
         return [line for line in list(self.lines) if line["event"] == event]
 
     def wait_ready(self) -> None:
-        wait_for(lambda: self.get("/readyz")[0] == 200, STARTS_WITHIN)
+        wait_for(lambda: self.get("/readyz")[0] == 200)
 
     def memory(self) -> float:
         """What it has resident, in MB."""
@@ -72,7 +73,14 @@ class Serving:
     def end(self) -> int:
         """End it by SIGTERM; return its exit code."""
         self.process.terminate()
-        return self.process.wait(STARTS_WITHIN)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until it has ended and its log is read; return its exit code."""
+        code = ended(self.process)
+        if self.reader:
+            self.reader.join(WITHIN)
+        return code
 
 
 @contextlib.contextmanager
@@ -94,11 +102,16 @@ def serving(
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout
-    line = process.stdout.readline()
-    assert line, process.stderr and process.stderr.read()
+    try:
+        line = line_of(process.stdout)
+        assert line, process.stderr and process.stderr.read()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
     service = Serving(process, line.split()[0].replace("0.0.0.0", "127.0.0.1"))
-    threading.Thread(target=_read_log, args=[service], daemon=True).start()
+    service.reader = threading.Thread(target=_read_log, args=[service], daemon=True)
+    service.reader.start()
     try:
         if ready:
             service.wait_ready()
@@ -127,7 +140,7 @@ def ask(
     if body is not None and "Content-Type" not in named:
         request.add_header("Content-Type", "image/jpeg")
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=WITHIN) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -139,8 +152,9 @@ def ask(
 class Crowd:
     """Clients that ask for ever, one after another; `told` is each answer, `lost` each that failed.
 
-    Half of them keep their connection. A connection that is refused was no request, and neither
-    was one that a kept connection ended before it was sent.
+    `asked` has how many answers had come when the question to each of `told` was begun. Half of
+    them keep their connection. A connection that is refused was no request, and neither was one
+    that a kept connection ended before it was sent. Once it is `over`, nobody connects anew.
     """
 
     url: str
@@ -148,6 +162,9 @@ class Crowd:
     clients: int
     told: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
     _end: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -161,35 +178,32 @@ class Crowd:
     def __exit__(self, *_: object) -> None:
         self._end.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(WITHIN)
 
     def _ask(self, keep: bool) -> None:
         at, connection = urlsplit(self.url), None
         while not self._end.is_set():
-            fresh = connection is None
+            fresh, asked = connection is None, len(self.told)
+            if fresh and self.over.is_set():
+                return
             try:
                 if connection is None:
-                    connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=60)
+                    host = at.hostname or ""
+                    connection = http.client.HTTPConnection(host, at.port, timeout=WITHIN)
                     connection.connect()
             except ConnectionError:
                 return  # it listens no more
             try:
                 connection.request("POST", "/v1/classify", self.photo)
                 answer = connection.getresponse()
-                self.told.append((answer.status, json.loads(answer.read())))
+                told = answer.status, json.loads(answer.read())
+                with self._turn:
+                    self.asked.append(asked)
+                    self.told.append(told)
                 if not keep or answer.will_close:
                     connection.close()
                     connection = None
             except (OSError, http.client.HTTPException, ValueError) as error:
-                if fresh or not isinstance(error, http.client.RemoteDisconnected):
+                if fresh or not isinstance(error, ConnectionError):
                     self.lost.append(repr(error))
                 connection = None
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """Return what a condition is, once it is true."""
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, "it did not come"
-        time.sleep(0.02)
-    return found

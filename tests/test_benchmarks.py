@@ -10,7 +10,6 @@ import socketserver
 import subprocess
 import sys
 import threading
-import time
 import tomllib
 import urllib.error
 import urllib.request
@@ -45,6 +44,8 @@ from benchmarks.served import Answer, Host, part_of, split
 from benchmarks.slow_line import Line, Speed, Way
 from tests import onnx_files
 from tests.conftest import EXPORTS, ROOT, draw, encode
+from tests.ports import free_port
+from tests.waiting import WITHIN
 
 TEXT = b"console.log('the same again');\n" * 200
 
@@ -94,7 +95,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 def get(host: Host, path: str, **headers: str) -> Any:
     request = urllib.request.Request(host.url + path, headers=headers)
-    return urllib.request.urlopen(request, timeout=10)
+    return urllib.request.urlopen(request, timeout=WITHIN)
 
 
 def test_a_file_is_gzipped_on_the_wire_and_its_bytes_are_counted(host: Host) -> None:
@@ -242,7 +243,7 @@ def test_the_peak_is_of_the_process_that_answers_and_not_of_this_one(tmp_path: P
     ballast = bytes(300_000_000)
     seconds, megabytes = compiled.first_answer(model, tmp_path / "photo.png")
     assert len(ballast) > 1e6 * megabytes
-    assert 0 < seconds < 60
+    assert seconds > 0
 
 
 def test_photos_are_taken_from_all_over() -> None:
@@ -270,7 +271,7 @@ def test_rounds_are_merged_to_medians_sums_and_the_longest() -> None:
 
 def plan(port: int, photo: Path, **changes: Any) -> clients.Plan:
     told = {"port": port, "path": "/classify", "field": "", "photos": [str(photo)]}
-    told |= {"labels": ["black"], "clients": 3, "seconds": 0.5}
+    told |= {"labels": ["black"], "clients": 3, "seconds": 2.0}
     return clients.Plan(**told | changes)  # type: ignore[arg-type]
 
 
@@ -325,21 +326,19 @@ def test_a_refused_client_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
     photo.write_bytes(b"photo")
     label = said("200 OK", json.dumps({"label": "black"}).encode())
     other = said("200 OK", json.dumps({"label": "teddy"}).encode())
-    full = said("503 Full", b"", "Retry-After: 60")
+    full = said("503 Full", b"", "Retry-After: 3600")
     broken = said("500 Broken", b"", "Connection: close")
 
     def answer(asked: int) -> bytes:
         return {1: full, 2: broken, 3: other}.get(asked, label)
 
-    began = time.monotonic()
-    work = loaded(plan(processes.free_port(), photo), answer)
+    work = loaded(plan(free_port(), photo), answer)
     with ThreadPoolExecutor() as apart:  # this thread may have a loop, of the browser tests
         found = apart.submit(asyncio.run, work).result()
-    assert time.monotonic() - began < 20
     assert (found.refusals, found.errors, found.other_labels) == (1, 1, 1)
     assert len(found.answers) >= found.in_time > 3
-    told = found.told(0.5)
-    assert told["requests/s"] == found.in_time / 0.5
+    told = found.told(2.0)
+    assert told["requests/s"] == found.in_time / 2.0
     assert 0 < told["p50"] <= told["p99"] <= 1e3 * told["longest"]
 
 
@@ -387,7 +386,7 @@ http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bi
 
 
 def test_a_service_that_a_server_detached_is_of_its_family_and_ends_with_it(tmp_path: Path) -> None:
-    port = processes.free_port()
+    port = free_port()
     start = [sys.executable, "-c", DETACHING, str(port)]
     (tmp_path / "other").mkdir()
     with processes.running(start, "", tmp_path, tmp_path / "scratch", port) as server:
@@ -406,7 +405,7 @@ def test_the_most_is_kept_of_what_is_measured() -> None:
         return left.pop() if len(left) > 1 else left[0]
 
     with processes.peak(measured, every=0.01) as most:
-        assert done.wait(10)
+        assert done.wait(WITHIN)
     assert most[0] == 7
 
 
@@ -466,12 +465,12 @@ def test_a_line_carries_everything_and_counts_it(host: Host, speed: Speed | None
     with Line(host.port, speed) as line:
         for turn in range(2):
             line.reset()
-            with urllib.request.urlopen(f"{line.url}app.js", timeout=10) as answer:
+            with urllib.request.urlopen(f"{line.url}app.js", timeout=WITHIN) as answer:
                 assert gzip.decompress(answer.read()) == TEXT
             host.settle(0.1)
             assert line.down.bytes == host.answers[turn].size
             assert len(b"GET /app.js HTTP/1.1") < line.up.bytes < 400
-        assert line.idle() < 60
+        assert line.idle() < WITHIN
 
 
 def test_a_line_carries_what_is_sent_in_many_pieces_both_ways() -> None:
@@ -488,7 +487,7 @@ def test_a_line_carries_what_is_sent_in_many_pieces_both_ways() -> None:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         with (
             Line(server.server_address[1], Speed(mbit=100, round_trip=0.01)) as line,
-            socket.create_connection(("127.0.0.1", line.port), timeout=10) as connection,
+            socket.create_connection(("127.0.0.1", line.port), timeout=WITHIN) as connection,
         ):
             connection.sendall(sent)
             with connection.makefile("rb") as answer:
@@ -499,10 +498,10 @@ def test_a_line_carries_what_is_sent_in_many_pieces_both_ways() -> None:
 
 def test_a_line_to_nobody_hangs_up() -> None:
     with (
-        Line(processes.free_port()) as line,
+        Line(free_port()) as line,
         pytest.raises((urllib.error.URLError, ConnectionError)),
     ):
-        urllib.request.urlopen(line.url, timeout=10)
+        urllib.request.urlopen(line.url, timeout=WITHIN)
 
 
 def measured(**figures: float) -> page.Measured:

@@ -17,20 +17,35 @@ def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two photos, and a file that is none."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "good.jpg").write_bytes(encode(draw(), "JPEG"))
+    (folder / "bear.png").write_bytes(encode(draw(), "PNG"))
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain(folder: Path) -> "subprocess.CompletedProcess[str]":
+    names = ("good.jpg", "bad.jpg", "missing.jpg", "good.jpg", "bear.png")
+    return run("classify", "--json", *(folder / name for name in names))
+
+
 @pytest.mark.model
-def test_classify_json_is_one_line_a_photo_and_nothing_else(tmp_path: Path) -> None:
-    good, bad = tmp_path / "good.jpg", tmp_path / "bad.jpg"
-    good.write_bytes(encode(draw(), "JPEG"))
-    bad.write_bytes(b"no picture")
-    done = run("classify", "--json", good, bad, tmp_path / "missing.jpg", good)
-    assert done.returncode == 1
-    assert done.stderr == ""
-    first, second, third, fourth = map(json.loads, done.stdout.splitlines())
+def test_classify_json_is_one_line_a_photo_and_nothing_else(
+    folder: Path, plain: "subprocess.CompletedProcess[str]"
+) -> None:
+    assert plain.returncode == 1
+    assert plain.stderr == ""
+    first, second, third, fourth, _ = map(json.loads, plain.stdout.splitlines())
     assert list(first) == [
         "photo", "label", "probability", "probabilities", "labels", "in_scope", "model",
     ]  # fmt: skip
-    assert (first["photo"], first) == (str(good), fourth)
-    assert (second["photo"], second["error"]["type"]) == (str(bad), "UnsupportedPhoto")
+    assert (first["photo"], first) == (str(folder / "good.jpg"), fourth)
+    bad = str(folder / "bad.jpg")
+    assert (second["photo"], second["error"]["type"]) == (bad, "UnsupportedPhoto")
     assert set(second["error"]) == {"type", "message"}
     assert third["error"]["type"] == "PhotoNotFound"
 
@@ -95,14 +110,14 @@ def test_inspect_of_an_export_that_does_not_open_tells_why_and_exits_with_1() ->
 
 
 @pytest.mark.model
-def test_trust_says_what_it_means_and_answers_the_same(tmp_path: Path) -> None:
-    photo = tmp_path / "bear.png"
-    photo.write_bytes(encode(draw(), "PNG"))
-    trusted, plain = run("classify", "--trust", "--json", photo), run("classify", "--json", photo)
+def test_trust_says_what_it_means_and_answers_the_same(
+    folder: Path, plain: "subprocess.CompletedProcess[str]"
+) -> None:
+    trusted = run("classify", "--trust", "--json", folder / "bear.png")
     assert trusted.returncode == 0
     assert trusted.stderr.count("\n") == 1
     assert "runs whatever code is in it" in trusted.stderr
-    assert json.loads(trusted.stdout) == json.loads(plain.stdout)
+    assert json.loads(trusted.stdout) == json.loads(plain.stdout.splitlines()[-1])
 
 
 def test_inspect_of_no_model_exits_with_1(tmp_path: Path) -> None:

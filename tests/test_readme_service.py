@@ -25,6 +25,8 @@ pytest.importorskip("onnxruntime")
 from tests import onnx_files
 from tests.conftest import ROOT, draw
 from tests.documents import Block, blocks, commands, here
+from tests.serving import ask
+from tests.waiting import ended, line_of, wait_for
 from voilearn import errors
 
 ADDRESS = "http://127.0.0.1:8000"
@@ -55,18 +57,15 @@ def address(folder: Path) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    assert process.stdout
-    url = process.stdout.readline().split()[0]
-    for _ in range(1000):
-        done = subprocess.run(
-            ["curl", "-s", "-o", folder / "ready", "-w", "%{http_code}", f"{url}/readyz"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.stdout == "200":
-            break
-    yield url
-    process.terminate()
-    assert process.wait(20) == 0
+    try:
+        url = line_of(process.stdout).split()[0]
+        wait_for(lambda: ask(url, "GET", "/readyz")[0] == 200)
+        yield url
+        process.terminate()
+        assert ended(process) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def run(command: list[str], folder: Path) -> str:
@@ -176,7 +175,7 @@ def test_without_more_it_serves_the_export_that_is_there() -> None:
     if sys.platform == "linux":  # torch's compiler for GPUs is not loaded
         assert "libtriton" not in Path(f"/proc/{process.pid}/maps").read_text()
     process.terminate()
-    assert process.wait(20) == 0
+    assert ended(process) == 0
 
 
 @pytest.mark.parametrize("block", blocks("not run"), ids=lambda block: block.language)

@@ -3,10 +3,8 @@
 import hashlib
 import importlib
 import json
-import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from tests.attacks.conftest import Ask, Report
 from tests.attacks.values import with_labels
 from tests.attacks.workshop import ATTACKS, Attack, Workshop
 from tests.conftest import EXPORTS
+from tests.waiting import wait_for
 
 THEMES = (
     *("calls", "published", "misread"),
@@ -27,7 +26,8 @@ for theme in THEMES:
     importlib.import_module(f"tests.attacks.{theme}")
 
 pytestmark = pytest.mark.model
-MAX_SECONDS, MAX_BYTES, MAX_SENTENCE = 10, 1_000_000_000, 1000
+# of the processor's seconds more than ten times what any of them takes: what is granted is counted
+MAX_SECONDS, MAX_BYTES, MAX_SENTENCE = 60, 1_000_000_000, 1000
 # What later Pythons have no more, or under other names, or with other arguments
 GONE = {"lib2to3_grammar": (3, 13), "subinterpreter": (3, 13), "posixsubprocess": (3, 12)}
 MAX_DRIFT = 0.002  # of a probability: a photo that is resized twice is another one, a little
@@ -112,15 +112,7 @@ def test_the_usual_way_runs_the_payload(attack: Attack, shop: Workshop, watch: A
     if sys.version_info >= GONE.get(attack.name, (4,)):
         pytest.skip("this Python has no such function")
     watch({"path": str(file_of(attack, shop)), "way": "usual"})
-    assert appears(shop.marker), f"{attack.name} is no attack"
-
-
-def appears(path: Path, seconds: float = 5) -> bool:
-    """Whether a file comes to be: a process that was started may need a moment to write it."""
-    end = time.monotonic() + seconds
-    while not path.exists() and time.monotonic() < end:
-        os.sched_yield()
-    return path.exists()
+    wait_for(shop.marker.exists)  # a process that was started may need a moment to write it
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.conftest import EXPORTS
 pytestmark = pytest.mark.model
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 KEPT = Path(os.environ.get("FUZZ_KEPT", EXPORTS.parent / "screenshots" / "fuzz"))
-BATCH, MAX_SECONDS, MAX_BYTES, MAX_SAMPLE = 25, 10, 1_000_000_000, 200_000
+BATCH, MAX_SECONDS, MAX_BYTES, MAX_SAMPLE = 25, 60, 1_000_000_000, 200_000
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def failures(
 
 def ask(paths: list[str], watch: Ask, at: Path) -> tuple[dict[str, Report], list[str]]:
     """Return the reports of files, and the files that are left, if one ended the process."""
-    report = watch({"paths": paths, "way": "fuzzed", "at": str(at), "most": 120})
+    report = watch({"paths": paths, "way": "fuzzed", "at": str(at), "most": 600})
     if set(paths) <= set(report):
         last = dict(report[paths[-1]])
         if report["bytes"] > MAX_BYTES:

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-MAX_SECONDS = 30.0  # on the clock: twice and more what the test allows of the processor's
+MAX_SECONDS = 300.0  # on the clock: several times what the test allows of the processor's
 MAX_BYTES = 1_500_000_000
 MAX_FILES = 20  # in one fork, which takes 40 ms to make
 WAYS = ("ours", "usual", "fuzzed", "swapped", "printed")

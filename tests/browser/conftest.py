@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 
 import pytest
 from PIL import Image, ImageOps
-from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Playwright, expect, sync_playwright
 
 from tests.browser import stub, ways
 from tests.browser.chromium import BROWSERS, QUIET
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import ANSWER_WITHIN, Visitor
 from tests.browser.ways import Place, Server
 
 HERE = Path(__file__).parent
@@ -39,6 +39,8 @@ ALIKE = ("test_access", "test_answers", "test_photos")
 
 Predict = Callable[[bytes], dict[str, float]]
 
+expect.set_options(timeout=ANSWER_WITHIN)  # playwright's own five seconds are a speed
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark everything in this folder as a browser test."""
@@ -48,8 +50,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             params = getattr(getattr(item, "callspec", None), "params", {})
             if params.get("stubbed") == "binder" and item.path.stem in ALIKE:
                 item.add_marker(pytest.mark.slow)
-            if not item.get_closest_marker("timeout"):
-                item.add_marker(pytest.mark.timeout(400))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -23,7 +23,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 ROOT = Path(__file__).parents[2]
 NO_REGISTRY = "The runtime can't be downloaded"
 CORNERS = ("top left", "top right", "bottom left", "bottom right")
-WITHIN = 30_000  # milliseconds
+WITHIN = 300_000  # milliseconds, a bound against hanging
 OF_BARS = "bars => bars.map(bar => [bar.dataset.label, Number(bar.dataset.probability)])"
 
 # What comes in place of a file: other bytes, a status, or None, a connection that breaks off.
@@ -199,6 +199,7 @@ class Device:
     console: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.page.set_default_timeout(WITHIN)
         self.page.on("request", lambda request: self.requests.append(request))
         self.page.on("console", lambda said: self.console.append(said.text))
         self.page.on("pageerror", lambda error: self.console.append(str(error)))

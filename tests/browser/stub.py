@@ -5,9 +5,11 @@ answers are known and come at once. It is run in two ways: `voila`, and behind a
 below /user/.
 """
 
+import contextlib
 import io
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.browser import drawn
@@ -15,7 +17,7 @@ from tests.browser import drawn
 # What the stub does with a photo of this width in pixels; any other gets a plain answer.
 BUSY, SLOW, MULTI, MANY, BUG, UNSURE, TEXT = 301, 302, 303, 304, 305, 306, 307
 RETRY_AFTER = 5  # seconds, longer than a page takes an answer for slow
-LOOKS_FOR = 5  # seconds
+HELD, LOOKED = "held", "looked"  # files beside the notebook
 HOSTILE = "<img src=x onerror=\"document.title='broken in'\">"
 
 CELL = f"""
@@ -37,6 +39,8 @@ class Stub:
 
     def __call__(self, photo):
         width, height = decode_photo(photo).size
+        with open({LOOKED!r}, "a") as looked:
+            looked.write(f"{{width}} ")
         sha256 = self.current()
         if width == {BUSY} and len(busy) < 1:
             busy.append(1)
@@ -44,7 +48,8 @@ class Stub:
             error.retry_after = {RETRY_AFTER}
             raise error
         if width == {SLOW}:
-            time.sleep({LOOKS_FOR})
+            while Path({HELD!r}).exists():
+                time.sleep(0.02)
         if width == {BUG}:
             raise ZeroDivisionError("a secret of ours")
         if width == {MULTI}:
@@ -92,6 +97,21 @@ def lay_out(app: Path, folder: Path, cell: str = CELL) -> Path:
     for number in (1, 2):
         (folder / "examples" / f"bear_{number}.png").write_bytes(drawn.png(number))
     return folder
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Have whoever looks at a SLOW photo go on looking, in the kernels of such a page."""
+    (folder / HELD).touch()
+    try:
+        yield
+    finally:
+        (folder / HELD).unlink()
+
+
+def looked_at(folder: Path) -> list[int]:
+    """Return the widths of the photos that the kernels looked at, in their order."""
+    return [int(width) for width in (folder / LOOKED).read_text().split()]
 
 
 def photo(width: int = 400, height: int = 300, kind: str = "PNG", seed: int = 1) -> bytes:

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FileChooser, Page, ViewportSize, expect
 
 from tests.browser import stub
-from tests.browser.visitor import ANSWER_WITHIN, Visitor
+from tests.browser.visitor import ANSWER_WITHIN, Visitor, wait_in
 
 Come = Callable[..., Visitor]
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -34,18 +34,18 @@ def check(page: Page) -> None:
 def states(visitor: Visitor) -> Any:
     """Bring the page into each of its states; yield their names."""
     yield "empty"
-    visitor.choose(
-        stub.photo(400, 300), stub.photo(stub.MANY, 300), b"no picture", stub.photo(stub.SLOW, 200)
-    )
-    expect(visitor.page.locator(".voilearn-is-answer")).to_have_count(2, timeout=ANSWER_WITHIN)
-    yield "answer"
-    visitor.thumbnails.nth(1).click()
-    yield "many"
-    visitor.thumbnails.nth(2).click()
-    expect(visitor.status).to_have_class(re.compile("voilearn-error"), timeout=ANSWER_WITHIN)
-    yield "error"
-    visitor.thumbnails.nth(3).click()
-    yield "busy"
+    photos = stub.photo(400, 300), stub.photo(stub.MANY, 300), stub.photo(stub.SLOW, 200)
+    with stub.held(visitor.server.folder):
+        visitor.choose(*photos[:2], b"no picture", photos[2])
+        expect(visitor.page.locator(".voilearn-is-answer")).to_have_count(2, timeout=ANSWER_WITHIN)
+        yield "answer"
+        visitor.thumbnails.nth(1).click()
+        yield "many"
+        visitor.thumbnails.nth(2).click()
+        expect(visitor.status).to_have_class(re.compile("voilearn-error"), timeout=ANSWER_WITHIN)
+        yield "error"
+        visitor.thumbnails.nth(3).click()
+        yield "busy"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -153,9 +153,7 @@ def test_the_whole_way_goes_by_keyboard(come: Come) -> None:
     ]
     visitor.page.locator(".voilearn-upload input").focus()
     visitor.page.keyboard.press("Enter")
-    for _ in range(100):
-        if not choosers:
-            visitor.page.wait_for_timeout(100)
+    wait_in(visitor.page, lambda: choosers)
     photo: Any = {"name": "a.png", "mimeType": "image/png", "buffer": stub.photo(300, 400)}
     choosers[0].set_files(photo)
     assert next(iter(visitor.answer())) == "black"

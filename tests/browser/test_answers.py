@@ -133,7 +133,7 @@ def test_an_answer_can_be_copied(come: Come) -> None:
         "teddy: 3 %",
         "black: under 1 %",
     ]
-    expect(copy).to_be_visible(timeout=5000)
+    expect(copy).to_be_visible()
 
 
 def test_an_answer_can_be_copied_without_a_clipboard(come: Come) -> None:

@@ -17,15 +17,14 @@ import pytest
 from playwright.sync_api import Browser, Error, Page
 
 from tests.browser import ways
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import ANSWER_WITHIN, Visitor
 from tests.browser.ways import Place, Server
+from tests.waiting import WITHIN
 
 PAGES = 20
 IDLE = 10  # seconds, where the default is ten minutes
 SHORT = {"cull_idle_timeout": IDLE, "cull_interval": 1}
 PINGS = {"ws_ping_interval": 1_000, "ws_ping_timeout": 4_000}  # milliseconds
-ENDS_WITHIN = IDLE + 50
-OPENS_WITHIN = 120
 
 PAGE_WITHOUT_MODEL = """
 from voilearn.notebook.widget import Page
@@ -112,7 +111,7 @@ def test_ten_minutes_is_what_is_set(app: Path) -> None:
 def _open(page: Page, server: Server, name: str) -> None:
     """Open a page of its own kernel and wait until it is connected to it."""
     visitor = Visitor(page, server)
-    page.goto(_address(server, name), timeout=1000 * OPENS_WITHIN, wait_until="commit")
+    page.goto(_address(server, name), timeout=ANSWER_WITHIN, wait_until="commit")
     visitor.wait_until_connected()
 
 
@@ -164,7 +163,7 @@ def _kill(root: psutil.Process) -> None:
 
 
 def _wait_for(true: Callable[[], bool], server: Server) -> None:
-    deadline = time.monotonic() + ENDS_WITHIN
+    deadline = time.monotonic() + WITHIN
     while not true():
         assert time.monotonic() < deadline, f"{len(server.kernels())} left:\n{server.log_tail()}"
         time.sleep(0.5)

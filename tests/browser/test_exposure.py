@@ -16,6 +16,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.visitor import Visitor, message
 from tests.browser.ways import Server
+from tests.waiting import WITHIN
 
 SECRET = b"nobody-may-read-this"
 BAIT = (
@@ -152,7 +153,7 @@ def _gives_away(server: Server, path: str, name: str) -> bool:
 
 
 def _get(server: Server, path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=WITHIN)
     connection.request("GET", path)  # http.client sends the path as it is, dots and all
     answer = connection.getresponse()
     body = answer.read()

@@ -11,15 +11,13 @@ import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
 
 from tests.browser import drawn, ways
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import ANSWER_WITHIN, Visitor
 from tests.browser.ways import Place
 
 WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
-MINUTE = 60_000  # milliseconds
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
 def test_a_visitors_journey(
@@ -53,7 +51,7 @@ def test_a_visitors_journey(
         visitor.show(screenshots, f"{name}-5-kept")
     with ways.running("voila", place, port):
         visitor.banner.get_by_role("button", name="Reconnect").click()
-        visitor.bars.first.wait_for(timeout=MINUTE)
+        visitor.bars.first.wait_for(timeout=ANSWER_WITHIN)
         expect(visitor.banner).to_have_count(0)
         expect(visitor.status).to_contain_text("A teddy bear")
         visitor.show(screenshots, f"{name}-6-back")

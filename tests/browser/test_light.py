@@ -16,12 +16,12 @@ from playwright.sync_api import Browser, Response, expect
 from tests.browser import stub
 from tests.browser.visitor import Visitor
 from tests.browser.ways import TOKEN, Server
+from tests.waiting import WITHIN
 
 Come = Callable[..., Visitor]
 MOST_BYTES = 600_000
 MOST_REQUESTS = 40
 A_YEAR = 365 * 24 * 3600
-PATIENT = 60  # seconds
 
 
 def test_a_cold_visit_is_few_bytes_and_requests_and_all_to_us(
@@ -65,7 +65,7 @@ def test_the_shell_with_its_file_field_comes_before_the_kernel(stubbed: Server) 
     """Behind a Jupyter Server no kernel is kept warm: it starts while the shell is on its way."""
     if stubbed.way == "voila":
         pytest.skip("a kernel is kept warm here, and the page comes whole")
-    with urllib.request.urlopen(stubbed.page, timeout=PATIENT) as answer:
+    with urllib.request.urlopen(stubbed.page, timeout=WITHIN) as answer:
         shell = answer.read1(100_000)
         while b"<dialog" not in shell:
             shell += answer.read1(100_000)
@@ -91,7 +91,7 @@ def test_scripts_are_compressed_where_the_server_can(stubbed: Server) -> None:
         pytest.skip("Voilà alone compresses nothing: what it is told of that comes too late")
     address = f"{stubbed.url}voila/files/voilearn/page/page.js?v=1&token={TOKEN}"
     request = urllib.request.Request(address, headers={"Accept-Encoding": "gzip"})
-    with urllib.request.urlopen(request, timeout=PATIENT) as answer:
+    with urllib.request.urlopen(request, timeout=WITHIN) as answer:
         assert answer.headers["Content-Encoding"] == "gzip"
 
 
@@ -99,4 +99,4 @@ def test_only_scripts_and_styles_of_the_page_are_served(stubbed: Server) -> None
     for name in ("page.py", "markup.html", "voila/templates/voilearn/index.html.j2", "../app.toml"):
         address = f"{stubbed.url}voila/files/voilearn/{name}?token={TOKEN}"
         with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(address, timeout=PATIENT)
+            urllib.request.urlopen(address, timeout=WITHIN)

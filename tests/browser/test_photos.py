@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Playwright, expect
 
 from tests.browser import drawn, stub
 from tests.browser.chromium import QUIET
-from tests.browser.visitor import ANSWER_WITHIN, Visitor
+from tests.browser.visitor import ANSWER_WITHIN, Visitor, wait_in
 from tests.browser.ways import Server
 from voilearn.image import UPRIGHT
 
@@ -176,32 +176,39 @@ def test_several_photos_are_answered_in_turn(come: Come) -> None:
 
 def test_a_photo_on_its_way_can_be_given_up(come: Come) -> None:
     visitor = come()
-    visitor.choose(stub.photo(stub.SLOW, 200))
-    expect(visitor.status).to_have_text("Looking at the photo…")
-    visitor.page.get_by_role("button", name="Cancel").first.click()
-    expect(visitor.status).to_have_text("Cancelled.")
-    expect(visitor.status).to_be_focused()  # the button that was pressed is gone
-    visitor.page.wait_for_timeout(1000 * stub.LOOKS_FOR)
+    with stub.held(visitor.server.folder):
+        visitor.choose(stub.photo(stub.SLOW, 200))
+        expect(visitor.status).to_have_text("Looking at the photo…")
+        visitor.page.get_by_role("button", name="Cancel").first.click()
+        expect(visitor.status).to_have_text("Cancelled.")
+        expect(visitor.status).to_be_focused()  # the button that was pressed is gone
+    visitor.page.wait_for_timeout(1000)  # in which an answer would come
     expect(visitor.bars).to_have_count(0)
     assert visitor.ask(stub.photo(400, 300))
 
 
 def test_a_photo_given_up_holds_up_none_after_it(come: Come) -> None:
     visitor = come()
-    for _ in range(6):
-        visitor.choose(stub.photo(stub.SLOW, 200))
-        expect(visitor.status).to_have_text("Looking at the photo…")
-        visitor.page.get_by_role("button", name="Cancel").first.click()
-    visitor.choose(stub.photo(400, 300))
-    visitor.bars.first.wait_for(timeout=1000 * (stub.LOOKS_FOR + 3))
+    folder = visitor.server.folder
+    (folder / stub.LOOKED).write_text("")
+    with stub.held(folder):
+        for _ in range(6):
+            visitor.choose(stub.photo(stub.SLOW, 200))
+            expect(visitor.status).to_have_text("Looking at the photo…")
+            visitor.page.get_by_role("button", name="Cancel").first.click()
+        visitor.choose(stub.photo(400, 300))
+        wait_in(visitor.page, lambda: stub.looked_at(folder))
+    assert visitor.answer()
+    assert stub.looked_at(folder) == [stub.SLOW, 400]  # but for the one that was begun
 
 
 def test_of_very_many_photos_those_without_room_are_told(come: Come) -> None:
     visitor = come()
-    visitor.choose(stub.photo(stub.SLOW, 200), *[stub.photo(64, 48)] * 119)
-    expect(visitor.banner).to_contain_text("There is room for 100 photos at a time: 20 were")
-    expect(visitor.thumbnails).to_have_count(100)
-    expect(visitor.thumbnails.first).to_have_attribute("aria-current", "true")
+    with stub.held(visitor.server.folder):
+        visitor.choose(stub.photo(stub.SLOW, 200), *[stub.photo(64, 48)] * 119)
+        expect(visitor.banner).to_contain_text("There is room for 100 photos at a time: 20 were")
+        expect(visitor.thumbnails).to_have_count(100)
+        expect(visitor.thumbnails.first).to_have_attribute("aria-current", "true")
     answered = visitor.page.locator(".voilearn-is-answer")
     expect(answered).to_have_count(100, timeout=ANSWER_WITHIN)
     visitor.choose(stub.photo(300, 400))  # for which the first makes room
@@ -239,13 +246,14 @@ def test_progress_is_shown_while_a_large_file_is_sent(come: Come) -> None:
 def test_a_newer_photo_never_stands_beside_an_old_answer(come: Come) -> None:
     visitor = come()
     visitor.ask(stub.photo(400, 300))
-    visitor.choose(stub.photo(stub.SLOW, 200))
-    expect(visitor.bars).to_have_count(0, timeout=500)
-    expect(visitor.status).to_have_text(re.compile("the photo…"))
-    visitor.thumbnails.first.click()  # the old one is a click away, with its own answer
-    expect(visitor.bars).to_have_count(3)
-    visitor.thumbnails.last.click()
-    expect(visitor.bars).to_have_count(0)
+    with stub.held(visitor.server.folder):
+        visitor.choose(stub.photo(stub.SLOW, 200))
+        expect(visitor.bars).to_have_count(0)
+        expect(visitor.status).to_have_text(re.compile("the photo…"))
+        visitor.thumbnails.first.click()  # the old one is a click away, with its own answer
+        expect(visitor.bars).to_have_count(3)
+        visitor.thumbnails.last.click()
+        expect(visitor.bars).to_have_count(0)
     assert visitor.answer()
 
 

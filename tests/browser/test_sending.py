@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.visitor import ANSWER_WITHIN
 from voilearn.notebook.one_script import one_module
 
 STAND_UP = """async source => {
@@ -39,6 +40,9 @@ STAND_UP = """async source => {
 def page(browser: Browser) -> Iterator[Page]:
     """Have a KernelAsker alone, as `asker`."""
     page = browser.new_page()
+    page.set_default_timeout(ANSWER_WITHIN)
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)  # what takes its time, does so when a test has it pass
     page.evaluate(STAND_UP, one_module() + "\nexport { KernelAsker };")
     yield page
     page.close()
@@ -48,8 +52,7 @@ def wait_for(page: Page, *kinds: str) -> None:
     """Wait until exactly these were sent, but for the words that say the page is there."""
     page.wait_for_function(
         "JSON.stringify(sent.map(message => message.kind).filter(kind => kind !== 'here')) === "
-        f"{json.dumps(json.dumps(kinds, separators=(',', ':')))}",
-        timeout=5000,
+        f"{json.dumps(json.dumps(kinds, separators=(',', ':')))}"
     )
 
 
@@ -58,7 +61,7 @@ def test_no_piece_is_sent_before_the_one_before_is_confirmed(page: Page) -> None
     page.evaluate("ask(700_000)")
     for pieces in range(3):
         wait_for(page, "photo", *["piece"] * pieces)
-        page.wait_for_timeout(100)
+        page.clock.run_for(2500)  # less than until the kernel counts as lost
         wait_for(page, "photo", *["piece"] * pieces)
         page.evaluate("say({kind: 'received', number: number()})")
     page.evaluate("say({kind: 'answer', number: number(), prediction: 'it'})")
@@ -98,7 +101,10 @@ def test_a_photo_given_up_is_told_to_the_kernel(page: Page) -> None:
 
 def test_silence_is_a_lost_kernel_within_five_seconds(page: Page) -> None:
     page.evaluate("say({kind: 'here'})")
-    page.wait_for_function("told.at(-1) === 'lost'", timeout=5000)
+    page.clock.run_for(2000)
+    assert page.evaluate("told.at(-1)") == "here"
+    page.clock.run_for(3000)
+    assert page.evaluate("told.at(-1)") == "lost"
     page.evaluate("say({kind: 'here'})")
     assert page.evaluate("told.at(-1)") == "back"
 
@@ -110,5 +116,5 @@ def test_one_that_is_ended_says_no_more_and_nobody_waits_for_it(page: Page) -> N
     page.evaluate("asker.end()")
     assert page.evaluate("answer") == "Lost"
     said = page.evaluate("sent.length")
-    page.wait_for_timeout(2000)
+    page.clock.run_for(60_000)
     assert page.evaluate("sent.length") == said

@@ -13,12 +13,13 @@ import pytest
 from playwright.sync_api import Browser, Route, WebSocketRoute, expect
 
 from tests.browser import stub, ways
-from tests.browser.visitor import ANSWER_WITHIN, Visitor
-from tests.browser.ways import Place, Server
+from tests.browser.visitor import ANSWER_WITHIN, Visitor, wait_in
+from tests.browser.ways import Place, Server, command_of
 from tests.services import wait_for
 
 Come = Callable[..., Visitor]
-NOTICED_WITHIN = 5_000  # milliseconds
+HEARD_TWICE = 5_000  # milliseconds in which a page hears of an upgrade twice
+LOOKING = "Looking at the photo…"
 LOST = "The connection to this page is lost. Your photos are kept."
 
 # Whether a bar is ever seen, at each frame the browser draws.
@@ -30,6 +31,14 @@ WATCH_FOR_BARS = """() => {
     requestAnimationFrame(look)
   }
   look()
+}"""
+
+# What the line of news has said, one after the other.
+SAID = """() => {
+  window.said = []
+  const line = document.querySelector('.voilearn-status')
+  const note = () => window.said.at(-1) === line.textContent || window.said.push(line.textContent)
+  new MutationObserver(note).observe(line, {childList: true, characterData: true, subtree: true})
 }"""
 
 # Ends a kernel as the server's culler does.
@@ -53,7 +62,7 @@ def kernel_of(visitor: Visitor) -> psutil.Process:
     (found,) = [
         kernel
         for kernel in visitor.server.kernels()
-        if any(part.split("kernel-")[-1][:36] in identifier for part in kernel.cmdline()[-1:])
+        if any(part.split("kernel-")[-1][:36] in identifier for part in command_of(kernel)[-1:])
     ]
     return found
 
@@ -68,16 +77,19 @@ def test_a_kernel_given_up_for_another_takes_no_photo_with_it(come: Come) -> Non
     server = _server_process(visitor.server)
     server.send_signal(signal.SIGSTOP)
     try:
-        expect(visitor.banner).to_contain_text(LOST, timeout=NOTICED_WITHIN)
+        expect(visitor.banner).to_contain_text(LOST)
         visitor.banner.get_by_role("button", name="Reconnect").click()
     finally:
         server.send_signal(signal.SIGCONT)
     expect(visitor.banner).to_have_count(0, timeout=ANSWER_WITHIN)
-    visitor.choose(stub.photo(stub.SLOW, 200))
-    expect(visitor.status).to_have_text("Looking at the photo…")
-    routes.pop().continue_()
+    with stub.held(visitor.server.folder):
+        visitor.choose(stub.photo(stub.SLOW, 200))
+        expect(visitor.status).to_have_text(LOOKING)
+        routes.pop().continue_()
+        wait_in(visitor.page, lambda: any(old not in url for url in visitor.frames))
     assert visitor.answer()
-    wait_for(lambda: not any(old in " ".join(k.cmdline()) for k in visitor.server.kernels()), 20)
+    kernels = visitor.server.kernels
+    wait_for(lambda: not any(old in " ".join(command_of(each)) for each in kernels()))
 
 
 def test_a_photo_given_to_a_page_whose_kernel_never_opens_is_told(come: Come) -> None:
@@ -86,7 +98,7 @@ def test_a_photo_given_to_a_page_whose_kernel_never_opens_is_told(come: Come) ->
         "window.WebSocket = class { static OPEN = 1; readyState = 0; close() {} }"
     )
     visitor.page.reload(wait_until="commit")
-    expect(visitor.banner).to_contain_text(LOST, timeout=NOTICED_WITHIN + 2000)
+    expect(visitor.banner).to_contain_text(LOST)
 
 
 def test_a_killed_kernel_is_told_and_one_button_brings_the_page_back(
@@ -96,7 +108,7 @@ def test_a_killed_kernel_is_told_and_one_button_brings_the_page_back(
     visitor.ask(stub.photo(400, 300))
     expect(visitor.banner).to_have_count(0)
     kernel_of(visitor).kill()
-    expect(visitor.banner).to_have_count(1, timeout=NOTICED_WITHIN)
+    expect(visitor.banner).to_have_count(1)
     expect(visitor.page.get_by_role("alert")).to_contain_text(LOST)
     visitor.show(screenshots, f"{visitor.server.way}-page-lost")
     expect(visitor.preview).to_be_visible()
@@ -109,10 +121,11 @@ def test_a_killed_kernel_is_told_and_one_button_brings_the_page_back(
 
 def test_a_photo_on_its_way_when_the_kernel_ends_is_answered_after_all(come: Come) -> None:
     visitor = come()
-    visitor.choose(stub.photo(stub.SLOW, 200))
-    expect(visitor.status).to_have_text("Looking at the photo…")
-    kernel_of(visitor).kill()
-    expect(visitor.banner).to_have_count(1, timeout=NOTICED_WITHIN)
+    with stub.held(visitor.server.folder):
+        visitor.choose(stub.photo(stub.SLOW, 200))
+        expect(visitor.status).to_have_text(LOOKING)
+        kernel_of(visitor).kill()
+        expect(visitor.banner).to_have_count(1)
     expect(visitor.status).to_have_text("Your photo waits until the page is ready…")
     visitor.banner.get_by_role("button").click()
     assert next(iter(visitor.answer())) == "grizzly"
@@ -122,7 +135,7 @@ def test_a_photo_given_to_a_lost_page_brings_it_back_by_itself(come: Come) -> No
     visitor = come()
     visitor.ask(stub.photo(400, 300))
     kernel_of(visitor).kill()
-    expect(visitor.banner).to_have_count(1, timeout=NOTICED_WITHIN)
+    expect(visitor.banner).to_have_count(1)
     assert next(iter(visitor.ask(stub.photo(300, 400)))) == "black"
     expect(visitor.banner).to_have_count(0)
 
@@ -132,11 +145,11 @@ def test_a_culled_kernel_is_told(come: Come) -> None:
     visitor.ask(stub.photo(400, 300))
     found = visitor.page.evaluate("() => document.documentElement.dataset.base")
     kernel = kernel_of(visitor)
-    identifier = kernel.cmdline()[-1].split("kernel-")[-1][:36]
+    identifier = command_of(kernel)[-1].split("kernel-")[-1][:36]
     token = next((c["value"] for c in visitor.page.context.cookies() if c["name"] == "_xsrf"), "1")
     address = f"{found}voila/api/shutdown/{identifier}"
     assert visitor.page.evaluate(CULL, [address, f"_xsrf={token};path={found}"]) == 204
-    expect(visitor.banner).to_contain_text(LOST, timeout=NOTICED_WITHIN)
+    expect(visitor.banner).to_contain_text(LOST)
     visitor.banner.get_by_role("button").click()
     assert visitor.ask(stub.photo(300, 400))
 
@@ -149,7 +162,7 @@ def test_a_connection_that_falls_silent_is_told_and_comes_back_by_itself(
     server = _server_process(stubbed)
     server.send_signal(signal.SIGSTOP)
     try:
-        expect(visitor.banner).to_contain_text(LOST, timeout=NOTICED_WITHIN)
+        expect(visitor.banner).to_contain_text(LOST)
     finally:
         server.send_signal(signal.SIGCONT)
     expect(visitor.banner).to_have_count(0, timeout=ANSWER_WITHIN)
@@ -181,22 +194,27 @@ def test_a_service_that_is_full_is_asked_again_after_a_countdown(
     come: Come, screenshots: Path
 ) -> None:
     visitor = come()
+    visitor.page.evaluate(SAID)
     visitor.choose(stub.photo(stub.BUSY, 200))
-    for seconds in range(stub.RETRY_AFTER, 0, -1):
-        sentence = f"Many photos are waiting at the moment. Trying again in {seconds} s."
-        expect(visitor.status).to_have_text(sentence)
-        if seconds == stub.RETRY_AFTER:
-            visitor.show(screenshots, f"{visitor.server.way}-page-busy")
+    visitor.page.wait_for_function("() => said.some(line => line.includes('Trying again'))")
+    visitor.show(screenshots, f"{visitor.server.way}-page-busy")
     assert next(iter(visitor.answer())) == "grizzly"
+    said = [line for line in visitor.page.evaluate("() => said") if "Trying" in line]
+    assert said == [
+        f"Many photos are waiting at the moment. Trying again in {seconds}\N{NO-BREAK SPACE}s."
+        for seconds in range(stub.RETRY_AFTER, 0, -1)
+    ]
 
 
 def test_a_model_that_is_being_loaded_is_spoken_of(come: Come) -> None:
     visitor = come()
-    visitor.choose(stub.photo(stub.SLOW, 200))
-    expect(visitor.status).to_have_text("Looking at the photo…")
-    expect(visitor.status).to_contain_text("model is being loaded")
+    visitor.page.evaluate(SAID)
     visitor.page.evaluate(WATCH_FOR_BARS)
-    assert visitor.page.evaluate("() => window.barsSeen") is False
+    with stub.held(visitor.server.folder):
+        visitor.choose(stub.photo(stub.SLOW, 200))
+        expect(visitor.status).to_contain_text("model is being loaded")
+        assert LOOKING in visitor.page.evaluate("() => said")
+        assert visitor.page.evaluate("() => window.barsSeen") is False
     assert visitor.answer()
 
 
@@ -206,11 +224,11 @@ def test_an_upgraded_model_is_told_and_can_be_asked(come: Come, stubbed: Server)
     visitor.ask(stub.photo(400, 300))
     try:
         hash_file.write_text("1" * 64)
-        expect(visitor.banner).to_contain_text("upgraded", timeout=NOTICED_WITHIN)
+        expect(visitor.banner).to_contain_text("upgraded")
         visitor.banner.get_by_role("button", name="Ask again").click()
         assert visitor.answer()
         expect(visitor.banner).to_have_count(0)
-        visitor.page.wait_for_timeout(NOTICED_WITHIN)
+        visitor.page.wait_for_timeout(HEARD_TWICE)
         expect(visitor.banner).to_have_count(0)
     finally:
         hash_file.write_text("0" * 64)
@@ -225,7 +243,7 @@ def test_a_restarted_server_answers_the_photo_that_was_kept(
     with ways.running(way, place, port) as server:
         visitor = Visitor(page, server).arrive()
         visitor.ask(stub.photo(400, 300))
-    expect(visitor.banner).to_contain_text(LOST, timeout=NOTICED_WITHIN)
+    expect(visitor.banner).to_contain_text(LOST)
     visitor.choose(stub.photo(300, 400))
     expect(visitor.banner).to_contain_text("The server does not answer yet.")
     visitor.show(screenshots, f"{way}-page-restart")
@@ -268,7 +286,7 @@ def test_a_page_without_a_model_says_why(
     finally:
         notebook.write_text(before)
     visitor.leave()
-    wait_for(lambda: len(without_model.kernels()) <= without_model.spare, 20)
+    wait_for(lambda: len(without_model.kernels()) <= without_model.spare)
 
 
 def _server_process(server: Server) -> psutil.Process:

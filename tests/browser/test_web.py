@@ -8,10 +8,7 @@ import base64
 import gzip
 import io
 import json
-import os
 import random
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -134,19 +131,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_page(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the tiny model."""
     return build(tiny, tmp_path_factory.mktemp("tiny-page") / "dist")
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real model, compiled; VOILEARN_COMPILED names a folder where it is already."""
-    if there := os.environ.get("VOILEARN_COMPILED"):
-        return Path(there)
-    folder = tmp_path_factory.mktemp("compiled")
-    command = [sys.executable, "-m", "voilearn", "compile", "export.pkl", "-o", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"export.pkl can't be compiled here: {done.stderr[-200:]}")
-    return folder
 
 
 @pytest.fixture(scope="session")

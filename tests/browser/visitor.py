@@ -9,6 +9,7 @@ import json
 import re
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from urllib.parse import urlsplit
 from playwright.sync_api import FilePayload, Locator, Page, Request, TimeoutError, WebSocket, expect
 
 from tests.browser.ways import TOKEN, Server
+from tests.waiting import WITHIN
 
-USABLE_WITHIN = 120_000  # milliseconds: a kernel imports torch on a busy machine
-ANSWER_WITHIN = 60_000
+# milliseconds, and bounds against hanging: a kernel imports torch on a busy machine
+USABLE_WITHIN = ANSWER_WITHIN = 1000 * WITHIN
 
 # Messages over the kernel's own websocket; the answer says whether the kernel got them. A long
 # text is made in the browser: playwright itself is slow at carrying one over.
@@ -28,7 +30,7 @@ SEND = """
   const socket = new WebSocket(url)
   const heard = []
   const done = (end) => { socket.close(); resolve({end, heard}) }
-  setTimeout(() => done('silence'), 30000)
+  setTimeout(() => done('silence'), 300000)
   socket.onclose = (event) => done('closed ' + event.code)
   socket.onopen = () => {
     const ids = messages.map(message => message.header.msg_id)
@@ -61,6 +63,7 @@ class Visitor:
     errors: list[str] = field(default_factory=list)  # that no script caught
 
     def __post_init__(self) -> None:
+        self.page.set_default_timeout(ANSWER_WITHIN)
         self.page.on("request", lambda request: self.requests.append(request))
         self.page.on("websocket", lambda socket: self._listen(socket))
         self.page.on("console", lambda said: self.console.append(f"{said.type}: {said.text}"))
@@ -195,11 +198,7 @@ class Visitor:
 
     def wait_until_connected(self) -> None:
         """Wait until the page has heard from its kernel."""
-        deadline = time.monotonic() + USABLE_WITHIN / 1000
-        while not self.frames:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no kernel was connected:\n{self.server.log_tail()}")
-            self.page.wait_for_timeout(50)
+        wait_in(self.page, lambda: self.frames)
 
     def _listen(self, socket: WebSocket) -> None:
         if "/channels" in socket.url:
@@ -210,7 +209,7 @@ class Visitor:
         self.wait_until_connected()
         began = self.page.locator(".jp-InputPrompt").filter(has_text=re.compile(r"[*\d]")).first
         select_kernel = self.page.locator(".jp-Dialog .jp-mod-accept")
-        for _ in range(10):  # JupyterLab forgets the wish, or asks for a kernel, if it is too early
+        for _ in range(60):  # JupyterLab forgets the wish, or asks for a kernel, if it is too early
             if select_kernel.is_visible():
                 select_kernel.click()
             self.page.get_by_role("menuitem", name="Run", exact=True).click(timeout=ANSWER_WITHIN)
@@ -219,6 +218,14 @@ class Visitor:
                 began.or_(select_kernel).first.wait_for(timeout=5_000)
                 if began.is_visible():
                     return
+
+
+def wait_in(page: Page, condition: Callable[[], Any]) -> None:
+    """Wait until a condition is true of what a page's browser tells meanwhile."""
+    until = time.monotonic() + WITHIN
+    while not condition():
+        assert time.monotonic() < until, "it did not come"
+        page.wait_for_timeout(50)
 
 
 def message(kind: str, **content: Any) -> dict[str, Any]:

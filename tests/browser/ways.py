@@ -16,7 +16,6 @@ import json
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -31,12 +30,13 @@ import psutil
 import pytest
 
 from tests.conftest import services
+from tests.ports import free_port as free_port
+from tests.waiting import WITHIN
 
 PAGE = "app.ipynb"
 TOKEN = "a-token-for-this-test"
 CONFIG = ".jupyter/jupyter_server_config.json"
-STARTS_WITHIN = 90
-STOPS_WITHIN = 15
+STOPS_WITHIN = 15  # seconds, after which a server is killed
 
 # What BinderHub's chart mounts as /etc/jupyter; short times are given on top of it.
 # https://github.com/jupyterhub/mybinder.org-deploy/blob/main/mybinder/values.yaml
@@ -112,7 +112,7 @@ class Server:
 
     def kernels(self) -> list[psutil.Process]:
         """Return the kernels by the machine's own list of processes."""
-        return [child for child in self._descendants() if _is_kernel(child)]
+        return [child for child in self._descendants() if "ipykernel_launcher" in command_of(child)]
 
     def log_tail(self, lines: int = 60) -> str:
         """Return the end of what the server said."""
@@ -125,6 +125,7 @@ class Server:
             self.process.terminate()
         _kill(services(self.tmp))  # which stay for whoever comes next
         psutil.wait_procs(family, timeout=STOPS_WITHIN)
+        family += self._descendants()  # those that it started meanwhile
         _kill([*family, *services(self.tmp)])
         psutil.wait_procs(family, timeout=STOPS_WITHIN)
 
@@ -192,14 +193,6 @@ def running(way: str, place: Place, port: int = 0, **settings: int) -> Iterator[
         yield server
     finally:
         server.stop()
-
-
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def every_way(but: str = "", slow: tuple[str, ...] = ()) -> list[Any]:
@@ -322,15 +315,15 @@ def _proxy() -> str | None:
     return shutil.which("configurable-http-proxy", path=os.pathsep.join(folders))
 
 
-def _is_kernel(process: psutil.Process) -> bool:
-    try:
-        return "ipykernel_launcher" in process.cmdline()
-    except psutil.Error:
-        return False
+def command_of(process: psutil.Process) -> list[str]:
+    """Return a process's command line; of one that has ended, nothing."""
+    with contextlib.suppress(psutil.Error):
+        return list(process.cmdline())
+    return []
 
 
 def _wait(server: Server) -> None:
-    deadline = time.monotonic() + STARTS_WITHIN
+    deadline = time.monotonic() + WITHIN
     # a page of no consequence: the page itself would start a kernel
     probe = server.url + ("hub/health" if server.way == "hub" else "voila/static/none.css")
     # the hub's proxy answers 404 until the hub itself is there; elsewhere any answer will do
@@ -345,7 +338,7 @@ def _wait(server: Server) -> None:
 
 def _answers(url: str, worst: int) -> bool:
     try:
-        urllib.request.urlopen(url, timeout=5).close()
+        urllib.request.urlopen(url, timeout=WITHIN).close()
     except urllib.error.HTTPError as error:
         return error.code <= worst
     except OSError:

@@ -26,6 +26,7 @@ from tests.services import (
     response,
     served,
     standing_in,
+    wait_for,
 )
 from voilearn import errors
 from voilearn.client import remote
@@ -362,8 +363,8 @@ def test_an_answer_that_takes_too_long_is_given_up(
         began = time.monotonic()
         with pytest.raises(ServiceUnreachable, match="Please try again"):
             Remote(there.url)(PHOTO)
-    assert 0.25 < time.monotonic() - began < 5
-    assert len(there.asked) == 1
+        assert time.monotonic() - began > 0.25
+        wait_for(lambda: len(there.asked) == 1)
 
 
 def test_a_kept_connection_that_ended_is_replaced_and_only_one_is_tried() -> None:
@@ -378,13 +379,14 @@ def test_a_kept_connection_that_ended_is_replaced_and_only_one_is_tried() -> Non
 
 
 def test_a_kept_connection_that_hangs_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "ANSWER_SECONDS", 0.3)
     with standing_in(GOOD, lambda one: one.recv(1)) as there:
         classify = Remote(there.url)
         classify(PHOTO)
+        monkeypatch.setattr(remote, "ANSWER_SECONDS", 0.3)
         with pytest.raises(ServiceUnreachable):
             classify(PHOTO)
-        assert len(there.asked) == 2
+        wait_for(lambda: len(there.asked) == 2)
+        assert there.connections == 1
 
 
 def test_a_connection_that_the_service_closes_is_not_kept() -> None:
@@ -428,7 +430,7 @@ def test_a_service_that_is_loading_is_waited_for() -> None:
     with standing_in(problem(LOADING, Retry_After="1"), GOOD) as there:
         began = time.monotonic()
         assert Remote(there.url)(PHOTO) == PREDICTION
-        assert 1 <= time.monotonic() - began < 5
+        assert time.monotonic() - began >= 1
     assert len(there.asked) == 2
 
 
@@ -437,11 +439,11 @@ def test_a_service_that_loads_for_ever_is_given_up_in_time(
     retry_after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "LOAD_SECONDS", 0.5)
-    with standing_in(problem(LOADING, Retry_After=retry_after)) as there:
-        began = time.monotonic()
-        with pytest.raises(ServiceNotReady, match=str(LOADING)):
-            Remote(there.url)(PHOTO)
-        assert time.monotonic() - began < 3
+    with (
+        standing_in(problem(LOADING, Retry_After=retry_after)) as there,
+        pytest.raises(ServiceNotReady, match=str(LOADING)),
+    ):
+        Remote(there.url)(PHOTO)
     assert len(there.asked) == 1
 
 

@@ -1,5 +1,6 @@
 """`compile` writes both files or neither, measures them, and keeps int8 only if it is good."""
 
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -10,14 +11,19 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+import onnx
+import onnx_ir as ir
+
 from tests.conftest import EXPORTS, draw, encode
 from voilearn import model
 from voilearn.compiled import compile as module
 from voilearn.compiled import int8, load
 from voilearn.compiled.compile import compile_learner
 from voilearn.compiled.description import Agreement, read_compiled
+from voilearn.compiled.graph import graph_of
 from voilearn.errors import PhotoNotFound, UnusableModel
 from voilearn.export.file import read_export_file
+from voilearn.learner import load as learner
 
 pytestmark = pytest.mark.model
 SMALL = EXPORTS / "2.8.12-from_folder.pkl"
@@ -26,6 +32,21 @@ SMALL = EXPORTS / "2.8.12-from_folder.pkl"
 @pytest.fixture(scope="module")
 def classes() -> tuple[str, ...]:
     return read_export_file(SMALL).learner.classes
+
+
+@pytest.fixture(scope="module")
+def written() -> bytes:
+    """The graph of SMALL, which torch takes seconds to write."""
+    learn, _ = learner.open_learner(SMALL)
+    mode = learner.picture_kind(learn, SMALL)._open_args["mode"]
+    return bytes(ir.to_proto(graph_of(learn, mode)).SerializeToString())
+
+
+@pytest.fixture
+def quick(written: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the graph of SMALL at hand, for what is about the files and the numbers."""
+    graph = onnx.load_model_from_string(written)
+    monkeypatch.setattr(module, "graph_of", lambda *_: ir.from_proto(copy.deepcopy(graph)))
 
 
 @pytest.fixture
@@ -58,6 +79,7 @@ def test_a_learner_compiles_to_two_files_that_answer_as_it_does(tmp_path: Path) 
     assert other(photo).probability == pytest.approx(learner(photo).probability, abs=0.005)
 
 
+@pytest.mark.usefixtures("quick")
 def test_it_is_compared_on_the_photos_that_are_named(labelled: Path, tmp_path: Path) -> None:
     compiled = compile_learner(SMALL, tmp_path, labelled)
     assert not compiled.agreement.made
@@ -77,6 +99,7 @@ def test_a_multi_label_learner_keeps_its_thresholds(tmp_path: Path) -> None:
     assert model.load_classify(tmp_path / "export.onnx")(photo).labels == labels
 
 
+@pytest.mark.usefixtures("quick")
 def test_nothing_is_left_of_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
@@ -92,6 +115,7 @@ def test_nothing_is_left_of_what_failed(tmp_path: Path, monkeypatch: pytest.Monk
     assert (folder / "export.onnx").read_text() == "the one from before"
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_model_that_answers_otherwise_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +132,7 @@ def test_a_folder_without_photos_is_told(tmp_path: Path) -> None:
             compile_learner(SMALL, tmp_path / "out", folder)
 
 
+@pytest.mark.usefixtures("quick")
 def test_int8_is_not_judged_on_a_few_photos(labelled: Path, tmp_path: Path) -> None:
     with pytest.raises(UnusableModel, match="photos can't show how good an int8 model is"):
         compile_learner(SMALL, tmp_path / "out", labelled, int8=True)
@@ -131,6 +156,7 @@ def test_nothing_of_this_machine_is_in_the_files(tmp_path: Path) -> None:
         assert str(Path.home()).encode() not in file.read_bytes()
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_compiled_model_that_fails_on_a_picture_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +180,7 @@ def test_int8_asks_for_photos(tmp_path: Path) -> None:
         compile_learner(SMALL, tmp_path, int8=True)
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("labels", "accuracy", "kept"),
     [
@@ -182,6 +209,7 @@ def test_int8_is_kept_only_if_it_is_good_enough(
     assert classify(encode(draw(), "PNG")).model.name == SMALL.stem
 
 
+@pytest.mark.usefixtures("quick")
 def test_int8_is_calibrated_on_some_photos_and_judged_on_others(
     labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,10 +231,8 @@ def test_int8_is_calibrated_on_some_photos_and_judged_on_others(
 
 
 @pytest.fixture(scope="module")
-def bears(export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bears")
-    compile_learner(export, folder)
-    return folder / "export.onnx"
+def bears(compiled: Path) -> Path:
+    return compiled / "export.onnx"
 
 
 def test_the_bears_answer_the_same_of_real_photos(bears: Path, export: Path, photos: Path) -> None:

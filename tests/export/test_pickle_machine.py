@@ -3,7 +3,6 @@
 import collections
 import io
 import pickle
-import time
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -112,11 +111,9 @@ def test_steps_that_make_no_sense_are_damage_and_no_other_error(data: bytes) -> 
         read(data)
 
 
-def test_a_pickle_of_very_many_steps_is_refused_in_time() -> None:
-    began = time.thread_time()
-    with pytest.raises(DamagedPickle, match="steps"):
+def test_a_pickle_of_very_many_steps_is_refused_before_they_are_all_taken() -> None:
+    with pytest.raises(DamagedPickle, match="more than 1,500,000 steps"):
         read(b"\x80\x02" + b"]" * 5_000_000)
-    assert time.thread_time() - began < 10
 
 
 def test_keys_that_collide_end_with_the_time_that_is_granted() -> None:

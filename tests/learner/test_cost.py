@@ -22,18 +22,20 @@ def test_the_cost_of_a_resnet18_is_that_of_the_paper() -> None:
     assert 3e6 < cost.bytes < 100e6
 
 
-@pytest.mark.parametrize(
-    "network",
-    [
-        nn.Upsample(scale_factor=100_000),
-        nn.Sequential(*(nn.Upsample(scale_factor=2) for _ in range(20))),
-        nn.ZeroPad2d(1_000_000),
-        nn.AdaptiveAvgPool2d(100_000),
-        nn.Conv2d(3, 200_000, 1),
-        nn.Sequential(nn.Conv2d(3, 256, 1), *(nn.Conv2d(256, 256, 21) for _ in range(30))),
-    ],
-    ids=["upsample", "upsamples", "padding", "pooling", "channels", "operations"],
-)
+with torch.device("meta"):  # weights without numbers, which would be four gigabytes
+    WASTEFUL = {
+        "upsample": nn.Upsample(scale_factor=100_000),
+        "upsamples": nn.Sequential(*(nn.Upsample(scale_factor=2) for _ in range(20))),
+        "padding": nn.ZeroPad2d(1_000_000),
+        "pooling": nn.AdaptiveAvgPool2d(100_000),
+        "channels": nn.Conv2d(3, 200_000, 1),
+        "operations": nn.Sequential(
+            nn.Conv2d(3, 256, 1), *(nn.Conv2d(256, 256, 21) for _ in range(30))
+        ),
+    }
+
+
+@pytest.mark.parametrize("network", WASTEFUL.values(), ids=WASTEFUL)
 def test_a_network_that_asks_for_too_much_is_refused_at_once(network: nn.Module) -> None:
     began = time.thread_time()
     with pytest.raises(RefusedPickle, match="more for one photo"):
@@ -54,7 +56,5 @@ def test_a_network_is_left_as_it_was() -> None:
 
 def test_a_clock_ends_what_takes_too_long() -> None:
     slow = nn.Sequential(*(nn.LogSigmoid() for _ in range(10_000)))
-    began = time.thread_time()
     with pytest.raises(RefusedPickle, match="too long"), torch.no_grad(), Clock(0.2):
         slow(torch.zeros(1, 3, 224, 224))
-    assert time.thread_time() - began < 2

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from tests.conftest import ROOT
+from tests.waiting import WITHIN
 
 NOTEBOOKS = sorted(p for p in (*ROOT.glob("*.ipynb"), *ROOT.glob("training/*.ipynb")))
 
@@ -45,7 +46,9 @@ def test_a_model_that_cannot_be_opened_is_a_sentence_in_place_of_the_page(
     (tmp_path / "export.pkl").write_text("version https://git-lfs.github.com/spec/v1\n")
     (tmp_path / "voilearn").symlink_to(ROOT / "voilearn")
     notebook = copy.deepcopy(app)
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client = NotebookClient(
+        notebook, timeout=int(WITHIN), resources={"metadata": {"path": str(tmp_path)}}
+    )
     with pytest.raises(CellExecutionError):
         client.execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
@@ -57,7 +60,7 @@ def test_a_model_that_cannot_be_opened_is_a_sentence_in_place_of_the_page(
 def test_the_app_runs_from_top_to_bottom_and_ends_in_the_page(app: Any) -> None:
     from nbclient import NotebookClient
 
-    client = NotebookClient(app, timeout=300, resources={"metadata": {"path": str(ROOT)}})
+    client = NotebookClient(app, timeout=int(WITHIN), resources={"metadata": {"path": str(ROOT)}})
     client.execute()
     outputs = [output for cell in app.cells for output in cell.get("outputs", [])]
     assert len(outputs) == 1, "a page, and nothing printed on the way"
@@ -78,7 +81,9 @@ def test_the_app_runs_with_a_compiled_model_and_no_torch(app: Any, tmp_path: Pat
         cell.source = cell.source.replace("export.pkl", "export.onnx")
     torch = "import sys; print('torch' in sys.modules, 'fastai' in sys.modules)"
     notebook.cells.append(nbformat.v4.new_code_cell(torch))
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client = NotebookClient(
+        notebook, timeout=int(WITHIN), resources={"metadata": {"path": str(tmp_path)}}
+    )
     client.execute()
     page, loaded = [o for cell in notebook.cells for o in cell.get("outputs", [])]
     assert "application/vnd.jupyter.widget-view+json" in page.data

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import draw, encode
+from tests.waiting import WITHIN
 from voilearn.errors import OUR_FAULT, ServiceBusy, UnusableModel, UnusableSettings
 from voilearn.image import decode_photo
 from voilearn.notebook import widget as module
@@ -39,10 +40,10 @@ class Told:
 
     def end(self) -> dict[str, Any]:
         """Wait until all is done; return the last message."""
-        self.page._worker.submit(lambda: None).result(10)
+        self.page._worker.submit(lambda: None).result(WITHIN)
         for thread in threading.enumerate():
             if thread.name == "voilearn-look":
-                thread.join(10)
+                thread.join(WITHIN)
         return self.messages[-1][0]
 
 
@@ -132,12 +133,12 @@ def test_the_page_says_that_it_is_there_while_the_model_looks() -> None:
 
     def classify(photo: bytes) -> Prediction:
         looking.set()
-        go.wait(10)
+        go.wait(WITHIN)
         return ANSWER
 
     told = Told(classify)
     told.take({"kind": "photo", "number": 1, "size": len(PHOTO)}, PHOTO)
-    assert looking.wait(10)
+    assert looking.wait(WITHIN)
     told.take({"kind": "here"})
     assert told.messages[-1][0] == {"kind": "here"}
     go.set()
@@ -148,7 +149,7 @@ def test_a_browser_that_asks_for_too_much_at_once_is_refused() -> None:
     go = threading.Event()
 
     def classify(photo: bytes) -> Prediction:
-        go.wait(10)
+        go.wait(WITHIN)
         return ANSWER
 
     told = Told(classify)
@@ -214,12 +215,12 @@ def test_a_photo_given_up_is_not_asked_about() -> None:
     def classify(photo: bytes) -> Prediction:
         seen.append(photo)
         looking.set()
-        go.wait(10)
+        go.wait(WITHIN)
         return ANSWER
 
     told = Told(classify)
     told.take({"kind": "photo", "number": 0, "size": 1}, b"0")
-    assert looking.wait(10)
+    assert looking.wait(WITHIN)
     for number in range(1, 3 * MOST_WAITING):
         told.take({"kind": "photo", "number": number, "size": 1}, b"%x" % number)
         told.take({"kind": "cancel", "number": number})
@@ -280,7 +281,7 @@ def test_a_look_for_an_upgrade_that_takes_long_holds_nobody_up(
     class Slow(Upgraded):
         def current(self) -> str | None:
             looks.append(1)
-            go.wait(10)
+            go.wait(WITHIN)
             return self.now
 
     told = Told(Slow())
@@ -288,7 +289,7 @@ def test_a_look_for_an_upgrade_that_takes_long_holds_nobody_up(
     for _ in range(5):
         told.take({"kind": "here"})
     told.take({"kind": "photo", "number": 2, "size": 1}, b"a")
-    told.page._worker.submit(lambda: None).result(5)
+    told.page._worker.submit(lambda: None).result(WITHIN)
     assert told.messages[-1][0]["number"] == 2
     assert len(looks) == 1
     go.set()

@@ -7,9 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,10 +23,11 @@ import tritonclient.http as triton
 
 from tests import onnx_files
 from tests.conftest import ROOT, encode
+from tests.serving import ask
+from tests.waiting import ended, wait_for
 from voilearn import __version__
 
 SERVE = [sys.executable, "-m", "voilearn", "serve"]
-STARTS_WITHIN = 60  # seconds
 RED, BLUE = (
     encode(Image.new("RGB", (40, 30), colour), "PNG") for colour in ((250, 0, 0), (0, 0, 250))
 )
@@ -64,18 +62,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found[0]
     finally:
         process.terminate()
-        process.wait(STARTS_WITHIN)
+        ended(process)
 
 
 def _wait(address: str) -> None:
-    until = time.monotonic() + STARTS_WITHIN
-    while time.monotonic() < until:
-        try:
-            urllib.request.urlopen(f"{address}/readyz", timeout=5).close()
-            return
-        except urllib.error.URLError:
-            time.sleep(0.1)
-    pytest.fail("it did not become ready")
+    wait_for(lambda: ask(address, "GET", "/readyz")[0] == 200)
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ from PIL import Image
 
 from tests import onnx_files
 from tests.conftest import ROOT, draw, encode
-from tests.serving import Crowd, Serving, serving, wait_for
+from tests.serving import Crowd, Serving, serving
+from tests.waiting import WITHIN, line_of, wait_for
 from voilearn.errors import VoilearnError, error_of
 from voilearn.limits import LIMITS
 from voilearn.service.work_queue import WorkQueue
@@ -48,6 +49,16 @@ def run(*arguments):
     return old(*arguments)
 m.run = run
 """
+# A worker that is busy for as long as a file is there: what comes meanwhile is a matter of order.
+HELD = SLOW.replace("import time", "import time, os").replace(
+    "time.sleep({})", "while os.path.exists({!r}):\n        time.sleep(0.01)"
+)
+
+
+@pytest.fixture
+def shut(tmp_path: Path) -> Path:
+    """The file that keeps workers busy with `HELD`, while it is there."""
+    return tmp_path / "shut"
 
 
 def numbered(number: int) -> dict[str, Any]:
@@ -90,6 +101,7 @@ def test_50_upgrades_under_load_fail_no_request(path: Path, tmp_path: Path) -> N
     place.mkdir()
     often = "import voilearn.service.live_model as m\nm.LiveModel.watch.__defaults__ = (0.1,)"
     seen: list[float] = []
+    shown = [0] * 9  # the model that was in service when so many answers had come
     with serving(path, before=often) as service, Crowd(service.url, PHOTO, 8) as crowd:
         for number in range(1, 51):
             new = release(place, number)
@@ -99,9 +111,8 @@ def test_50_upgrades_under_load_fail_no_request(path: Path, tmp_path: Path) -> N
                 swap(new, path, ".onnx" if number % 2 else ".json")
             wait_for(lambda n=number: service.model()["sha256"] == f"{n:064x}")  # type: ignore[misc]
             before = len(crowd.told)
+            shown += [number - 1] * (before - len(shown)) + [number]
             wait_for(lambda b=before: len(crowd.told) > b + 16)  # type: ignore[misc]
-            # what was asked after the swap is answered by the new model
-            assert crowd.told[-1][1]["model"]["sha256"] == f"{number:064x}"
             seen.append(service.memory())
         crowd.__exit__()
         assert not crowd.lost
@@ -109,8 +120,9 @@ def test_50_upgrades_under_load_fail_no_request(path: Path, tmp_path: Path) -> N
         assert len(crowd.told) > 50 * 16
         numbers = [int(told["model"]["sha256"], 16) for _, told in crowd.told]
         assert set(numbers) == set(range(51))
-        # an answer is of the model in service then: at most the 8 that were asked may cross
-        assert all(at >= max(numbers[:i], default=0) - 1 for i, at in enumerate(numbers))
+        # what was asked after a swap is answered by the new model
+        shown += [50] * len(numbers)
+        assert all(at >= shown[n] for at, n in zip(numbers, crowd.asked, strict=True))
         assert service.metric('voilearn_model_changes_total{outcome="replaced"}') == 50
         assert seen[-1] < seen[4] + 40, seen  # MB
 
@@ -165,7 +177,8 @@ def test_20_broken_upgrades_take_nothing_away(path: Path, tmp_path: Path) -> Non
             assert len(told["refused"]["message"]) > 20
             assert str(tmp_path) not in told["refused"]["message"]
             assert service.metric("voilearn_model_refused") == 1
-        assert len(service.events("a new model was refused, the old one goes on")) >= 20
+        refused = "a new model was refused, the old one goes on"
+        wait_for(lambda: len(service.events(refused)) >= 20)
         path.unlink()  # gone altogether
         time.sleep(0.5)
         assert service.post(PHOTO)[0] == 200
@@ -183,16 +196,24 @@ def test_20_broken_upgrades_take_nothing_away(path: Path, tmp_path: Path) -> Non
         assert {status for status, _ in crowd.told} == {200}
 
 
+# long enough to be looked at
+LONG_DRAIN = (
+    "import functools, voilearn.service.serve as s\n"
+    "s.Options = functools.partial(s.Options, drain=5.0)\n"
+)
+
+
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_the_end_under_load_loses_no_answer(path: Path, sign: signal.Signals) -> None:
-    with serving(path, before=SLOW.format(0.02)) as service:
+    with serving(path, before=SLOW.format(0.02) + LONG_DRAIN) as service:
         with Crowd(service.url, PHOTO, 16) as crowd:
             wait_for(lambda: len(crowd.told) > 50)
             before = len(crowd.told)
             service.process.send_signal(sign)
-            wait_for(lambda: service.get("/readyz")[0] == 503, 1)
+            wait_for(lambda: service.get("/readyz")[0] == 503)
             assert service.get("/healthz")[0] == 200
-            assert service.process.wait(20) == 0
+            crowd.over.set()  # as whoever sends requests here sees: what is not accepted is reset
+            assert service.ended() == 0
         assert not crowd.lost
         assert {status for status, _ in crowd.told} == {200}
         assert len(crowd.told) > before  # it went on answering while others were told
@@ -201,11 +222,11 @@ def test_the_end_under_load_loses_no_answer(path: Path, sign: signal.Signals) ->
 
 def test_it_ends_while_it_loads_and_while_somebody_sends_slowly(path: Path) -> None:
     slow = "import time, voilearn.service.live_model as m\nold = m.load_classify\n" \
-        "def load(*a, **k):\n    time.sleep(30)\nm.load_classify = load"  # fmt: skip
+        "def load(*a, **k):\n    time.sleep(3600)\nm.load_classify = load"  # fmt: skip
     with serving(path, before=slow, ready=False) as service:
         assert service.get("/readyz")[0] == 503
         assert service.end() == 0
-    short = "import voilearn.service.request_body as b\nb.PIECE_SECONDS = 1.0"
+    short = "import voilearn.service.request_body as b\nb.PIECE_SECONDS = 5.0"
     with serving(path, before=short) as service, connected(service) as sock:
         sock.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nab")
         wait_for(lambda: service.metric("voilearn_requests_in_flight") >= 2)
@@ -214,7 +235,7 @@ def test_it_ends_while_it_loads_and_while_somebody_sends_slowly(path: Path) -> N
 
 
 def connected(service: Serving) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", service.port), timeout=30)
+    return socket.create_connection(("127.0.0.1", service.port), timeout=WITHIN)
 
 
 def reset(sock: socket.socket) -> None:
@@ -227,7 +248,7 @@ POST = b"POST /v1/classify HTTP/1.1\r\nHost: x\r\n"
 HEAD = POST + b"Content-Length: %d\r\n\r\n" % len(PHOTO)
 LIMITS_SHORT = (
     "import voilearn.service.connections as c, voilearn.service.request_body as b\n"
-    "c.HEAD_SECONDS = c.LINGER_SECONDS = 2.0\nb.PIECE_SECONDS = 2.0\nb.GRACE = 3.0\n"
+    "c.HEAD_SECONDS = c.LINGER_SECONDS = b.PIECE_SECONDS = b.GRACE = 5.0\n"
 )
 
 
@@ -254,8 +275,9 @@ def test_200_slow_clients_hinder_nobody_and_are_let_go_of(path: Path) -> None:
                 at += 1
 
         threading.Thread(target=drip, daemon=True).start()
-        time.sleep(0.5)
+        wait_for(lambda: service.metric("voilearn_requests_in_flight") > 100)
         with Crowd(service.url, PHOTO, 4) as crowd:
+            wait_for(lambda: len(crowd.told) > 50)
             wait_for(
                 lambda: service.metric('voilearn_requests_total{outcome="RequestTimeout"') == 100
             )
@@ -263,7 +285,6 @@ def test_200_slow_clients_hinder_nobody_and_are_let_go_of(path: Path) -> None:
         end.set()
         assert not crowd.lost
         assert {status for status, _ in crowd.told} == {200}
-        assert len(crowd.told) > 50
         for sock in slow:
             sock.close()
         wait_for(lambda: service.metric("voilearn_requests_in_flight") == 1)
@@ -301,8 +322,9 @@ def test_200_vanishing_clients_hinder_nobody_and_are_not_computed(path: Path) ->
         assert not [line for line in service.lines if "traceback" in line]
 
 
-def test_what_nobody_waits_for_is_not_computed(path: Path) -> None:
-    with serving(path, before=SLOW.format(0.5) + ONE_WORKER) as service:
+def test_what_nobody_waits_for_is_not_computed(path: Path, shut: Path) -> None:
+    with serving(path, before=HELD.format(str(shut)) + ONE_WORKER) as service:
+        shut.touch()
         first = threading.Thread(target=service.post, args=[PHOTO])
         first.start()
         wait_for(lambda: service.metric("voilearn_workers_busy") == 1)
@@ -313,6 +335,7 @@ def test_what_nobody_waits_for_is_not_computed(path: Path) -> None:
         for sock in waiting:
             reset(sock)
         wait_for(lambda: service.metric("voilearn_queue_depth") == 0)
+        shut.unlink()
         first.join()
         assert service.post(PHOTO)[0] == 200
         assert service.metric('voilearn_stage_seconds_count{stage="predict"}') == 2
@@ -322,37 +345,44 @@ def test_what_nobody_waits_for_is_not_computed(path: Path) -> None:
 ONE_WORKER = "import voilearn.service.serve as s\ns.granted_cores = lambda: 1\n"
 
 
-def test_a_full_line_is_told_at_once_and_to_one_client_before_others(path: Path) -> None:
-    told: list[tuple[str, int, float]] = []
+def test_a_full_line_is_told_at_once_and_to_one_client_before_others(
+    path: Path, shut: Path
+) -> None:
+    told: list[tuple[str, int]] = []
 
     def post(name: str) -> None:
-        began = time.monotonic()
         status, _ = service.post(PHOTO, X_Forwarded_For=name)
-        told.append((name, status, time.monotonic() - began))
+        told.append((name, status))
 
-    with serving(path, before=SLOW.format(0.1) + ONE_WORKER) as service:
+    def taken() -> int:
+        return int(sum(map(service.metric, ("voilearn_workers_busy", "voilearn_queue_depth"))))
+
+    with serving(path, before=HELD.format(str(shut)) + ONE_WORKER) as service:
+        shut.touch()
         names = ["10.0.0.1"] * 12 + ["10.0.0.2"] * 12 + ["10.0.0.3"] * 4
         threads = []
         for name in names:
             threads.append(threading.Thread(target=post, args=[name]))
             threads[-1].start()
-            time.sleep(0.004)
+            wait_for(lambda: taken() + len(told) == len(threads))
+        refused = Counter(told)  # while nothing is answered yet
+        assert refused["10.0.0.1", 429] >= 3
+        assert refused["10.0.0.3", 503] >= 2
+        assert {status for _, status in told} == {429, 503}
+        shut.unlink()
         for thread in threads:
             thread.join()
-        counts = Counter((name, status) for name, status, _ in told)
-        assert counts["10.0.0.1", 429] >= 3
+        counts = Counter(told)
         assert counts["10.0.0.1", 200] >= 8
         assert counts["10.0.0.2", 200] >= 7
-        assert counts["10.0.0.3", 503] >= 2
-        assert {status for _, status, _ in told} == {200, 429, 503}
-        assert max(seconds for _, status, seconds in told if status != 200) < 1
+        assert counts == refused + Counter((name, 200) for name, status in told if status == 200)
         assert service.post(PHOTO)[0] == 200
 
 
 def test_a_refusal_says_when_to_come_again(path: Path) -> None:
     full = "import voilearn.service.serve as s\ns.PLACES = 0\n"
     with serving(path, before=full) as service:
-        connection = HTTPConnection("127.0.0.1", service.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", service.port, timeout=WITHIN)
         for _ in range(3):  # the same connection: the photo that was not read is out of the way
             connection.request("POST", "/v1/classify", PHOTO * 300)
             answer = connection.getresponse()
@@ -360,22 +390,21 @@ def test_a_refusal_says_when_to_come_again(path: Path) -> None:
             assert json.loads(answer.read())["type"] == "urn:voilearn:ServiceBusy"
 
 
-def test_what_waits_too_long_is_refused(path: Path) -> None:
-    short = (
-        SLOW.format(1.0) + ONE_WORKER + "import voilearn.service.service as v\nv.DEADLINE = 0.5\n"
-    )
-    with serving(path, before=short) as service:
-        began = time.monotonic()
+def test_what_waits_too_long_is_refused(path: Path, shut: Path) -> None:
+    """It is told so while the worker is still at it."""
+    deadline = "import voilearn.service.service as v\nv.DEADLINE = 0.5\n"
+    with serving(path, before=HELD.format(str(shut)) + ONE_WORKER + deadline) as service:
+        shut.touch()
         status, body = service.post(PHOTO)
+        shut.unlink()
         assert status == 504
-        assert time.monotonic() - began < 0.9
         assert json.loads(body)["type"] == "urn:voilearn:DeadlinePassed"
 
 
 def test_64_clients_are_each_answered_or_refused(path: Path) -> None:
     with serving(path, before=SLOW.format(0.02)) as service:
         with Crowd(service.url, PHOTO, 64) as crowd:
-            wait_for(lambda: [status for status, _ in crowd.told].count(200) > 100, 60)
+            wait_for(lambda: [status for status, _ in crowd.told].count(200) > 100)
         assert not crowd.lost
         statuses = Counter(status for status, _ in crowd.told)
         assert set(statuses) == {200, 429}
@@ -427,11 +456,11 @@ def test_who_asks_first_sends_nothing(path: Path) -> None:
 def test_a_head_without_an_end_is_let_go_of(path: Path) -> None:
     with serving(path) as service, connected(service) as sock:
         sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # what is sent was nearly read
         sent = 0
         with pytest.raises(OSError):  # reset, or a broken pipe
             for _ in range(1000):
                 sent += sock.send(b"a" * 10_000)
-                time.sleep(0.001)
         assert sent < 5_000_000
         assert service.get("/healthz")[0] == 200
 
@@ -451,12 +480,13 @@ def test_what_is_no_http_is_told_so_once(path: Path) -> None:
     with serving(path) as service, connected(service) as sock:
         sock.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n")
         told = sock.recv(10_000)
-        for _ in range(20):
-            sock.sendall(b"x")
-            time.sleep(0.01)
-        sock.settimeout(0.2)
-        with contextlib.suppress(TimeoutError):
-            told += sock.recv(10_000)
+        with contextlib.suppress(ConnectionError):  # it may let go of us
+            for _ in range(20):
+                sock.sendall(b"x")
+                time.sleep(0.01)
+            sock.shutdown(socket.SHUT_WR)
+            while piece := sock.recv(10_000):
+                told += piece
         assert told.count(b"HTTP/1.1 400") == 1
 
 
@@ -474,7 +504,7 @@ def test_who_goes_on_after_an_early_answer_is_let_go_of(path: Path) -> None:
 
 
 def test_who_reads_nothing_is_let_go_of(path: Path) -> None:
-    short = "import voilearn.service.connections as c\nc.READ_SECONDS = 1.0"
+    short = "import voilearn.service.connections as c\nc.READ_SECONDS = 5.0"
     with serving(path, before=short) as service, socket.socket() as sock:
         before = service.descriptors()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -503,8 +533,7 @@ def test_a_log_that_nobody_reads_stops_nothing(path: Path) -> None:
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
-        assert process.stdout
-        service = Serving(process, process.stdout.readline().split()[0])
+        service = Serving(process, line_of(process.stdout).split()[0])
         service.wait_ready()
         for _ in range(600):
             assert service.get("/healthz")[0] == 200
@@ -513,8 +542,9 @@ def test_a_log_that_nobody_reads_stops_nothing(path: Path) -> None:
         process.kill()
 
 
-def test_to_be_told_twice_to_end_loses_no_answer(path: Path) -> None:
-    with serving(path, before=SLOW.format(2.0)) as service:
+def test_to_be_told_twice_to_end_loses_no_answer(path: Path, shut: Path) -> None:
+    with serving(path, before=HELD.format(str(shut))) as service:
+        shut.touch()
         told: list[int] = []
         asking = threading.Thread(target=lambda: told.append(service.post(PHOTO)[0]))
         asking.start()
@@ -522,9 +552,10 @@ def test_to_be_told_twice_to_end_loses_no_answer(path: Path) -> None:
         for _ in range(3):
             service.process.terminate()
             time.sleep(0.2)
+        shut.unlink()
         asking.join()
         assert told == [200]
-        assert service.process.wait(20) == 0
+        assert service.ended() == 0
 
 
 def test_it_ends_well_from_its_first_word_on(path: Path) -> None:
@@ -536,18 +567,20 @@ def test_it_ends_well_from_its_first_word_on(path: Path) -> None:
 def test_a_sender_that_was_fast_once_may_not_dawdle(path: Path) -> None:
     short = "import voilearn.service.request_body as b\nb.GRACE = 2.0"
     with serving(path, before=short) as service, connected(service) as sock:
-        sock.sendall(POST + b"Content-Length: 20000000\r\n\r\n" + bytes(10_000_000))
         began = time.monotonic()
-        with contextlib.suppress(OSError):
-            while time.monotonic() - began < 10:
+        sock.sendall(POST + b"Content-Length: 30000000\r\n\r\n" + bytes(20_000_000))
+        told = b""
+        with contextlib.suppress(ConnectionError):
+            # all in all, so much would do for half an hour
+            while not told and time.monotonic() - began < WITHIN:
                 sock.sendall(b"x")
                 time.sleep(0.5)
                 sock.settimeout(0.01)
                 with contextlib.suppress(TimeoutError):
-                    assert b" 408 " in sock.recv(1000)
-                    break
-                sock.settimeout(30)
-        assert 1 < time.monotonic() - began < 6
+                    told = sock.recv(1000)
+                sock.settimeout(WITHIN)
+        assert time.monotonic() - began > 1
+        assert b" 408 " in told
 
 
 def test_an_idle_worker_keeps_no_photo() -> None:
@@ -559,7 +592,7 @@ def test_an_idle_worker_keeps_no_photo() -> None:
 
     photo = Photo()
     kept = weakref.ref(photo)
-    assert queue.submit(photo.look, "a", time.monotonic() + 9).result(5) == 1
+    assert queue.submit(photo.look, "a", time.monotonic() + WITHIN).result() == 1
     del photo
     wait_for(lambda: kept() is None)
     queue.close()
@@ -593,7 +626,7 @@ def test_who_may_ask(
 
 
 def run(command: list[str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=WITHIN)
 
 
 @pytest.mark.parametrize(
@@ -611,7 +644,7 @@ def test_a_service_that_nobody_guards_does_not_start(
 ) -> None:
     command = [sys.executable, "-m", "voilearn", "serve", "--model", str(path), *options]
     done = subprocess.run(
-        command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+        command, capture_output=True, text=True, cwd=ROOT, timeout=WITHIN, check=False
     )
     assert done.returncode == 2
     assert says in done.stderr
@@ -628,7 +661,7 @@ def test_what_cannot_be_served_is_told(path: Path, tmp_path: Path, what: str) ->
         }[what]
         command = [sys.executable, "-m", "voilearn", "serve", "--model", str(path), *options]
         done = subprocess.run(
-            command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+            command, capture_output=True, text=True, cwd=ROOT, timeout=WITHIN, check=False
         )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("voilearn: ")
@@ -728,8 +761,8 @@ def after(service: Serving) -> None:
     assert service.process.poll() is None
     assert service.post(PHOTO)[0] == 200
     assert not [line for line in service.lines if "traceback" in line or line["level"] == "error"]
-    assert service.metric("voilearn_queue_depth") == 0
-    assert service.metric("voilearn_workers_busy") == 0
+    wait_for(lambda: service.metric("voilearn_queue_depth") == 0)
+    wait_for(lambda: service.metric("voilearn_workers_busy") == 0)
 
 
 def test_300_requests_that_the_openapi_document_makes_possible(path: Path) -> None:

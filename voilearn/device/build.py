@@ -15,7 +15,6 @@ import html
 import json
 import os
 import re
-import shutil
 import struct
 import sys
 import tarfile
@@ -249,6 +248,8 @@ def _integrity(data: bytes) -> str:
 def _unpack(tarball: Path, kept: Path) -> None:
     """Take the two files of the runtime out of the package, whole or not at all."""
     with tempfile.TemporaryDirectory(dir=tarball.parent) as scratch, tarfile.open(tarball) as tar:
+        whole = Path(scratch, "whole")
+        whole.mkdir()
         for name in (SCRIPT, BINARY):
             member = tar.extractfile(f"package/dist/{name}")
             if member is None:
@@ -256,8 +257,12 @@ def _unpack(tarball: Path, kept: Path) -> None:
             data = member.read()
             packed = name == BINARY
             content = gzip.compress(data, mtime=0) if packed else data
-            Path(scratch, f"{name}.gz" if packed else name).write_bytes(content)
-        shutil.copytree(scratch, kept)
+            (whole / (f"{name}.gz" if packed else name)).write_bytes(content)
+        try:
+            whole.rename(kept)
+        except OSError:  # another build was first
+            if not kept.is_dir():
+                raise
 
 
 def read_parts(script: bytes) -> dict[str, bytes]:

@@ -1,0 +1,40 @@
+"""Which tests run in one process, one after the other, when several processes run them.
+
+In comes a test's id; out goes its group: the file, unless what is dear is shared by fewer tests of
+it, by none, or by those of several files. `make test` asks for several processes.
+"""
+
+from pathlib import PurePosixPath
+
+from xdist.scheduler import LoadScopeScheduling
+
+# Long files, of tests that share nothing which takes long to make: each is on its own.
+APART = {"test_survival", "test_docs", "test_imports", "test_web", "test_culling"}
+APART |= {"test_local_service", "test_this_machine"}
+APART |= {"test_onnx_export", "test_compile"}
+EACH_WAY = {"test_ways", "test_exposure"}  # together for each way of running, which is a server
+STUBBED = {"test_access", "test_answers", "test_light", "test_photos", "test_states"}
+OWN_SERVER = ("test_a_restarted_server", "test_a_page_without_a_model")
+
+
+def group_of(test: str) -> str:
+    """Return the group that a test is in."""
+    path, _, name = test.partition("::")
+    file = PurePosixPath(path)
+    parameter = name.partition("[")[2].rstrip("]")
+    if "attacks" in file.parts:
+        return "attacks"
+    if file.stem in APART or name.startswith(OWN_SERVER):
+        return test
+    if file.stem in EACH_WAY:
+        return parameter
+    if file.stem in STUBBED:
+        return f"{path} {'binder' if 'binder' in parameter.split('-') else 'voila'}"
+    return path
+
+
+class Scheduling(LoadScopeScheduling):
+    """Give groups to processes, those with the most tests first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
