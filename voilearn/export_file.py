@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from voilearn import wrong_file
 from voilearn.digest import sha256_of
 from voilearn.errors import UnusableModel
 from voilearn.learner_records import LearnerRecord, read_learner
-from voilearn.leftovers import unknown_references
+from voilearn.leftovers import other_python, unknown_references
 from voilearn.pickle_records import DamagedPickle, RefusedPickle, time_limit
 from voilearn.plain_values import printable
 from voilearn.torch_file import NotFromTorch, TorchFile, read_torch_file
@@ -95,6 +95,16 @@ class ExportFile:
         }
 
 
+class Brought(NamedTuple):
+    """What unpickling a file would import, as `module.name`s, and which Python wrote its functions.
+
+    `other_python` is None if it was this one, or if there are none.
+    """
+
+    references: tuple[str, ...]
+    other_python: str | None
+
+
 def read_export_file(path: Path | str) -> ExportFile:
     """Read what an export.pkl is made of, without unpickling it.
 
@@ -123,8 +133,8 @@ def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]
         )
 
 
-def read_references(path: Path) -> tuple[str, ...]:
-    """Return the `module.name`s that unpickling a file would import.
+def read_brought(path: Path) -> Brought:
+    """Return what unpickling a file would import and run.
 
     Raises UnusableModel for a file that is no pickle of torch's.
     """
@@ -132,7 +142,8 @@ def read_references(path: Path) -> tuple[str, ...]:
     with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS):
         wrong_file.check_head(shown(path), file.read(1024))
         with _sense_made():
-            return _references(read_torch_file(file))
+            contents = read_torch_file(file)
+            return Brought(_references(contents), other_python(contents.pickle))
 
 
 def _references(contents: TorchFile) -> tuple[str, ...]:
