@@ -358,11 +358,15 @@ def rewritten(export: Path, target: Path, changed: dict[bytes, bytes]) -> Path:
     return target
 
 
-@pytest.mark.parametrize("name", [b"pathlib\nWindowsPath", b"pathlib._local\nPosixPath"])
-def test_an_export_made_elsewhere_opens(export: Path, tmp_path: Path, name: bytes) -> None:
+@pytest.mark.parametrize("trust", [False, True])
+@pytest.mark.parametrize("kind", [b"PosixPath", b"WindowsPath"])
+@pytest.mark.parametrize("module", [b"pathlib", b"pathlib._local"])
+def test_an_export_made_elsewhere_opens(
+    export: Path, tmp_path: Path, module: bytes, kind: bytes, trust: bool
+) -> None:
     """It holds the paths of Windows, or of Python 3.13."""
-    changed = {b"cpathlib\nPosixPath\n": b"c" + name + b"\n"}
-    load_learner(rewritten(export, tmp_path / "windows.pkl", changed))
+    changed = {b"cpathlib\nPosixPath\n": b"c" + module + b"\n" + kind + b"\n"}
+    load_learner(rewritten(export, tmp_path / "elsewhere.pkl", changed), trust)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -79,13 +79,16 @@ def _paths_of_any_system() -> Iterator[None]:
     Python refuses to make a path of the other system; nothing in an export uses them to predict.
     """
     foreign = "PosixPath" if os.name == "nt" else "WindowsPath"
-    kept = getattr(pathlib, foreign)
-    setattr(pathlib, foreign, type(Path()))
     added = sys.modules.setdefault("pathlib._local", pathlib)  # where Python 3.13 has its paths
+    homes = {sys.modules[name] for name in ("pathlib", "pathlib._local")}
+    kept = {home: getattr(home, foreign) for home in homes}
+    for home in homes:
+        setattr(home, foreign, type(Path()))
     try:
         yield
     finally:
-        setattr(pathlib, foreign, kept)
+        for home in homes:
+            setattr(home, foreign, kept[home])
         if added is pathlib:
             del sys.modules["pathlib._local"]
 
