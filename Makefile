@@ -47,19 +47,25 @@ browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of Jupyter
 	tests/install-browser.sh $(VENV)
 
 bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and with other tools
-	$(BIN)/python -W ignore benchmarks/opening.py
-	$(BIN)/python -W ignore benchmarks/agreement.py
 	$(PIP) install uv
-	$(BIN)/python benchmarks/install_size.py
-	@set -e; resnet18=$$(mktemp -d); trap 'rm -rf "$$resnet18"' EXIT; set -x; \
-	$(BIN)/python benchmarks/resnet18.py "$$resnet18"; \
-	$(BIN)/python -W ignore benchmarks/compiled.py --resnet18 "$$resnet18/export.pkl"; \
-	for what in load visitors; do \
-		$(BIN)/python -W ignore benchmarks/$$what.py --resnet18 "$$resnet18" --peers $(PEERS)/bin/python; \
-	done
-	$(BIN)/python -W ignore benchmarks/page.py --peers $(PEERS)/bin/python
-	$(MAKE) web
-	$(BIN)/python -W ignore benchmarks/browser.py --page web/dist
+	@failed=; resnet18=$$(mktemp -d); trap 'rm -rf "$$resnet18"' EXIT; \
+	measure() { \
+		echo "benchmarks/$$*"; \
+		$(BIN)/python -W ignore "benchmarks/$$@" || { failed="$$failed $$1"; false; }; \
+	}; \
+	measure opening.py; \
+	measure agreement.py; \
+	measure install_size.py; \
+	if measure resnet18.py "$$resnet18"; then \
+		measure compiled.py --resnet18 "$$resnet18/export.pkl"; \
+		measure load.py --resnet18 "$$resnet18" --peers $(PEERS)/bin/python; \
+		measure visitors.py --resnet18 "$$resnet18" --peers $(PEERS)/bin/python; \
+	else \
+		failed="$$failed compiled.py load.py visitors.py"; \
+	fi; \
+	measure page.py --peers $(PEERS)/bin/python; \
+	if $(MAKE) web; then measure browser.py --page web/dist; else failed="$$failed browser.py"; fi; \
+	test -z "$$failed" || { echo "Not measured, for the reasons above:$$failed"; exit 1; }
 
 train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
 	out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; VOILEARN_PHOTOS="$(abspath $(PHOTOS))" \

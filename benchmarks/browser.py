@@ -9,7 +9,6 @@ is the median of fresh browser profiles.
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import sys
@@ -27,10 +26,11 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.peer import RUNTIMES, TRANSFORMERS, make_peer  # noqa: E402
+from benchmarks.processes import given_path  # noqa: E402
+from benchmarks.resnet18 import PHOTOS  # noqa: E402
 from benchmarks.served import Answer, Host, split  # noqa: E402
 from tests.browser.chromium import BROWSERS, QUIET  # noqa: E402
 
-PHOTOS = Path(os.environ.get("VOILEARN_PHOTOS", ROOT.parent / "shared" / "photos"))
 LONGEST = 120  # seconds for an answer
 STAY = 3.0  # seconds a visitor stays after the server was last asked for something
 
@@ -245,8 +245,8 @@ def table(sites: Sequence[Site], agreements: Sequence[str]) -> Iterator[str]:
 def options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--page", type=Path, help="the folder of our built page")
-    parser.add_argument("--model", type=Path, default=ROOT / "export.pkl")
+    parser.add_argument("--page", type=given_path, help="the folder of our built page")
+    parser.add_argument("--model", type=given_path, default=ROOT / "export.pkl")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--photos", type=int, default=100, help="for the agreement; 0 for none")
     parser.add_argument("--mbit", type=float, help="let the network have so many Mbit/s")

@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.processes import given_path  # noqa: E402
 from benchmarks.resnet18 import PHOTOS, photos_needed, python, train  # noqa: E402
 
 # Linux counts to a process's peak what the one was that started it: this one is small.
@@ -138,19 +139,24 @@ def measure(export: Path, folder: Path, rounds: int) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    """Train, compile, measure, print."""
+def options() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--resnet18", type=Path, help="an export.pkl, instead of training one")
-    options = parser.parse_args()
+    parser.add_argument("--resnet18", type=given_path, help="an export.pkl, instead of training")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train, compile, measure, print."""
+    chosen = options()
     photos_needed()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        resnet18 = options.resnet18 or train(folder)
+        resnet18 = chosen.resnet18 or train(folder)
         columns = {
-            "resnet18": measure(resnet18, folder / "resnet18", options.rounds),
-            "the bears": measure(ROOT / "export.pkl", folder / "bears", options.rounds),
+            "resnet18": measure(resnet18, folder / "resnet18", chosen.rounds),
+            "the bears": measure(ROOT / "export.pkl", folder / "bears", chosen.rounds),
         }
     print(f"| | {' | '.join(columns)} |")
     print("|---|" + "---|" * len(columns))

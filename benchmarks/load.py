@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.clients import DEADLINE, Plan, middle, told  # noqa: E402
 from benchmarks.compiled import spread  # noqa: E402
-from benchmarks.processes import Server, free_port, peak, pss, running  # noqa: E402
+from benchmarks.processes import Server, free_port, given_path, peak, pss, running  # noqa: E402
 from benchmarks.resnet18 import PHOTOS, make, photos_needed, python  # noqa: E402
 
 PEERS = ROOT / "benchmarks" / "peers"
@@ -235,31 +235,38 @@ def sentences(found: Found, names: Sequence[str], overhead: dict[str, float]) ->
         )
 
 
-def main() -> None:
-    """Make the model, measure, print."""
+def options() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", type=Path, help="the Python that the other tools are in")
+    parser.add_argument("--peers", type=given_path, help="the Python that the other tools are in")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4, help="of each load")
     parser.add_argument("--photos", type=int, default=60)
-    parser.add_argument("--resnet18", type=Path, help="the folder of one made before")
+    parser.add_argument("--resnet18", type=given_path, help="the folder of one made before")
     parser.add_argument("--only", nargs="+", help="servers with one of these words in their name")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Make the model, measure, print."""
+    chosen = options()
     photos_needed()
     with tempfile.TemporaryDirectory() as name:
-        model = make(Path(name), options.resnet18)
-        files = spread(sorted((PHOTOS / "bears").rglob("*.jpg")), options.photos)
+        model = make(Path(name), chosen.resnet18)
+        files = spread(sorted((PHOTOS / "bears").rglob("*.jpg")), chosen.photos)
         labels = json.loads(python(LABELS, model / "export.pkl", *files))
         sample = Sample(files, labels)
-        chosen = {
+        measured = {
             name: tool
-            for name, tool in tools(model, options.peers or Path(sys.executable)).items()
-            if not options.only or any(word in name for word in options.only)
+            for name, tool in tools(model, chosen.peers or Path(sys.executable)).items()
+            if not chosen.only or any(word in name for word in chosen.only)
         }
-        found, overhead = loaded(chosen, sample, options.rounds, options.seconds)
-        memory = {name: peak_memory(tool, sample, options.seconds) for name, tool in chosen.items()}
-    names = list(chosen)
-    print(f"resnet18; {options.rounds} rounds of {options.seconds:g} s, {len(files)} photos\n")
+        found, overhead = loaded(measured, sample, chosen.rounds, chosen.seconds)
+        memory = {
+            name: peak_memory(tool, sample, chosen.seconds) for name, tool in measured.items()
+        }
+    names = list(measured)
+    print(f"resnet18; {chosen.rounds} rounds of {chosen.seconds:g} s, {len(files)} photos\n")
     print("\n".join([*load_table(found, names), "", *ratios(found, names), *memory_table(memory)]))
     print("\n" + "\n\n".join(sentences(found, names, overhead)))
 

@@ -35,7 +35,7 @@ from benchmarks import lost, page_visits, visitors  # noqa: E402
 from benchmarks.browser import chromium  # noqa: E402
 from benchmarks.lost import Noticed  # noqa: E402
 from benchmarks.page_visits import Known, opened, settled  # noqa: E402
-from benchmarks.processes import Server  # noqa: E402
+from benchmarks.processes import Server, given_path  # noqa: E402
 from benchmarks.slow_line import Line, Speed  # noqa: E402
 from tests.browser.chromium import QUIET  # noqa: E402
 
@@ -249,7 +249,7 @@ def sites(folder: Path, peers: Path, rounds: int, stock: int) -> dict[str, Any]:
 def options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", type=Path, help="the Python that the other tools are in")
+    parser.add_argument("--peers", type=given_path, help="the Python that the other tools are in")
     parser.add_argument("--repeats", type=int, default=5, help="visits of each kind")
     parser.add_argument("--slow", type=int, default=2, help="visits of each over the slow line")
     parser.add_argument("--stock", type=int, default=1, help="the same of the book's notebook")

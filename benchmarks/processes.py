@@ -4,6 +4,7 @@ In come commands; out go running servers, ended afterwards, and the memory of pr
 kernel counts it: resident (RSS), private (USS), and with each shared page shared out (PSS).
 """
 
+import argparse
 import contextlib
 import os
 import socket
@@ -24,6 +25,18 @@ STARTS_WITHIN = 120
 STOPS_WITHIN = 15
 SERVICE = "voilearn.service.this_machine"
 NOT_OURS = ("JUPYTER", "VOILA", "VOILEARN")  # what a tester's own settings begin with
+
+
+def given_path(text: str) -> Path:
+    """Return a path of the command line as an absolute one, for servers run in other folders.
+
+    Links are left as they are: the Python of an environment is one, and what it points to knows
+    nothing of the environment.
+    """
+    path = Path(text).absolute()
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"there is no {text} here; `make bench` makes it")
+    return path
 
 
 class Memory(NamedTuple):

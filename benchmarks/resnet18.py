@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-PHOTOS = Path(os.environ.get("VOILEARN_PHOTOS", ROOT.parent / "shared" / "photos"))
+PHOTOS = Path(os.environ.get("VOILEARN_PHOTOS", ROOT.parent / "shared" / "photos")).absolute()
 
 TRAIN = """
 import sys, fastai.vision.all as f
@@ -61,11 +61,13 @@ def train(folder: Path) -> Path:
 def make(folder: Path, made: Path | None = None) -> Path:
     """Return a folder with a resnet18 and what it compiles to: the one made, or a new one."""
     if made is not None:
-        return made.resolve()
+        return made
     python(COMPILE, train(folder), folder)
     return folder
 
 
 if __name__ == "__main__":
     photos_needed()
-    make(Path(sys.argv[1]))
+    folder = Path(sys.argv[1]).absolute()
+    folder.mkdir(exist_ok=True)
+    make(folder)

@@ -29,7 +29,15 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.browser import chromium  # noqa: E402
 from benchmarks.compiled import spread  # noqa: E402
-from benchmarks.processes import Memory, Server, command, free_port, pss, running  # noqa: E402
+from benchmarks.processes import (  # noqa: E402
+    Memory,
+    Server,
+    command,
+    free_port,
+    given_path,
+    pss,
+    running,
+)
 from benchmarks.resnet18 import PHOTOS, make, photos_needed  # noqa: E402
 from tests.browser import visitor, ways  # noqa: E402
 from tests.browser.chromium import QUIET  # noqa: E402
@@ -348,11 +356,11 @@ def opened_ratios(found: dict[str, tuple[list[float], int]]) -> Iterator[str]:
 def options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", type=Path, help="the Python that the other tools are in")
+    parser.add_argument("--peers", type=given_path, help="the Python that the other tools are in")
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--stock", type=int, default=3, help="visitors of the book's notebook")
     parser.add_argument("--rounds", type=int, default=5, help="of opening the pages; 0 for none")
-    parser.add_argument("--resnet18", type=Path, help="the folder of one made before")
+    parser.add_argument("--resnet18", type=given_path, help="the folder of one made before")
     return parser.parse_args()
 
 

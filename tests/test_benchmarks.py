@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import psutil
@@ -81,6 +81,36 @@ def test_opening_prints_a_row_for_each_way() -> None:
 )
 def test_what_a_benchmark_takes_is_told(script: str) -> None:
     assert any(line.startswith("usage:") for line in run(script, "--help"))
+
+
+PATHS = [
+    (browser, "page"),
+    (browser, "model"),
+    (compiled, "resnet18"),
+    (load, "peers"),
+    (load, "resnet18"),
+    (page, "peers"),
+    (visitors, "peers"),
+    (visitors, "resnet18"),
+]
+
+
+@pytest.mark.parametrize(("script", "option"), PATHS)
+def test_a_path_is_of_the_folder_where_it_was_given_though_servers_run_in_others(
+    script: ModuleType, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [script.__name__, f"--{option}", "bin/python"])
+    assert getattr(script.options(), option) == tmp_path / "bin" / "python"
+
+
+def test_other_tools_that_are_not_installed_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(sys, "argv", ["page", "--peers", "gone/bin/python"])
+        page.options()
+    assert "there is no gone/bin/python here; `make bench`" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ import pytest
 
 from tests.conftest import EXPORTS
 from voilearn.errors import UnusableModel
-from voilearn.export.file import read_export_file
+from voilearn.export.file import read_brought, read_export_file
+from voilearn.export.leftovers import other_python
+from voilearn.export.records import Global, Instance, Pickle
 
 
 def old(name: str) -> Path:
@@ -107,6 +109,48 @@ def test_an_author_s_label_function_is_own_code_and_no_hindrance() -> None:
 def test_a_lambda_that_came_by_value_is_own_code() -> None:
     code = read_export_file(EXPORTS / "2.8.12-lambda_get_y.pkl").learner.own_code
     assert "<lambda> (train.py)" in code
+
+
+# What each Python makes of `lambda path: path.parent.name`; code has 16 arguments in 3.10, then 18.
+ROOM = "00" * 18
+LAMBDAS = {
+    "3.10 or older": "7c006a006a015300",
+    "3.11": "97007c006a0000000000000000006a0100000000000000005300",
+    "3.12": f"97007c006a00{ROOM}6a02{ROOM}5300",
+    "3.13": f"950055005200{ROOM}5202{ROOM}2400",
+    "3.14": f"800056005000{ROOM}5002{ROOM}2300",
+}
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def with_function(bytecode: bytes | Instance, arguments: int = 18) -> Pickle:
+    """A pickle that makes a function of these bytes, as cloudpickle has it."""
+    given = (1, 0, 0, 1, 1, 0, bytecode, *[()] * arguments)[:arguments]
+    code = Instance(Instance(None, ("CodeType",)), given)
+    return Pickle(None, [], [code], [])
+
+
+@pytest.mark.parametrize("python", LAMBDAS)
+def test_which_other_python_wrote_a_function_is_told(python: str) -> None:
+    bytecode = bytes.fromhex(LAMBDAS[python])
+    told = other_python(with_function(bytecode, 16 if python == "3.10 or older" else 18))
+    either = "3.11 or 3.12" if HERE not in ("3.11", "3.12") else python
+    names = {"3.11": either, "3.12": either, "3.14": "3.14 or newer"}
+    assert told == (None if python == HERE else names.get(python, python))
+
+
+def test_a_function_of_this_python_is_taken_for_one() -> None:
+    bytecode = with_function.__code__.co_code
+    assert other_python(with_function(bytecode)) is None
+    as_text = Instance(Global("_codecs", "encode"), (bytecode.decode("latin-1"), "latin1"))
+    assert other_python(with_function(as_text)) is None
+    assert other_python(with_function(b"")) == f"other than {HERE}"
+
+
+def test_the_python_of_an_export_is_told() -> None:
+    assert read_brought(EXPORTS / "2.1.10-author_network.pkl").other_python is None
+    told = read_brought(EXPORTS / "2.8.12-author_network.pkl").other_python
+    assert told == {"3.11": None, "3.12": "3.11"}.get(HERE, "3.11 or 3.12")
 
 
 def test_a_multi_label_export_tells_its_thresholds() -> None:

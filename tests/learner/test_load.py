@@ -1,13 +1,18 @@
 """The reference: our `classify` is fastai's `learn.predict` on an upright picture."""
 
+import importlib
+import opcode
 import pickle
+import sys
 import threading
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import EXPORTS, draw, encode
+from tests.conftest import draw, encode
 
 torch = pytest.importorskip("torch")
 
@@ -33,6 +38,7 @@ from fastai.vision.augment import (  # noqa: E402
 from fastai.vision.core import PILImage, PILImageBW, imagenet_stats  # noqa: E402
 from fastai.vision.data import ImageBlock  # noqa: E402
 from PIL import Image  # noqa: E402
+from torch import nn  # noqa: E402
 
 from voilearn.errors import DamagedPhoto, UnusableModel  # noqa: E402
 from voilearn.export.file import read_export_file  # noqa: E402
@@ -339,20 +345,28 @@ def test_a_learner_of_no_pictures_is_told(tmp_path: Path) -> None:
         load_classify(export)
 
 
-@pytest.mark.parametrize("name", [b"pathlib\nWindowsPath", b"pathlib._local\nPosixPath"])
-def test_an_export_made_elsewhere_opens(export: Path, tmp_path: Path, name: bytes) -> None:
-    """It holds the paths of Windows, or of Python 3.13."""
-    import zipfile
-
-    foreign = tmp_path / "windows.pkl"
-    with zipfile.ZipFile(export) as source, zipfile.ZipFile(foreign, "w") as target:
-        for member in source.namelist():
-            data = source.read(member)
+def rewritten(export: Path, target: Path, changed: dict[bytes, bytes]) -> Path:
+    """Write an export anew with some of its pickle's bytes changed."""
+    with zipfile.ZipFile(export) as old, zipfile.ZipFile(target, "w") as new:
+        for member in old.namelist():
+            data = old.read(member)
             if member.endswith("data.pkl"):
-                assert b"cpathlib\nPosixPath\n" in data
-                data = data.replace(b"cpathlib\nPosixPath\n", b"c" + name + b"\n")
-            target.writestr(member, data)
-    load_learner(foreign)
+                for before, after in changed.items():
+                    assert before in data
+                    data = data.replace(before, after)
+            new.writestr(member, data)
+    return target
+
+
+@pytest.mark.parametrize("trust", [False, True])
+@pytest.mark.parametrize("kind", [b"PosixPath", b"WindowsPath"])
+@pytest.mark.parametrize("module", [b"pathlib", b"pathlib._local"])
+def test_an_export_made_elsewhere_opens(
+    export: Path, tmp_path: Path, module: bytes, kind: bytes, trust: bool
+) -> None:
+    """It holds the paths of Windows, or of Python 3.13."""
+    changed = {b"cpathlib\nPosixPath\n": b"c" + module + b"\n" + kind + b"\n"}
+    load_learner(rewritten(export, tmp_path / "elsewhere.pkl", changed), trust)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
@@ -360,18 +374,55 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         load_classify(tmp_path / "export.pkl")
 
 
-def test_a_module_that_an_author_s_class_imports_is_named() -> None:
+@pytest.fixture
+def of_an_author(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An export with a class of its notebook's, whole, which imports a module of its author's."""
+    (tmp_path / "their_layers.py").write_text("def same(photos):\n    return photos\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    theirs = importlib.import_module("their_layers")
+
+    class OfANotebook(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = network(2)
+
+        def forward(self, photos: Any) -> Any:
+            return theirs.same(self.layers(photos))
+
+    yield make_export(
+        tmp_path,
+        CategoryBlock,
+        CrossEntropyLossFlat(),
+        parity,
+        net=OfANotebook(),
+        item_tfms=Resize(32),
+    )
+    sys.modules.pop("their_layers", None)
+
+
+def test_a_module_that_an_author_s_class_imports_is_named(
+    of_an_author: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """fastai's load_learner loses the name of what could not be imported."""
-    export = EXPORTS / "2.8.12-author_network.pkl"
-    with pytest.raises(UnusableModel, match="needs the Python package networks"):
-        load_learner(export, trust=True)
+    monkeypatch.delitem(sys.modules, "their_layers")
+    (of_an_author.parent / "their_layers.py").unlink()
+    importlib.invalidate_caches()
+    with pytest.raises(UnusableModel, match="needs the Python package their_layers"):
+        load_learner(of_an_author, trust=True)
 
 
-def test_a_trusted_class_of_the_author_s_own_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    exports = EXPORTS
-    monkeypatch.syspath_prepend(str(exports))  # where the module is that the class imports
-    classify = load_classify(exports / "2.8.12-author_network.pkl", trust=True)
-    assert set(classify(encode(draw(), "PNG")).probabilities) == {"ant", "bee", "cat"}
+def test_a_trusted_class_of_the_author_s_own_answers(of_an_author: Path) -> None:
+    classify = load_classify(of_an_author, trust=True)
+    assert set(classify(encode(draw(), "PNG")).probabilities) == {"even", "odd"}
+
+
+def test_code_that_another_python_wrote_is_not_run(of_an_author: Path, tmp_path: Path) -> None:
+    here = opcode.opmap["RESUME"]
+    other, number = ("3.13", 149) if here == 151 else ("3.11 or 3.12", 151)
+    changed = {f"{chr(here)}\0".encode(): f"{chr(number)}\0".encode()}
+    foreign = rewritten(of_an_author, tmp_path / "foreign.pkl", changed)
+    with pytest.raises(UnusableModel, match=f"the bytecode of Python {other}, and that runs in no"):
+        load_learner(foreign, trust=True)
 
 
 class Elsewhere:

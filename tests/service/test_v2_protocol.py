@@ -180,8 +180,14 @@ BODIES: list[tuple[bytes, str]] = [
     (b'{"id": "a", "id": "b"}', r'has "id" twice in one object\. Leave one'),
     (b'{"id": ' + b"1" * 5000 + b"}", "a number of 5,000 digits; the limit is 100"),
     (b'{"id": 0.' + b"1" * 5000 + b"}", "a number of 5,002 digits"),
-    (b'{"a":' * 5000, "nested too deep"),
+    (b'{"a":' * 5000, "nested too deep; the limit is 100 levels"),
     (b"[" * 9000, "nested too deep"),
+    (b"[" * 101 + b"]" * 101, "nested too deep"),
+    (b'["\\\\", "\\"", ' + b"[" * 100 + b"]" * 101, "nested too deep"),
+    (b"[" * 100 + b"]" * 100, "an array and not an object"),
+    (b"[" + b"[]," * 500 + b"1]", "an array and not an object"),
+    (b'["' + b"[" * 500 + b'\\"", "' + b"{" * 500 + b'"]', "an array and not an object"),
+    (b"[]" * 4000 + b"]" * 1_000_000 + b'"' * 1_000_000, "is no JSON, from character 2 on"),
     (b"[" * 100_000, r"more than 10,000 commas and brackets, .* A request is {"),
 ]
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from voilearn.errors import UnusableModel, printable, shown
 from voilearn.export import other_files
 from voilearn.export.learner import LearnerRecord, read_learner
-from voilearn.export.leftovers import unknown_references
+from voilearn.export.leftovers import other_python, unknown_references
 from voilearn.export.records import DamagedPickle, RefusedPickle, time_limit
 from voilearn.export.torch_file import NotFromTorch, TorchFile, read_torch_file
 from voilearn.model_file import check_head, check_is_a_file, sha256_of
@@ -93,6 +93,16 @@ class ExportFile:
         }
 
 
+class Brought(NamedTuple):
+    """What unpickling a file would import, as `module.name`s, and which Python wrote its functions.
+
+    `other_python` is None if it was this one, or if there are none.
+    """
+
+    references: tuple[str, ...]
+    other_python: str | None
+
+
 def read_export_file(path: Path | str) -> ExportFile:
     """Read what an export.pkl is made of, without unpickling it.
 
@@ -121,8 +131,8 @@ def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]
         )
 
 
-def read_references(path: Path) -> tuple[str, ...]:
-    """Return the `module.name`s that unpickling a file would import.
+def read_brought(path: Path) -> Brought:
+    """Return what unpickling a file would import and run.
 
     Raises UnusableModel for a file that is no pickle of torch's.
     """
@@ -130,7 +140,8 @@ def read_references(path: Path) -> tuple[str, ...]:
     with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS):
         check_head(shown(path), file.read(1024))
         with _sense_made():
-            return _references(read_torch_file(file))
+            contents = read_torch_file(file)
+            return Brought(_references(contents), other_python(contents.pickle))
 
 
 def _references(contents: TorchFile) -> tuple[str, ...]:

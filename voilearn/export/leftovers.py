@@ -1,9 +1,12 @@
 """Tell what of an export no prediction needs, and what of it is code.
 
 In come the records of a learner; out go names for people to read: of the optimizer, the callbacks,
-the functions that found photos and labels, and of all that unpickling the file would run or import.
+the functions that found photos and labels, and of all that unpickling the file would run or import;
+and which Python its functions were written by.
 """
 
+import opcode
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -26,6 +29,10 @@ RUNS_CODE = {
     for module in ("builtins", "__builtin__")
     for name in ("eval", "exec", "compile", "open", "__import__", "breakpoint", "input")
 }
+# The number, in each Python, of the opcode RESUME, with which a function begins after its cells.
+RESUME = {151: ("3.11", "3.12"), 149: ("3.13",), 128: ("3.14 or newer",)}
+# How a code object is made: with 18 arguments since Python 3.11, and fewer before.
+CODE_ARGUMENTS, BYTECODE = 18, 6
 
 
 def unknown_references(references: Sequence[str]) -> tuple[str, ...]:
@@ -41,6 +48,55 @@ def unknown_references(references: Sequence[str]) -> tuple[str, ...]:
 def own_code(pickled: Pickle) -> tuple[str, ...]:
     """Return the functions and classes of the author's own: by name, or with their code."""
     return tuple(sorted(set(_own_code(pickled))))
+
+
+def other_python(pickled: Pickle) -> str | None:
+    """Return which Python wrote a pickle's functions, if it was not this one: "3.11 or 3.12".
+
+    Bytecode bears no version, and is never checked: what another Python wrote is run as if it were
+    this one's, to a wrong answer or a crash. None if there is none, or if it is as this one's.
+    """
+    return next(filter(None, map(_other_writer, _codes(pickled))), None)
+
+
+def _other_writer(code: Instance) -> str | None:
+    if len(code.args) < CODE_ARGUMENTS:
+        return "3.10 or older"
+    bytecode = code.args[BYTECODE]
+    if isinstance(bytecode, Instance) and bytecode.path == "_codecs.encode":
+        bytecode = str(bytecode.args[0]).encode("latin-1")  # how protocol 2 writes bytes
+    if not isinstance(bytecode, bytes) or _is_of_this_python(bytecode):
+        return None
+    begun = (op for op, zero in zip(bytecode[::2], bytecode[1::2], strict=False) if not zero)
+    writers = next((RESUME[op] for op in begun if op in RESUME), ())
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return " or ".join(name for name in writers if name != here) or f"other than {here}"
+
+
+def _is_of_this_python(bytecode: bytes) -> bool:
+    """Tell whether all its opcodes are this Python's, each before as much room as it needs.
+
+    The room is for what the interpreter keeps beside an instruction; it is written as zeros, and
+    nearly every Python needs more or less of it than the last.
+    """
+    rooms, seen, at = _rooms(), set[int](), 0
+    while at < len(bytecode):
+        op = bytecode[at]
+        room = bytes(2 * rooms.get(op, 0))
+        if bytecode[at + 2 : at + 2 + len(room)] != room:
+            return False
+        seen.add(op)
+        at += 2 + len(room)
+    known = set(opcode.opmap.values()) - ({opcode.opmap["CACHE"]} if rooms else set())
+    return seen <= known and opcode.opmap["RESUME"] in seen
+
+
+def _rooms() -> dict[int, int]:
+    """Return how many units of two bytes this Python's opcodes need; none if it doesn't say."""
+    told = getattr(opcode, "_inline_cache_entries", {})  # by name since Python 3.13
+    if isinstance(told, dict):
+        return {opcode.opmap[name]: count for name, count in told.items() if name in opcode.opmap}
+    return dict(enumerate(told))
 
 
 def unused(
@@ -82,11 +138,16 @@ def _own_code(pickled: Pickle) -> Iterator[str]:
     for name in pickled.globals:
         if name.module == "__main__":
             yield name.path
+    for made in _codes(pickled):
+        texts = [arg for arg in made.args if isinstance(arg, str)]
+        yield _where(*texts[:2]) if len(texts) > 1 else "a function"
+
+
+def _codes(pickled: Pickle) -> Iterator[Instance]:
+    """Yield the code of the functions that cloudpickle wrote into a pickle whole."""
     for made in pickled.instances:
-        of = made.of
-        if isinstance(of, Instance) and of.args == ("CodeType",):
-            texts = [arg for arg in made.args if isinstance(arg, str)]
-            yield _where(*texts[:2]) if len(texts) > 1 else "a function"
+        if isinstance(made.of, Instance) and made.of.args == ("CodeType",):
+            yield made
 
 
 def _where(file: str, function: str) -> str:

@@ -9,7 +9,7 @@ import os
 import pathlib
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from fastai.learner import Learner
 from fastai.learner import load_learner as fastai_load_learner
 
 from voilearn.errors import UnusableModel, shown
-from voilearn.export.file import read_references
+from voilearn.export.file import Brought, read_brought
 
 # Older exports name these; they became the package fasttransform (fastai.learner.load_learner).
 MOVED_IN_FASTAI_2_8 = ("fastcore.transform.", "fastcore.dispatch.")
@@ -31,20 +31,28 @@ def load_trusted(path: Path) -> Learner:
     It runs whatever code the file brings along. Raises UnusableModel, with what to do, if that
     fails.
     """
-    _check_can_open(path, read_references(path))
+    _check_can_open(path, read_brought(path))
     with _reasons_told(path), _paths_of_any_system(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pickle's dangers and of what old networks still use
         learn: Learner = fastai_load_learner(path)
     return learn
 
 
-def _check_can_open(path: Path, references: Sequence[str]) -> None:
+def _check_can_open(path: Path, brought: Brought) -> None:
     """Refuse what plain reading shows won't open; fastai loses the name of a missing package."""
+    references = brought.references
     if any(name.startswith(MOVED_IN_FASTAI_2_8) for name in references):
         raise UnusableModel(
             f"{shown(path)} was exported by a fastai before 2.8, which today's fastai can't open "
             "by itself. Without --trust it opens unless it has parts of its author's own; "
             "then open it where it was made, and export it again with fastai 2.8 or newer."
+        )
+    if brought.other_python:
+        raise UnusableModel(
+            f"{shown(path)} holds functions as the bytecode of Python {brought.other_python}, and "
+            f"that runs in no other; this is Python {sys.version_info.major}."
+            f"{sys.version_info.minor}. Open it with that Python, or export the learner again with "
+            "this one. Without --trust it opens in any, unless it has parts of its author's own."
         )
     notebook = sys.modules["__main__"]
     own = [n.partition(".")[2] for n in references if n.startswith("__main__.")]
@@ -70,13 +78,16 @@ def _paths_of_any_system() -> Iterator[None]:
     Python refuses to make a path of the other system; nothing in an export uses them to predict.
     """
     foreign = "PosixPath" if os.name == "nt" else "WindowsPath"
-    kept = getattr(pathlib, foreign)
-    setattr(pathlib, foreign, type(Path()))
     added = sys.modules.setdefault("pathlib._local", pathlib)  # where Python 3.13 has its paths
+    homes = {sys.modules[name] for name in ("pathlib", "pathlib._local")}
+    kept = {home: getattr(home, foreign) for home in homes}
+    for home in homes:
+        setattr(home, foreign, type(Path()))
     try:
         yield
     finally:
-        setattr(pathlib, foreign, kept)
+        for home in homes:
+            setattr(home, foreign, kept[home])
         if added is pathlib:
             del sys.modules["pathlib._local"]
 
