@@ -24,7 +24,7 @@ help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
 
 page: $(VENV)/page ## run the app and open it in the browser (PORT=8866)
-	$(BIN)/voila app.ipynb --port=$(PORT) $(VOILA_FLAGS)
+	@$(BIN)/python -m voilearn.start_voila app.ipynb --port=$(PORT) $(VOILA_FLAGS)
 
 lab: $(VENV)/page ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb

@@ -14,7 +14,17 @@ PACKAGE = Path(voilearn.__file__).parent
 # Each module may import those above it, never one below: towards the bytes.
 ORDER = [
     {"__init__"},
-    {"allocator", "challenge", "cores", "digest", "errors", "esm", "stages"},
+    {
+        "allocator",
+        "challenge",
+        "cores",
+        "digest",
+        "errors",
+        "esm",
+        "quiet",
+        "stages",
+        "start_voila",
+    },
     {"limits"},
     {"content_coding", "image", "prediction", "problem", "runtime_folder", "settings"},
     {"gallery", "upload", "work_queue"},
