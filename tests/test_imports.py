@@ -172,3 +172,34 @@ def test_the_learner_needs_no_widgets() -> None:
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert set(run.stdout.split()) & HEAVY <= MAY_LOAD["learner"]
     assert run.stderr == ""
+
+
+# What only Unix has is taken away, once libraries are in that ask for it where it is there.
+NOT_UNIX = """
+import asyncio, importlib, multiprocessing, os, sys, tempfile
+import anywidget, fastapi_offline, filelock, onnxruntime, uvicorn, voila.app
+unix = ("fcntl", "grp", "pwd", "resource", "termios")
+for name in (*unix, "torch", "fastai"):
+    sys.modules[name] = None
+for name in ("fork", "geteuid", "getuid", "killpg", "sched_getaffinity"):
+    if hasattr(os, name):
+        delattr(os, name)
+for module in sys.argv[1:]:
+    try:
+        importlib.import_module(module)
+        print(module)
+    except ModuleNotFoundError as error:  # of what needs torch, the imports before it are tried
+        if error.name in unix:
+            raise
+"""
+
+
+def test_modules_open_where_there_is_no_unix() -> None:
+    for library in ("anywidget", "fastapi_offline", "onnxruntime", "voila"):
+        pytest.importorskip(library, reason=f"{library} is not installed")
+    files = [path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("[!_]*.py")]
+    modules = [".".join(path.with_suffix("").parts) for path in files]
+    script = [sys.executable, "-c", NOT_UNIX, *modules]
+    run = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert {name for name in modules if "page" in name or "serve" in name} <= {*run.stdout.split()}
