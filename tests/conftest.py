@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = Path(os.environ.get("VOILEARN_PHOTOS", ROOT.parent / "shared" / "photos"))
+
+
+with_fastai = pytest.mark.skipif(
+    not all(find_spec(name) for name in ("torch", "fastai", "timm")),
+    reason="fastai, with torch and timm, is not installed",
+)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import voilearn
-from tests.conftest import ROOT, draw, encode
+from tests.conftest import ROOT, draw, encode, with_fastai
 from voilearn.cli import _parser
 
 
@@ -57,6 +57,7 @@ def test_classify_takes_another_model(tmp_path: Path, export: Path) -> None:
     assert json.loads(done.stdout)["model"]["name"] == "mine"
 
 
+@with_fastai
 def test_classify_without_a_model_is_a_sentence(tmp_path: Path) -> None:
     done = run("classify", "x.jpg", "--model", tmp_path / "gone.pkl")
     assert done.returncode == 1
@@ -118,6 +119,7 @@ def test_help_prints_all_of_it_and_no_token(command: str, monkeypatch: pytest.Mo
             assert option in done.stdout
 
 
+@with_fastai
 def test_inspect_tells_what_is_inside(export: Path) -> None:
     done = run("inspect", export)
     assert (done.returncode, done.stderr) == (0, "")
@@ -188,7 +190,7 @@ def test_all_odd_photos_are_a_line_each_and_no_traceback(photos: Path) -> None:
     [
         ("onnxruntime", ["classify", "--model", "x.onnx", "x.jpg"], "onnx"),
         ("onnx", ["compile", "x.pkl"], "learner,onnx,compile"),
-        ("torch", ["classify", "x.jpg"], "learner"),
+        pytest.param("torch", ["classify", "x.jpg"], "learner", marks=with_fastai),
     ],
 )
 def test_a_package_that_is_missing_is_named_with_how_to_install_it(

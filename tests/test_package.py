@@ -1,5 +1,8 @@
-"""The wheel: everything of the package is in it, and type checkers are told that it has types."""
+"""What is installed: all of the package is in its wheel, and `make quick` leaves torch out."""
 
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -32,3 +35,24 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel: list[str]) -> None:
 
 def test_the_wheel_says_that_it_has_types(wheel: list[str]) -> None:
     assert "voilearn/py.typed" in wheel
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_make_quick_installs_no_torch_and_nothing_that_is_not_pinned() -> None:
+    # -B: as on a fresh machine, where nothing is installed yet
+    dry = subprocess.run(
+        ["make", "-n", "-B", "quick"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    (install,) = (line for line in dry.splitlines() if " -m pip " in line)
+    words = shlex.split(install.partition(" install ")[2])
+    locks = [words[at + 1] for at, word in enumerate(words) if word == "-c"]
+    pinned = {line.partition("==")[0] for lock in locks for line in lines(lock)}
+    extras = set(re.findall(r"[a-z]+", words[words.index("-e") + 1]))
+    named = words[words.index("-e") + 2 :]
+    assert extras == {"onnx", "page", "service", "heic"}
+    assert set(named) <= pinned
+    assert not {"torch", "fastai", "timm", "onnxscript"} & set(named)
+
+
+def lines(lock: str) -> list[str]:
+    return [line for line in (ROOT / lock).read_text().splitlines() if "==" in line]
