@@ -3,6 +3,7 @@
 PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3))
 VENV ?= .venv
 PEERS ?= $(VENV)-peers
+QUICK ?= $(VENV)-quick
 REQUIREMENTS ?= requirements.txt
 PORT ?= 8866
 PHOTOS ?= ../shared/photos
@@ -13,23 +14,31 @@ PYTEST_FLAGS ?= -m 'not slow'
 PYTEST_WORKERS ?= 3
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INSTALL := -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python $(INSTALL)
+# What `make quick` does without: torch, fastai and what they bring, a browser, a hub, repo2docker.
+QUICK_NEEDS := -e '.[onnx,page,service,heic]' check-jsonschema cloudpickle hatchling nbclient onnx \
+	playwright psutil pytest pytest-timeout
+QUICK_FLAGS ?= -m 'not model and not browser and not hub and not slow'
 # PyTorch on Linux asks for these; without a GPU they are 4 GB of nothing, so the lock leaves
 # them to pip, which takes them or not as the wheel of torch it finds requires.
 CUDA := ^(nvidia-|cuda-|triton==)
 LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help page lab test matrix browser check bench train web web-serve lock clean
+.PHONY: help page lab quick test matrix browser check bench train web web-serve lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
 
 page: $(VENV)/page ## run the app and open it in the browser (PORT=8866)
-	$(BIN)/voila app.ipynb --port=$(PORT) $(VOILA_FLAGS)
+	@$(BIN)/python -m voilearn.notebook.start_voila app.ipynb --port=$(PORT) $(VOILA_FLAGS)
 
 lab: $(VENV)/page ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb
+
+quick: $(QUICK)/ready ## the tests that need neither torch nor a browser, in an environment without them
+	PATH="$(abspath $(QUICK))/bin:$$PATH" $(QUICK)/bin/python -m pytest $(QUICK_FLAGS)
 
 test: check browser ## check and test everything but the long matrices
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadscope \
@@ -98,13 +107,18 @@ lock: $(VENV)/test ## write the lock files anew from pyproject.toml
 	rm overrides.new && mv requirements.new benchmarks/requirements.txt
 
 clean: ## remove the environments
-	rm -rf $(VENV) $(PEERS)
+	rm -rf $(VENV) $(QUICK) $(PEERS)
+
+# Make an environment, or say what is missing for one.
+define venv
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "Voilearn needs Python 3.11 or newer: make page PYTHON=python3.11"; exit 1; }; \
+$(PYTHON) -m venv $(1) \
+	|| { rm -rf $(1); echo "On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+endef
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Voilearn needs Python 3.11 or newer: make page PYTHON=python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) \
-		|| { rm -rf $(VENV); echo "On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@$(call venv,$(VENV))
 
 $(VENV)/page: requirements.txt $(REQUIREMENTS) | $(BIN)/python
 	@echo "Installing what the page needs: some minutes, the first time."
@@ -113,6 +127,12 @@ $(VENV)/page: requirements.txt $(REQUIREMENTS) | $(BIN)/python
 
 $(VENV)/test: tests/requirements.txt | $(VENV)/page
 	$(PIP) install -r tests/requirements.txt
+	touch $@
+
+# The versions are those of the lock files, which constrain here and install nothing.
+$(QUICK)/ready: pyproject.toml requirements.txt tests/requirements.txt
+	@$(call venv,$(QUICK))
+	$(QUICK)/bin/python $(INSTALL) install -c requirements.txt -c tests/requirements.txt $(QUICK_NEEDS)
 	touch $@
 
 # The other tools that are measured: what the main environment has is taken from there.

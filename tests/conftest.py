@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 EXPORTS = ROOT / "tests" / "exports"  # learners of real old releases, and what is none
 PHOTOS = Path(os.environ.get("VOILEARN_PHOTOS", ROOT.parent / "shared" / "photos"))
+
+
+with_fastai = pytest.mark.skipif(
+    not all(find_spec(name) for name in ("torch", "fastai", "timm")),
+    reason="fastai, with torch and timm, is not installed",
+)
 
 
 @pytest.fixture(scope="session")

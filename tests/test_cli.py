@@ -1,5 +1,6 @@
 """The command line of the contract, as a real process."""
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import voilearn
-from tests.conftest import ROOT, draw, encode
+from tests.conftest import ROOT, draw, encode, with_fastai
+from voilearn.cli import _parser
 
 
 def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -70,6 +72,7 @@ def test_classify_takes_another_model(tmp_path: Path, export: Path) -> None:
     assert json.loads(done.stdout)["model"]["name"] == "mine"
 
 
+@with_fastai
 def test_classify_without_a_model_is_a_sentence(tmp_path: Path) -> None:
     done = run("classify", "x.jpg", "--model", tmp_path / "gone.pkl")
     assert done.returncode == 1
@@ -89,6 +92,49 @@ def test_version_is_the_packages() -> None:
     assert run("--version").stdout.strip() == f"voilearn {voilearn.__version__}"
 
 
+def every_argument() -> list[tuple[str, argparse.Action]]:
+    """All that every command takes, with the command's name."""
+    parsers = {"voilearn": _parser()}
+    for action in parsers["voilearn"]._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            parsers |= action.choices
+    assert {"classify", "inspect", "compile", "serve"} <= set(parsers)
+    return [
+        (name, action)
+        for name, parser in parsers.items()
+        for action in parser._actions
+        if not isinstance(action, argparse._SubParsersAction)
+    ]
+
+
+def test_help_says_what_every_argument_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VOILEARN_TOKEN", raising=False)
+    for command, action in every_argument():
+        assert action.help, f"{command} {action.dest}"
+        has_default = action.default not in (None, False, [], argparse.SUPPRESS)
+        assert ("%(default)s" in action.help) == has_default, f"{command} {action.dest}"
+
+
+def test_help_says_the_default_of_every_option_that_takes_a_value() -> None:
+    for command, action in every_argument():
+        if action.option_strings and action.nargs != 0:
+            assert "(default: " in (action.help or ""), f"{command} {action.dest}"
+
+
+@pytest.mark.parametrize("command", ["classify", "inspect", "compile", "serve"])
+def test_help_prints_all_of_it_and_no_token(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOILEARN_TOKEN", "a-token-that-is-secret")
+    monkeypatch.setenv("COLUMNS", "100")
+    done = run(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "%(" not in done.stdout
+    assert "a-token-that-is-secret" not in done.stdout
+    for name, action in every_argument():
+        for option in action.option_strings if name == command else ():
+            assert option in done.stdout
+
+
+@with_fastai
 def test_inspect_tells_what_is_inside(export: Path) -> None:
     done = run("inspect", export)
     assert (done.returncode, done.stderr) == (0, "")
@@ -120,6 +166,20 @@ def test_trust_says_what_it_means_and_answers_the_same(
     assert json.loads(trusted.stdout) == json.loads(plain.stdout.splitlines()[-1])
 
 
+@pytest.mark.model
+def test_compile_tells_how_far_it_is_and_nothing_of_its_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONWARNINGS", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))  # as on the first run, when caches are built
+    done = run("compile", ROOT / "tests" / "exports" / "2.8.12-presizing.pkl", "-o", tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = done.stderr.splitlines()
+    assert [line for line in told if not line.startswith("voilearn: ")] == []
+    assert len(told) > 1
+    assert all(line.startswith((str(tmp_path), "agreement")) for line in done.stdout.splitlines())
+
+
 def test_inspect_of_no_model_exits_with_1(tmp_path: Path) -> None:
     page = tmp_path / "export.pkl"
     page.write_text("<!DOCTYPE html><title>export.pkl</title>")
@@ -145,7 +205,7 @@ def test_all_odd_photos_are_a_line_each_and_no_traceback(photos: Path) -> None:
     [
         ("onnxruntime", ["classify", "--model", "x.onnx", "x.jpg"], "onnx"),
         ("onnx", ["compile", "x.pkl"], "learner,onnx,compile"),
-        ("torch", ["classify", "x.jpg"], "learner"),
+        pytest.param("torch", ["classify", "x.jpg"], "learner", marks=with_fastai),
     ],
 )
 def test_a_package_that_is_missing_is_named_with_how_to_install_it(

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import with_fastai
 from voilearn.describe import describe
 from voilearn.export.file import read_export_file
 
 EXPORTS = sorted((Path(__file__).parent / "exports").glob("2.*author_[!c]*.pkl"))
 
 
+@with_fastai
 def test_our_export_is_described(export: Path) -> None:
     told = describe(read_export_file(export))
     for part in (

@@ -67,6 +67,8 @@ MAY_LOAD: dict[str, set[str]] = {
     "classifier": {"PIL"},
     "export": set(),
     "learner": LEARNER | {"filelock"},
+    "learner/quiet": set(),
+    "notebook/start_voila": {"IPython"},
     "compiled": set(),
     "compiled/agreement": {"PIL"},
     "compiled/load": {"PIL", "numpy", "onnxruntime"},
@@ -213,7 +215,9 @@ def test_the_visit_is_handed_its_asker() -> None:
 
 
 def loads(file: str) -> set[str]:
-    """The packages of HEAVY that opening a file may load."""
+    """The packages of HEAVY that opening a file may load; a room's sign loads nothing."""
+    if file.endswith("__init__"):
+        return set()
     return MAY_LOAD.get(file, MAY_LOAD.get(room_of(file), MAY_LOAD[""]))
 
 
@@ -221,15 +225,19 @@ def is_learners(file: str) -> bool:
     return {"torch", "onnx"} & loads(file) != set()
 
 
-def opened(file: str) -> set[str]:
-    """The packages of HEAVY that are loaded once a file is."""
-    name = ".".join(["voilearn", *Path(file).parts]).removesuffix(".__init__")
-    script = f"import sys, {name}; print(*{{m.split('.')[0] for m in sys.modules}})"
+def opened(*files: str) -> set[str]:
+    """The packages of HEAVY that are loaded once these files are."""
+    names = [".".join(["voilearn", *Path(f).parts]).removesuffix(".__init__") for f in files]
+    script = f"import sys, {', '.join(names)}; print(*{{m.split('.')[0] for m in sys.modules}})"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(run.stdout.split()) & HEAVY
 
 
-@pytest.mark.parametrize("file", [file for file in NAMES if not is_learners(file)])
+def test_most_files_open_with_the_standard_library_alone() -> None:
+    assert opened(*(file for file in NAMES if not loads(file))) == set()
+
+
+@pytest.mark.parametrize("file", [f for f in NAMES if loads(f) and not is_learners(f)])
 def test_opening_a_room_lights_no_other(file: str) -> None:
     assert opened(file) <= loads(file)
 
@@ -237,4 +245,36 @@ def test_opening_a_room_lights_no_other(file: str) -> None:
 @pytest.mark.model
 @pytest.mark.parametrize("file", ["learner/load", "compiled/compile"])
 def test_the_learner_needs_no_widgets(file: str) -> None:
+    pytest.importorskip("fastai", reason="fastai is not installed")
     assert opened(file) <= loads(file)
+
+
+# What only Unix has is taken away, once libraries are in that ask for it where it is there.
+NOT_UNIX = """
+import asyncio, importlib, multiprocessing, os, sys, tempfile
+import anywidget, fastapi_offline, filelock, onnxruntime, uvicorn, voila.app
+unix = ("fcntl", "grp", "pwd", "resource", "termios")
+for name in (*unix, "torch", "fastai"):
+    sys.modules[name] = None
+for name in ("fork", "geteuid", "getuid", "killpg", "sched_getaffinity"):
+    if hasattr(os, name):
+        delattr(os, name)
+for module in sys.argv[1:]:
+    try:
+        importlib.import_module(module)
+        print(module)
+    except ModuleNotFoundError as error:  # of what needs torch, the imports before it are tried
+        if error.name in unix:
+            raise
+"""
+
+
+def test_modules_open_where_there_is_no_unix() -> None:
+    for library in ("anywidget", "fastapi_offline", "onnxruntime", "voila"):
+        pytest.importorskip(library, reason=f"{library} is not installed")
+    files = [path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("[!_]*.py")]
+    modules = [".".join(path.with_suffix("").parts) for path in files]
+    script = [sys.executable, "-c", NOT_UNIX, *modules]
+    run = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert {name for name in modules if "page" in name or "serve" in name} <= {*run.stdout.split()}

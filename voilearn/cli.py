@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from voilearn import __version__
 from voilearn.errors import PhotoNotFound, VoilearnError
@@ -19,6 +19,7 @@ from voilearn.errors import PhotoNotFound, VoilearnError
 if TYPE_CHECKING:
     from voilearn.prediction import Prediction
 
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 # The extra that brings a package along; what is not named comes with fastai.
 COMPILE = "learner,onnx,compile"
@@ -31,7 +32,12 @@ EXTRAS = {
     **dict.fromkeys(WEB, "service"),
 }
 MOST = 100_000  # characters of an answer
-ORIGIN_HELP = "a web page's origin whose scripts may ask, as https://example.org; or *"
+MODEL_HELP = "an export.pkl, or an export.onnx that has its export.json beside it"
+ORIGIN_HELP = (
+    "a web page's origin whose scripts may ask, as https://example.org; or *; may be given "
+    "several times (default: none)"
+)
+TRUST_HELP = "run the code in the model's file, otherwise read as data"
 TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whatever code is in it."
 
 
@@ -65,42 +71,96 @@ def _missing(package: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="voilearn", description="Use a trained fastai learner.")
+    parser = argparse.ArgumentParser(
+        prog="voilearn",
+        description="Use a trained fastai learner.",
+        epilog="voilearn COMMAND --help tells what a command takes.",
+    )
     parser.add_argument("--version", action="version", version=f"voilearn {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_classify, _add_inspect, _add_compile, _add_serve):
+        add(commands)
+    return parser
 
-    classify = commands.add_parser("classify", help="say what is in photos, a line for each")
-    classify.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
-    classify.add_argument("--model", type=Path, default=Path("export.pkl"), metavar="FILE")
+
+def _sentence(told: str) -> str:
+    return f"{told[0].upper()}{told[1:]}."
+
+
+def _add_classify(commands: "Commands") -> None:
+    told = "say what is in photos, a line for each"
+    classify = commands.add_parser("classify", help=told, description=_sentence(told))
+    classify.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="a photo's file")
+    _add_model(classify)
     classify.add_argument("--json", action="store_true", help="print a JSON object for each")
-    classify.add_argument("--trust", action="store_true", help="run the code in the model's file")
+    classify.add_argument("--trust", action="store_true", help=TRUST_HELP)
     classify.set_defaults(run=_classify)
 
-    inspect = commands.add_parser("inspect", help="tell what is inside a model, without running it")
-    inspect.add_argument("model", type=Path, metavar="MODEL")
+
+def _add_inspect(commands: "Commands") -> None:
+    told = "tell what is inside a model, without running it"
+    inspect = commands.add_parser("inspect", help=told, description=_sentence(told))
+    inspect.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
     inspect.add_argument("--json", action="store_true", help="print a JSON object")
     inspect.set_defaults(run=_inspect)
 
-    compile = commands.add_parser("compile", help="make export.onnx, which runs without torch")
-    compile.add_argument("model", type=Path, metavar="MODEL")
-    compile.add_argument("-o", dest="folder", type=Path, default=Path(), metavar="DIR")
-    compile.add_argument("--photos", type=Path, metavar="DIR", help="compare the answers on these")
-    compile.add_argument("--int8", action="store_true", help="smaller and faster, if good enough")
+
+def _add_compile(commands: "Commands") -> None:
+    told = "make export.onnx, which runs without torch"
+    compile = commands.add_parser("compile", help=told, description=_sentence(told))
+    compile.add_argument("model", type=Path, metavar="MODEL", help="an export.pkl")
+    compile.add_argument(
+        "-o",
+        dest="folder",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="the folder for export.onnx and its export.json (default: %(default)s, this one)",
+    )
+    compile.add_argument(
+        "--photos",
+        type=Path,
+        metavar="DIR",
+        help="compare the answers on these, best with a folder for each class "
+        "(default: on pictures made by code)",
+    )
+    compile.add_argument(
+        "--int8", action="store_true", help="smaller and faster, if good enough on --photos"
+    )
     compile.set_defaults(run=_compile)
 
-    serve = commands.add_parser("serve", help="answer photos over HTTP")
-    serve.add_argument("--model", type=Path, default=Path("export.pkl"), metavar="FILE")
-    serve.add_argument("--host", default="127.0.0.1", help="the address to listen at")
-    serve.add_argument("--port", type=int, default=8000, help="0 is any that is free")
-    given = os.environ.get("VOILEARN_TOKEN")
-    serve.add_argument("--token", default=given, help="what clients must show (VOILEARN_TOKEN)")
+
+def _add_serve(commands: "Commands") -> None:
+    told = "answer photos over HTTP"
+    serve = commands.add_parser("serve", help=told, description=_sentence(told))
+    _add_model(serve)
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--port", type=int, default=8000, help="0 is any that is free (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--token",
+        default=os.environ.get("VOILEARN_TOKEN"),  # which no help may print
+        help="what clients must show (default: the variable VOILEARN_TOKEN, if it is set)",
+    )
     serve.add_argument("--public", action="store_true", help="let everybody ask, without a token")
     serve.add_argument(
         "--allow-origin", action="append", default=[], metavar="ORIGIN", help=ORIGIN_HELP
     )
-    serve.add_argument("--trust", action="store_true", help="run the code in the model's file")
+    serve.add_argument("--trust", action="store_true", help=TRUST_HELP)
     serve.set_defaults(run=_serve, usage=serve.error)
-    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=Path("export.pkl"),
+        metavar="FILE",
+        help=f"{MODEL_HELP} (default: %(default)s)",
+    )
 
 
 def _classify(options: argparse.Namespace) -> int:
@@ -188,6 +248,9 @@ def _inspect_compiled(options: argparse.Namespace) -> int:
 
 
 def _compile(options: argparse.Namespace) -> int:
+    from voilearn.learner.quiet import quiet_libraries
+
+    quiet_libraries()
     from voilearn.compiled.compile import compile_learner
 
     def say(line: str) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FileChooser, Page, ViewportSize, expect
 
 from tests.browser import stub
@@ -27,6 +26,8 @@ OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElemen
 
 
 def check(page: Page) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
     found = Axe().run(page, options=RULES)
     assert found.violations_count == 0, found.generate_report()
 

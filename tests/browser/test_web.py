@@ -33,7 +33,6 @@ from tests.browser.device import (
 )
 from tests.conftest import ROOT, encode
 from voilearn.image import decode_photo
-from voilearn.learner.load import load_classify
 from voilearn.prediction import ModelInfo, predict_from
 
 SMALL_BYTES = 145_000  # all that is neither model nor runtime, as it is: a host may pack it smaller
@@ -649,6 +648,8 @@ def test_100_real_photos_are_answered_as_python_answers_them(
     real_page: Path, compiled: Path, photos: Path, context: BrowserContext
 ) -> None:
     chosen = _spread(photos, 100)
+    from voilearn.learner.load import load_classify
+
     classify, compiled_answer = load_classify(ROOT / "export.pkl"), reference(compiled)
     with hosting(real_page) as host:
         device = Device(context.new_page(), host.url).open_ready()

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx_ir as ir
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx_ir")
 
+import onnx_ir as ir
 import torch
 from PIL import Image
 from torch import nn

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import EXPORTS
+from tests.conftest import EXPORTS, with_fastai
 from voilearn.errors import UnusableModel
 from voilearn.export.file import read_brought, read_export_file
 from voilearn.export.leftovers import other_python
@@ -21,6 +21,7 @@ def old(name: str) -> Path:
     return next(iter(EXPORTS.glob(f"*-{name}.pkl")))
 
 
+@with_fastai
 def test_our_export_is_told_by_plain_reading(export: Path) -> None:
     told = read_export_file(export)
     assert (told.format, told.learner.fastai) == ("zip", "2.8 or newer")
@@ -99,6 +100,7 @@ def test_an_author_s_layer_is_a_hindrance_by_its_name() -> None:
     assert "__main__.MyNet" in told.to_dict()["layers"]
 
 
+@with_fastai
 def test_an_author_s_label_function_is_own_code_and_no_hindrance() -> None:
     told = read_export_file(old("author_get_y"))
     assert any("__main__" in name for name in told.learner.own_code)
@@ -159,6 +161,7 @@ def test_a_multi_label_export_tells_its_thresholds() -> None:
     assert told.learner.thresholds == (0.3, 0.3)
 
 
+@with_fastai
 def test_the_legacy_format_is_read() -> None:
     told = read_export_file(old("legacy_container"))
     assert told.format == "legacy"

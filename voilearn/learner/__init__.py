@@ -4,6 +4,7 @@ In come an `ExportFile` and the open file; out goes a `Classify` that is fastai'
 Opening `load.py` or `build.py` loads torch and fastai.
 
     load.py         the door: a path in, a Classify out
+    quiet.py        what fastai and torch say while they are imported: nothing of it
     build.py        today's Learner around a network: transforms, classes, loss
     network.py      each layer by `cls.__new__`, with what the record holds
     old_layers.py   what today's class asks of a layer of an older release

@@ -5,20 +5,15 @@ bytes. The learner is built anew from what the file holds, with today's fastai, 
 file's own code. Importing this room takes 5 s and 500 MB, for fastai and torch.
 """
 
-import logging
 import threading
 import time
-import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-# Said on stderr while these libraries are imported, and nothing to a visitor: that matplotlib
-# builds a font cache on its first run, that there is no compiler for GPUs, and that timm uses a
-# part of torch that will go.
-logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
-warnings.filterwarnings("ignore", message=r".*torch\.jit\.", category=FutureWarning)
+from voilearn.learner.quiet import quiet_libraries
+
+quiet_libraries()
 
 import fastai  # noqa: E402
 import torch  # noqa: E402

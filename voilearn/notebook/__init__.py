@@ -10,6 +10,7 @@ thread, one after the other. Its asker talks to this kernel.
     asker.js          the kernel as an asker; within seconds, that nobody is there
     voila.js          the page as Voilà serves it, and its kernel's successor
     kernel.js         a kernel behind Voilà, over a websocket
+    start_voila.py    `make page`: Voilà, which says its address and what goes wrong
     voila/templates   how Voilà writes the page: what needs no kernel first
 
 The template is our own because Voilà's brings JupyterLab's widget manager, 5 MB in 100 requests, to

@@ -1,0 +1,58 @@
+"""What is installed: all of the package is in its wheel, and `make quick` leaves torch out."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import voilearn
+from tests.conftest import ROOT
+
+PACKAGE = Path(voilearn.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The names of the files in the wheel that is built of this checkout."""
+    pytest.importorskip("hatchling", reason="hatchling, which builds the wheel, is not installed")
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as file:
+        return file.namelist()
+
+
+def test_every_file_of_the_package_is_in_the_wheel(wheel: list[str]) -> None:
+    files = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert {path.relative_to(PACKAGE.parent).as_posix() for path in files} <= set(wheel)
+
+
+def test_the_wheel_says_that_it_has_types(wheel: list[str]) -> None:
+    assert "voilearn/py.typed" in wheel
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_make_quick_installs_no_torch_and_nothing_that_is_not_pinned() -> None:
+    # -B: as on a fresh machine, where nothing is installed yet
+    dry = subprocess.run(
+        ["make", "-n", "-B", "quick"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    (install,) = (line for line in dry.splitlines() if " -m pip " in line)
+    words = shlex.split(install.partition(" install ")[2])
+    locks = [words[at + 1] for at, word in enumerate(words) if word == "-c"]
+    pinned = {line.partition("==")[0] for lock in locks for line in lines(lock)}
+    extras = set(re.findall(r"[a-z]+", words[words.index("-e") + 1]))
+    named = words[words.index("-e") + 2 :]
+    assert extras == {"onnx", "page", "service", "heic"}
+    assert set(named) <= pinned
+    assert not {"torch", "fastai", "timm", "onnxscript"} & set(named)
+
+
+def lines(lock: str) -> list[str]:
+    return [line for line in (ROOT / lock).read_text().splitlines() if "==" in line]
