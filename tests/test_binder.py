@@ -172,7 +172,7 @@ def test_post_build_passes_with_this_repositorys_export(tmp_path: Path) -> None:
     shutil.copy(ROOT / "export.pkl", tmp_path)
     built = _post_build(tmp_path)
     assert built.returncode == 0, built.stderr
-    assert list((tmp_path / "voilearn" / "__pycache__").glob("page.*.pyc"))
+    assert list((tmp_path / "voilearn" / "notebook" / "__pycache__").glob("widget.*.pyc"))
 
 
 def test_the_readmes_links_open_the_page_on_binder() -> None:
