@@ -120,10 +120,13 @@ $(VENV)/test: tests/requirements.txt | $(VENV)/page
 	$(PIP) install -r tests/requirements.txt
 	touch $@
 
-# The versions are those of the lock files, which constrain here and install nothing.
+# The versions are those of the lock files, which constrain here and install nothing. By uv, for a
+# newcomer waits.
 $(QUICK)/ready: pyproject.toml requirements.txt tests/requirements.txt
 	@$(call venv,$(QUICK))
-	$(QUICK)/bin/python $(INSTALL) install -c requirements.txt -c tests/requirements.txt $(QUICK_NEEDS)
+	$(QUICK)/bin/python $(INSTALL) install uv
+	$(QUICK)/bin/uv pip install -q --python $(QUICK)/bin/python \
+		-c requirements.txt -c tests/requirements.txt $(QUICK_NEEDS)
 	touch $@
 
 # The other tools that are measured: what the main environment has is taken from there.
