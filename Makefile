@@ -14,10 +14,12 @@ PYTEST_FLAGS ?= -m 'not slow'
 BIN := $(VENV)/bin
 INSTALL := -m pip --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
-# What `make quick` does without: torch, fastai and what they bring, a browser, a hub, repo2docker.
+# What `make quick` does without: torch, fastai and what they bring, a browser, a hub, repo2docker,
+# and the minutes for which test_survival.py floods the service.
 QUICK_NEEDS := -e '.[onnx,page,service,heic]' check-jsonschema cloudpickle hatchling nbclient onnx \
 	playwright psutil pytest pytest-timeout
-QUICK_FLAGS ?= -m 'not model and not browser and not hub and not slow'
+QUICK_FLAGS ?= -m 'not model and not browser and not hub and not slow' \
+	--ignore-glob='*/test_survival.py'
 # PyTorch on Linux asks for these; without a GPU they are 4 GB of nothing, so the lock leaves
 # them to pip, which takes them or not as the wheel of torch it finds requires.
 CUDA := ^(nvidia-|cuda-|triton==)
