@@ -43,8 +43,8 @@ def test_make_quick_installs_no_torch_and_nothing_that_is_not_pinned() -> None:
     dry = subprocess.run(
         ["make", "-n", "-B", "quick"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    (install,) = (line for line in dry.splitlines() if " -m pip " in line)
-    words = shlex.split(install.partition(" install ")[2])
+    install = dry.replace("\\\n", "").partition("uv pip install ")[2].partition("\n")[0]
+    words = shlex.split(install)
     locks = [words[at + 1] for at, word in enumerate(words) if word == "-c"]
     pinned = {line.partition("==")[0] for lock in locks for line in lines(lock)}
     extras = set(re.findall(r"[a-z]+", words[words.index("-e") + 1]))
