@@ -20,7 +20,7 @@ CUDA := ^(nvidia-|cuda-|triton==)
 LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help page lab test matrix browser check bench train web web-serve lock clean
+.PHONY: help page lab test pytest matrix browser check bench train web web-serve lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -31,7 +31,10 @@ page: $(VENV)/page ## run the app and open it in the browser (PORT=8866)
 lab: $(VENV)/page ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb
 
-test: check browser ## check and test everything but the long matrices
+test: browser ## check and test everything but the long matrices
+	@$(MAKE) --no-print-directory --jobs=2 check pytest
+
+pytest: $(VENV)/test ## what `make test` does, without the check
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadscope \
 		$(PYTEST_FLAGS)
 
