@@ -3,7 +3,6 @@
 In come log records; out go lines on stderr.
 """
 
-import atexit
 import contextlib
 import faulthandler
 import json
@@ -15,6 +14,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from typing import cast
 
 USUAL = {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message", "taskName"}
 
@@ -47,6 +47,10 @@ class _Lines(logging.handlers.QueueHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Drop the line; logging itself would tell of it on stderr."""
 
+    def flush(self) -> None:
+        """Wait until the last lines are written; logging asks for it at the end."""
+        _wait_written(cast("queue.Queue[logging.LogRecord]", self.queue))
+
 
 def _write(lines: "queue.Queue[logging.LogRecord]", descriptor: int) -> None:
     while True:
@@ -77,7 +81,6 @@ def log_as_json(level: int = logging.INFO) -> None:
     handler = _Lines(lines)
     handler.setFormatter(JsonLines())
     threading.Thread(target=_write, args=[lines, sys.stderr.fileno()], daemon=True).start()
-    atexit.register(_wait_written, lines)
     logging.getLogger().handlers = [logging.NullHandler()]
     logging.captureWarnings(True)
     for name in ("voilearn", "uvicorn.error"):
