@@ -28,7 +28,7 @@ CUDA := ^(nvidia-|cuda-|triton==)
 LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help page lab quick test matrix browser check bench train web web-serve lock clean
+.PHONY: help page lab quick test pytest matrix browser check bench train web web-serve lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -42,7 +42,10 @@ lab: $(VENV)/page ## open the notebook in JupyterLab
 quick: $(QUICK)/ready ## the tests that need neither torch nor a browser, in an environment without them
 	PATH="$(abspath $(QUICK))/bin:$$PATH" $(QUICK)/bin/python -m pytest $(QUICK_FLAGS)
 
-test: check browser ## check and test everything but the long matrices
+test: browser ## check and test everything but the long matrices
+	@$(MAKE) --no-print-directory --jobs=2 check pytest
+
+pytest: $(VENV)/test ## what `make test` does, without the check
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadscope \
 		$(PYTEST_FLAGS)
 

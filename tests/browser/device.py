@@ -199,7 +199,7 @@ class Device:
     console: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(WITHIN)
+        self.page.context.set_default_timeout(WITHIN)
         self.page.on("request", lambda request: self.requests.append(request))
         self.page.on("console", lambda said: self.console.append(said.text))
         self.page.on("pageerror", lambda error: self.console.append(str(error)))

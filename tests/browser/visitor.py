@@ -63,7 +63,7 @@ class Visitor:
     errors: list[str] = field(default_factory=list)  # that no script caught
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(ANSWER_WITHIN)
+        self.page.context.set_default_timeout(ANSWER_WITHIN)  # also of what is asked beside it
         self.page.on("request", lambda request: self.requests.append(request))
         self.page.on("websocket", lambda socket: self._listen(socket))
         self.page.on("console", lambda said: self.console.append(f"{said.type}: {said.text}"))

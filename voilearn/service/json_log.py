@@ -4,7 +4,6 @@ In come log records; out go lines on stderr. A thread writes them, and where nob
 are dropped: a log never stops a request.
 """
 
-import atexit
 import contextlib
 import faulthandler
 import json
@@ -16,6 +15,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from typing import cast
 
 USUAL = {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message", "taskName"}
 
@@ -48,6 +48,10 @@ class _Lines(logging.handlers.QueueHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Drop the line; logging itself would tell of it on stderr."""
 
+    def flush(self) -> None:
+        """Wait until the last lines are written; logging asks for it at the end."""
+        _wait_written(cast("queue.Queue[logging.LogRecord]", self.queue))
+
 
 def _write(lines: "queue.Queue[logging.LogRecord]", descriptor: int) -> None:
     while True:
@@ -78,7 +82,6 @@ def log_as_json(level: int = logging.INFO) -> None:
     handler = _Lines(lines)
     handler.setFormatter(JsonLines())
     threading.Thread(target=_write, args=[lines, sys.stderr.fileno()], daemon=True).start()
-    atexit.register(_wait_written, lines)
     logging.getLogger().handlers = [logging.NullHandler()]
     logging.captureWarnings(True)
     for name in ("voilearn", "uvicorn.error"):

@@ -5,9 +5,11 @@ once, is ready when the model has answered once, and leaves nobody without an an
 """
 
 import asyncio
+import atexit
 import contextlib
 import ipaddress
 import logging
+import os
 import signal
 import socket
 import sys
@@ -97,8 +99,21 @@ def serve(
     finally:
         model.close()
         queue.close()
+        atexit.register(_leave)
     if server.failure:
         raise server.failure
+
+
+def _leave() -> None:
+    """End the process here, where a thread is still loading a model.
+
+    At its own end Python stops such a thread wherever it is; in the middle of C++, as when numpy
+    is imported, that aborts the process.
+    """
+    if any(thread.name in ("loader", "watcher") for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
 
 
 class _Server(uvicorn.Server):
