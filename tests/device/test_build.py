@@ -109,6 +109,10 @@ WRONG = {
         "Compile the model again, so that the two belong together.",
     ),
     "no JSON": (lambda folder: (folder / "export.json").write_text("{"), "can't be read"),
+    "JSON without end": (
+        lambda folder: (folder / "export.json").write_text("[" * 1_000_000),
+        "can't be read",
+    ),
     "another JSON": (
         lambda folder: (folder / "export.json").write_text('{"model": {}}'),
         "does not describe a compiled model",

@@ -160,7 +160,7 @@ def read_model(folder: Path) -> tuple[Large, dict[str, Any]]:
             f"There is no {error.filename}. Compile the model first: "
             f"python -m voilearn compile export.pkl -o {folder}"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CannotBuild(f"{folder / 'export.json'} can't be read: {error}.") from error
     facts = _facts(told, folder)
     if hashlib.sha256(network).hexdigest() != told["onnx"]["sha256"]:
