@@ -19,7 +19,7 @@ PIP := $(BIN)/python $(INSTALL)
 # What `make quick` does without: torch, fastai and what they bring, a browser, a hub, repo2docker,
 # and the minutes for which test_survival.py floods the service.
 QUICK_NEEDS := -e '.[onnx,page,service,heic]' check-jsonschema cloudpickle hatchling nbclient onnx \
-	playwright psutil pytest pytest-timeout
+	playwright psutil pytest pytest-timeout pytest-xdist
 QUICK_FLAGS ?= -m 'not model and not browser and not hub and not slow' \
 	--ignore-glob='*/test_survival.py'
 # PyTorch on Linux asks for these; without a GPU they are 4 GB of nothing, so the lock leaves
@@ -40,7 +40,8 @@ lab: $(VENV)/page ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb
 
 quick: $(QUICK)/ready ## the tests that need neither torch nor a browser, in an environment without them
-	PATH="$(abspath $(QUICK))/bin:$$PATH" $(QUICK)/bin/python -m pytest $(QUICK_FLAGS)
+	PATH="$(abspath $(QUICK))/bin:$$PATH" $(QUICK)/bin/python -m pytest -n $(PYTEST_WORKERS) \
+		--dist loadscope $(QUICK_FLAGS)
 
 test: browser ## check and test everything but the long matrices
 	@$(MAKE) --no-print-directory --jobs=2 check pytest

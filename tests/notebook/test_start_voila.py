@@ -68,6 +68,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     shutil.copy(ROOT / "Makefile", tmp_path)
     shutil.copytree(ROOT / "voilearn", tmp_path / "voilearn")
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    for name in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # of the make that runs these tests
+        monkeypatch.delenv(name, raising=False)
     with contextlib.ExitStack() as ends:
 
         def start(cell: str, *options: str, command: list[str] | None = None) -> Started:
