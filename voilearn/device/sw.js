@@ -1,10 +1,10 @@
 // Lets the page open without a network, and picks up a new deployment when there is one.
-// In: what the build deployed; out: two caches, the small files' and the large ones' (which the
-// page's worker fills, for it unpacks and checks them first). index.html comes from the network at
-// each visit; scripts and styles lie in a folder named by their content, so no page is ever put
-// together of two deployments.
+// In: what the build deployed, which it writes in place of DEPLOYED; out: two caches, the small
+// files' and the large ones' (which the page's worker fills, for it unpacks and checks them first).
+// index.html comes from the network at each visit; scripts and styles lie in a folder named by their
+// content, so no page is ever put together of two deployments.
 
-const { build, small, large } = {{deployed}};
+const { build, small, large } = DEPLOYED;
 
 // Other pages of this origin may be Voilearn's too, as those of one owner on GitHub Pages are.
 const SCOPE = self.registration.scope;
