@@ -11,6 +11,7 @@ VOILA_FLAGS ?=
 PYTEST_FLAGS ?= -m 'not slow'
 
 BIN := $(VENV)/bin
+WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # PyTorch on Linux asks for these; without a GPU they are 4 GB of nothing, so the lock leaves
 # them to pip, which takes them or not as the wheel of torch it finds requires.
@@ -35,10 +36,11 @@ test: check browser ## check and test everything but the long matrices
 matrix: browser ## the long matrices: every way of running, big networks, 10,000 damaged files
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m slow
 
-check: $(VENV)/test ## style and types only
+check: $(VENV)/test node_modules/.package-lock.json ## style and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(WITH_NODE) node_modules/.bin/biome check --error-on-warnings
 
 browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of JupyterHub
 	tests/install-browser.sh $(VENV)
@@ -89,7 +91,7 @@ lock: $(VENV)/test ## write the lock files anew from pyproject.toml
 	rm overrides.new && mv requirements.new benchmarks/requirements.txt
 
 clean: ## remove the environments
-	rm -rf $(VENV) $(PEERS)
+	rm -rf $(VENV) $(PEERS) node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -104,6 +106,15 @@ $(VENV)/page: requirements.txt $(REQUIREMENTS) | $(BIN)/python
 
 $(VENV)/test: tests/requirements.txt | $(VENV)/page
 	$(PIP) install -r tests/requirements.txt
+	touch $@
+
+$(VENV)/node: tests/install-node.sh | $(BIN)/python
+	tests/install-node.sh $(VENV)
+	touch $@
+
+# npm writes this file when all else is there.
+node_modules/.package-lock.json: package.json package-lock.json .npmrc | $(VENV)/node
+	$(WITH_NODE) npm ci --loglevel=error
 	touch $@
 
 # The other tools that are measured: what the main environment has is taken from there.
