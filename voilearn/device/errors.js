@@ -54,6 +54,8 @@ const SIMD =
   "0061736d01000000 010401600000 03020100 0a19011700 fd0c00000000000000000000000000000000 fd62 1a 0b";
 
 function runsSimd({ WebAssembly }) {
-  const bytes = SIMD.replaceAll(" ", "").match(/../g).map((pair) => parseInt(pair, 16));
+  const bytes = SIMD.replaceAll(" ", "")
+    .match(/../g)
+    .map((pair) => parseInt(pair, 16));
   return WebAssembly?.validate(new Uint8Array(bytes));
 }

@@ -31,12 +31,15 @@ export async function readPhoto(file, size) {
 }
 
 async function decode(file) {
-  const start = await file.slice(0, HEADER_BYTES).arrayBuffer().catch(() => {
-    throw new PhotoError(
-      "PhotoNotFound",
-      "This file can't be read any more. Please choose the photo again.",
-    );
-  });
+  const start = await file
+    .slice(0, HEADER_BYTES)
+    .arrayBuffer()
+    .catch(() => {
+      throw new PhotoError(
+        "PhotoNotFound",
+        "This file can't be read any more. Please choose the photo again.",
+      );
+    });
   const { kind, width, height } = readHeader(new Uint8Array(start));
   checkPixels(width, height);
   try {
@@ -57,10 +60,7 @@ function shrink(picture) {
 
 function checkBytes(bytes) {
   if (!bytes) {
-    throw new PhotoError(
-      "EmptyPhoto",
-      "This file is empty: it has 0 bytes. Please choose the photo again.",
-    );
+    throw new PhotoError("EmptyPhoto", "This file is empty: it has 0 bytes. Please choose the photo again.");
   }
   if (bytes > MAX_BYTES) {
     throw new PhotoError(

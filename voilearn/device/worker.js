@@ -46,7 +46,13 @@ async function start({ model, base, reload, served }) {
   tell("starting");
   const session = await createSession(ort, weights);
   tell("ready");
-  keep([[network, weights], [runtime, await binary]], base);
+  keep(
+    [
+      [network, weights],
+      [runtime, await binary],
+    ],
+    base,
+  );
   return { ort, session };
 }
 

@@ -57,13 +57,17 @@ function element(tag, textContent) {
 kernel.reconnect = async () => {
   const before = id;
   try {
-    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(STARTS_WITHIN) });
+    const answer = await fetch(location.href, {
+      cache: "no-store",
+      signal: AbortSignal.timeout(STARTS_WITHIN),
+    });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (answer.ok && adopt(page)) {
       end(before ?? started(document)); // it may be there after all
       return true;
     }
-    if (answer.redirected) location.reload(); // to log in again
+    if (answer.redirected)
+      location.reload(); // to log in again
     else if (answer.ok) {
       end(started(page));
       kernel.fail();
@@ -96,6 +100,7 @@ function end(kernelId) {
 // https://www.tornadoweb.org/en/stable/guide/security.html. Voilà's page may come without one.
 function token() {
   const found = () => /\b_xsrf=([^;]*)/.exec(document.cookie)?.[1];
-  if (!found()) document.cookie = `_xsrf=${crypto.getRandomValues(new Uint32Array(4)).join("")}; path=${base}; samesite=strict`;
+  if (!found())
+    document.cookie = `_xsrf=${crypto.getRandomValues(new Uint32Array(4)).join("")}; path=${base}; samesite=strict`;
   return found();
 }

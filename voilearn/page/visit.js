@@ -119,7 +119,11 @@ export class Visit extends EventTarget {
 
   // Photos are read one after the other, which needs no asker; meanwhile, each is asked about.
   #work() {
-    this.#each("read", (photo) => !isReady(photo), (photo) => this.#read(photo));
+    this.#each(
+      "read",
+      (photo) => !isReady(photo),
+      (photo) => this.#read(photo),
+    );
     if (this.line === "here") this.#each("ask", isReady, (photo) => this.#ask(photo));
     else for (const photo of this.photos.filter(isReady)) this.#hold(photo);
   }

@@ -91,19 +91,26 @@ const TABLE = {
     reconnect: "Neu verbinden",
     reconnecting: "Verbindung wird hergestellt …",
     broken: "Diese Seite kann gerade nicht antworten.",
-    ended: "Das Notebook antwortet nicht. Wurde sein Kernel neu gestartet, bitte diese Zelle noch einmal ausführen.",
-    leftOut: "Es ist Platz für 100 Fotos auf einmal: {count} wurden ausgelassen. Bitte später noch einmal auswählen.",
+    ended:
+      "Das Notebook antwortet nicht. Wurde sein Kernel neu gestartet, bitte diese Zelle noch einmal ausführen.",
+    leftOut:
+      "Es ist Platz für 100 Fotos auf einmal: {count} wurden ausgelassen. Bitte später noch einmal auswählen.",
     upgraded: "Das Modell wurde erneuert. Diese Antwort stammt noch vom alten.",
     askAgain: "Noch einmal fragen",
     privacy: "Fotos werden im Browser verkleinert, angesehen und vergessen: Keines wird gespeichert.",
-    unreadable: "Der Browser kann diese Datei nicht lesen. Bitte noch einmal oder ein anderes Foto auswählen.",
+    unreadable:
+      "Der Browser kann diese Datei nicht lesen. Bitte noch einmal oder ein anderes Foto auswählen.",
     PhotoTooLarge: "Diese Datei oder dieses Bild ist zu groß. Bitte ein kleineres auswählen.",
-    UnsupportedPhoto: "Das ist kein Bild, das hier gelesen werden kann. Bitte ein Foto auswählen, etwa JPEG oder PNG.",
-    DamagedPhoto: "Dieses Bild ist beschädigt oder unvollständig. Bitte das Original oder ein anderes auswählen.",
+    UnsupportedPhoto:
+      "Das ist kein Bild, das hier gelesen werden kann. Bitte ein Foto auswählen, etwa JPEG oder PNG.",
+    DamagedPhoto:
+      "Dieses Bild ist beschädigt oder unvollständig. Bitte das Original oder ein anderes auswählen.",
     EmptyPhoto: "Diese Datei ist leer. Bitte das Foto noch einmal auswählen.",
-    UnusableModel: "Das Modell dieser Seite kann nicht antworten. Bitte dem Betreiber der Seite Bescheid geben.",
+    UnusableModel:
+      "Das Modell dieser Seite kann nicht antworten. Bitte dem Betreiber der Seite Bescheid geben.",
     ServiceError: "Der Dienst hinter dieser Seite antwortet nicht. Bitte noch einmal versuchen.",
-    VoilearnError: "Bei uns ist etwas schiefgegangen. Bitte noch einmal oder mit einem anderen Foto versuchen.",
+    VoilearnError:
+      "Bei uns ist etwas schiefgegangen. Bitte noch einmal oder mit einem anderen Foto versuchen.",
   },
   fr: {
     choose: "Choisir une photo",
@@ -145,10 +152,12 @@ const TABLE = {
     reconnecting: "Reconnexion…",
     broken: "Cette page ne peut pas répondre pour le moment.",
     ended: "Le notebook ne répond pas. Si son noyau a été redémarré, exécutez de nouveau cette cellule.",
-    leftOut: "Il y a place pour 100 photos à la fois : {count} ont été laissées de côté. Choisissez-les de nouveau plus tard.",
+    leftOut:
+      "Il y a place pour 100 photos à la fois : {count} ont été laissées de côté. Choisissez-les de nouveau plus tard.",
     upgraded: "Le modèle a été renouvelé. Cette réponse vient de l’ancien.",
     askAgain: "Demander à nouveau",
-    privacy: "Les photos sont réduites dans votre navigateur, examinées et oubliées : aucune n’est conservée.",
+    privacy:
+      "Les photos sont réduites dans votre navigateur, examinées et oubliées : aucune n’est conservée.",
     unreadable: "Le navigateur ne peut pas lire ce fichier. Choisissez-le à nouveau, ou une autre photo.",
     PhotoTooLarge: "Ce fichier ou cette image est trop grand. Choisissez-en un plus petit.",
     UnsupportedPhoto: "Ce n’est pas une image lisible ici. Choisissez une photo, en JPEG ou PNG par exemple.",
