@@ -98,8 +98,8 @@ function pack(parts, buffers) {
   for (const part of all) offsets.push(offsets.at(-1) + part.length);
   const message = new Uint8Array(offsets.at(-1));
   const view = new DataView(message.buffer);
-  [offsets.length, ...offsets].forEach((n, at) => view.setBigUint64(8 * at, BigInt(n), true));
-  all.forEach((part, at) => message.set(part, offsets[at]));
+  for (const [at, n] of [offsets.length, ...offsets].entries()) view.setBigUint64(8 * at, BigInt(n), true);
+  for (const [at, part] of all.entries()) message.set(part, offsets[at]);
   return message;
 }
 

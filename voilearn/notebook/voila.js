@@ -101,6 +101,7 @@ function end(kernelId) {
 function token() {
   const found = () => /\b_xsrf=([^;]*)/.exec(document.cookie)?.[1];
   if (!found())
+    // biome-ignore lint/suspicious/noDocumentCookie: on plain http there is no cookieStore
     document.cookie = `_xsrf=${crypto.getRandomValues(new Uint32Array(4)).join("")}; path=${base}; samesite=strict`;
   return found();
 }

@@ -20,7 +20,7 @@ export function listenForPhotos(el, everywhere, take) {
     event.preventDefault();
     take(files);
   });
-  offerCamera(el, input, take);
+  offerCamera(el, take);
 }
 
 function listenForDrops(place, el, take) {
@@ -47,7 +47,7 @@ function picturesOf(data) {
 }
 
 // A phone has a camera of its own to offer; at a desk the page shows what the camera sees.
-function offerCamera(el, input, take) {
+function offerCamera(el, take) {
   const button = el.querySelector(".voilearn-camera");
   const phone = matchMedia("(pointer: coarse)").matches;
   if (!phone && !navigator.mediaDevices?.getUserMedia) return; // as on plain http
