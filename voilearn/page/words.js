@@ -47,9 +47,16 @@ const ENGLISH = {
   askAgain: "Ask again",
   privacy: "Photos are scaled down in your browser, looked at and forgotten: none is stored.",
   unreadable: "The browser can't read this file. Please choose it again, or another photo.",
+  PhotoTooLarge: "This file or picture is too large. Please choose a smaller one.",
+  UnsupportedPhoto: "This is no picture that can be read here. Please choose a photo, such as a JPEG or PNG.",
+  DamagedPhoto: "This picture is damaged or incomplete. Please choose the original, or another one.",
+  EmptyPhoto: "This file is empty. Please choose the photo again.",
+  UnusableModel: "The model of this page can't answer. Please tell whoever runs the page.",
+  ServiceError: "The service behind this page does not answer. Please try again.",
+  VoilearnError: "Something went wrong on our side. Please try again, or try another photo.",
 };
 
-// The service's errors stand in English sentences of their own; elsewhere by their type.
+// In English, an error is said in the sentence that came with it, where one did.
 const TABLE = {
   en: ENGLISH,
   de: {
