@@ -46,13 +46,10 @@ async function start({ model, base, reload, served }) {
   tell("starting");
   const session = await createSession(ort, weights);
   tell("ready");
-  keep(
-    [
-      [network, weights],
-      [runtime, await binary],
-    ],
-    base,
-  );
+  const bytes = await binary;
+  const got = [[network, weights]];
+  if (typeof bytes !== "string") got.push([runtime, bytes]); // else it is kept already
+  keep(got, base);
   return { ort, session };
 }
 
