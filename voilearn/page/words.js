@@ -1,6 +1,13 @@
 // The page's words: one table of five languages, chosen by the browser's.
 // In: a key and values; out: a sentence.
 
+/**
+ * @import { Problem } from "./problem.js"
+ * @import { ModelInfo } from "./types.d.ts"
+ */
+
+/** @typedef {keyof typeof ENGLISH} Key */
+
 const ENGLISH = {
   choose: "Choose a photo",
   drop: "or drop or paste one, or several, anywhere on this page",
@@ -57,6 +64,7 @@ const ENGLISH = {
 };
 
 // In English, an error is said in the sentence that came with it, where one did.
+/** @type {Record<string, Partial<Record<Key, string>>>} */
 const TABLE = {
   en: ENGLISH,
   de: {
@@ -283,49 +291,79 @@ const TABLE = {
   },
 };
 
+/** @type {Key[]} */
 const PHOTO_ERRORS = ["PhotoTooLarge", "UnsupportedPhoto", "DamagedPhoto", "EmptyPhoto"];
-const OTHER_ERRORS = { UnusableModel: "UnusableModel", VoilearnError: "VoilearnError" };
+/** @type {Key[]} */
+const OTHER_ERRORS = ["UnusableModel", "VoilearnError"];
 
 // The first of the browser's languages that the table has; English if it has none of them.
 export const language =
   (navigator.languages ?? []).map((tag) => tag.split("-")[0].toLowerCase()).find((tag) => tag in TABLE) ??
   "en";
 
-// Returns the words under a key, in the visitor's language, with {name}s replaced by values.
+/**
+ * Returns the words under a key, in the visitor's language, with {name}s replaced by values.
+ * @param {Key} key
+ * @param {Record<string, unknown>} [values]
+ */
 export function say(key, values = {}) {
   const words = TABLE[language][key] ?? ENGLISH[key];
-  return words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return words.replace(/\{(\w+)\}/g, (_, name) => `${values[name]}`);
 }
 
-// Puts what the page's elements say into the visitor's language.
+/**
+ * Puts what the page's elements say into the visitor's language.
+ * @param {HTMLElement} el
+ */
 export function translate(el) {
-  const all = (name) => el.querySelectorAll(`[data-${name}]`);
-  for (const each of all("say")) each.textContent = say(each.dataset.say);
-  for (const each of all("alt")) each.alt = say(each.dataset.alt);
-  for (const each of all("label")) each.setAttribute("aria-label", say(each.dataset.label));
+  /** @type {(name: string, put: (each: HTMLElement, words: string) => void) => void} */
+  const all = (name, put) => {
+    for (const each of el.querySelectorAll(`[data-${name}]`)) {
+      const [at, key] = /** @type {[HTMLElement, Key]} */ ([each, each.getAttribute(`data-${name}`)]);
+      put(at, say(key));
+    }
+  };
+  all("say", (each, words) => (each.textContent = words));
+  all("alt", (each, words) => each.setAttribute("alt", words));
+  all("label", (each, words) => each.setAttribute("aria-label", words));
 }
 
-// Returns the sentence of an error, of which the server gave type and sentence.
+/**
+ * Returns the sentence of an error, of which the server gave type and sentence.
+ * @param {Pick<Problem, "type" | "message">} error
+ */
 export function sayError({ type, message }) {
   if (language === "en" && message) return message;
   if (type === "PhotoNotFound") return say("unreadable");
-  if (PHOTO_ERRORS.includes(type)) return say(type);
-  return say(OTHER_ERRORS[type] ?? "ServiceError");
+  return say([...PHOTO_ERRORS, ...OTHER_ERRORS].find((key) => key === type) ?? "ServiceError");
 }
 
-// Whether an error is of the photo itself, so that asking again is of no use.
+/**
+ * Tells whether an error is of the photo itself, so that asking again is of no use.
+ * @param {Problem} [error]
+ */
 export function isAtFault(error) {
-  return Boolean(error) && [...PHOTO_ERRORS, "PhotoNotFound"].includes(error.type);
+  return [...PHOTO_ERRORS, "PhotoNotFound"].some((type) => type === error?.type);
 }
 
-// Writes a probability in whole percent, and never as a certainty.
+/**
+ * Writes a probability in whole percent, and never as a certainty.
+ * @param {number} probability
+ */
 export function percent(probability) {
   const rounded = Math.round(100 * probability);
   if (rounded < 1) return say("under", { number: 1 });
   return rounded > 99 ? say("over", { number: 99 }) : say("percent", { number: rounded });
 }
 
-// Says an answer: how sure in plain steps, by the percent only where the model is sure.
+/**
+ * Says an answer: how sure in plain steps, by the percent only where the model is sure.
+ * @param {object} answer
+ * @param {ModelInfo["task"]} answer.task
+ * @param {string[]} answer.names  of the classes found, as the author says them
+ * @param {number} answer.count  of the model's classes
+ * @param {number} answer.probability
+ */
 export function sayAnswer({ task, names, count, probability }) {
   if (task === "multi-label") return names.join(", ") || say("none", { count });
   const [name] = names;
