@@ -19,7 +19,7 @@ CUDA := ^(nvidia-|cuda-|triton==)
 LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help page lab test matrix browser check bench train web web-serve lock clean
+.PHONY: help page lab test js-test matrix browser check bench train web web-serve lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -30,8 +30,11 @@ page: $(VENV)/page ## run the app and open it in the browser (PORT=8866)
 lab: $(VENV)/page ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb
 
-test: check browser ## check and test everything but the long matrices
+test: check js-test browser ## check and test everything but the long matrices
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+js-test: $(VENV)/node ## test what of the page's scripts needs no browser
+	$(WITH_NODE) node --test $(wildcard tests/*/*.test.js)
 
 matrix: browser ## the long matrices: every way of running, big networks, 10,000 damaged files
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m slow
@@ -41,6 +44,7 @@ check: $(VENV)/test node_modules/.package-lock.json ## style and types only
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(WITH_NODE) node_modules/.bin/biome check --error-on-warnings
+	$(WITH_NODE) node_modules/.bin/tsc --build
 
 browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of JupyterHub
 	tests/install-browser.sh $(VENV)

@@ -63,7 +63,7 @@ function drawStrip(pen, picture, top, rows) {
 
 /**
  * Writes the average of each box of factor x factor pixels; those at the edges may be smaller.
- * @param {Pick<ImageData, "data" | "width" | "height">} strip
+ * @param {({ data: Uint8ClampedArray, width: number, height: number })} strip
  * @param {number} factor
  * @param {Uint8Array} into
  */
@@ -84,7 +84,7 @@ export function averageBoxes({ data: rgba, width, height }, factor, into) {
 }
 
 /**
- * @param {ImageData["data"]} rgba
+ * @param {Uint8ClampedArray} rgba
  * @param {number} at  where the row begins
  * @param {number} width
  * @param {number} factor

@@ -65,7 +65,7 @@ const ENGLISH = {
 
 // In English, an error is said in the sentence that came with it, where one did.
 /** @type {Record<string, Partial<Record<Key, string>>>} */
-const TABLE = {
+export const TABLE = {
   en: ENGLISH,
   de: {
     choose: "Foto auswählen",
