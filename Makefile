@@ -22,13 +22,15 @@ QUICK_NEEDS := -e '.[onnx,page,service,heic]' check-jsonschema cloudpickle hatch
 	playwright psutil pytest pytest-timeout pytest-xdist
 QUICK_FLAGS ?= -m 'not model and not browser and not hub and not slow' \
 	--ignore-glob='*/test_survival.py'
+WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"
+SCRIPT_TESTS := $(wildcard tests/*/*.test.js)
 # PyTorch on Linux asks for these; without a GPU they are 4 GB of nothing, so the lock leaves
 # them to pip, which takes them or not as the wheel of torch it finds requires.
 CUDA := ^(nvidia-|cuda-|triton==)
 LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help page lab quick test pytest matrix browser check bench train web web-serve lock clean
+.PHONY: help page lab quick test pytest js-test matrix browser check bench train web web-serve lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -40,23 +42,29 @@ lab: $(VENV)/page ## open the notebook in JupyterLab
 	$(BIN)/jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb
 
 quick: $(QUICK)/ready ## the tests that need neither torch nor a browser, in an environment without them
+	PATH="$(abspath $(QUICK))/bin:$$PATH" node --test $(SCRIPT_TESTS)
 	PATH="$(abspath $(QUICK))/bin:$$PATH" $(QUICK)/bin/python -m pytest -n $(PYTEST_WORKERS) \
 		--dist loadscope $(QUICK_FLAGS)
 
 test: browser ## check and test everything but the long matrices
-	@$(MAKE) --no-print-directory --jobs=2 check pytest
+	@$(MAKE) --no-print-directory --jobs=2 check js-test pytest
 
 pytest: $(VENV)/test ## what `make test` does, without the check
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadscope \
 		$(PYTEST_FLAGS)
 
+js-test: $(VENV)/node ## test what of the page's scripts needs no browser
+	$(WITH_NODE) node --test $(SCRIPT_TESTS)
+
 matrix: browser ## the long matrices: every way of running, big networks, 10,000 damaged files
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m slow
 
-check: $(VENV)/test ## style and types only
+check: $(VENV)/test node_modules/.package-lock.json ## style and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(WITH_NODE) node_modules/.bin/biome check --error-on-warnings
+	$(WITH_NODE) node_modules/.bin/tsc --build
 
 browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of JupyterHub
 	tests/install-browser.sh $(VENV)
@@ -113,7 +121,7 @@ lock: $(VENV)/test ## write the lock files anew from pyproject.toml
 	rm overrides.new && mv requirements.new benchmarks/requirements.txt
 
 clean: ## remove the environments
-	rm -rf $(VENV) $(QUICK) $(PEERS)
+	rm -rf $(VENV) $(QUICK) $(PEERS) node_modules
 
 # Make an environment, or say what is missing for one.
 define venv
@@ -142,6 +150,16 @@ $(QUICK)/ready: pyproject.toml requirements.txt tests/requirements.txt
 	$(QUICK)/bin/python $(INSTALL) install uv
 	$(QUICK)/bin/uv pip install -q --python $(QUICK)/bin/python \
 		-c requirements.txt -c tests/requirements.txt $(QUICK_NEEDS)
+	tests/install-node.sh $(QUICK)
+	touch $@
+
+$(VENV)/node: tests/install-node.sh | $(BIN)/python
+	tests/install-node.sh $(VENV)
+	touch $@
+
+# npm writes this file when all else is there.
+node_modules/.package-lock.json: package.json package-lock.json .npmrc | $(VENV)/node
+	$(WITH_NODE) npm ci --loglevel=error
 	touch $@
 
 # The other tools that are measured: what the main environment has is taken from there.

@@ -6,6 +6,7 @@ In the browser, in comes a photo; out goes a Prediction, and nothing leaves the 
     build.py        the door: puts the folder together
     index.html, manifest.webmanifest, package.json   what it fills in, and the runtime it pins
     app.js          the page: sentences and bars of what the worker tells
+    messages.d.ts   what page and worker say to each other
     worker.js       everything heavy: the model, and each photo's way through it
     download.js     model and runtime: kept, or fetched, unpacked and checked
     photo.js        a file as upright pixels and a preview, or a sentence

@@ -1,29 +1,42 @@
 // The page: choose a photo, read the answer. Nothing of the photo leaves the device.
 // In: the model's description, which the build wrote into the page; out: sentences and bars.
 
+/**
+ * @import { Classes } from "../page/types.d.ts"
+ * @import { News, Order, Start } from "./messages.d.ts"
+ * @import { Model } from "./prediction.js"
+ */
 import { descriptionOf, sentenceOf, showBars } from "../page/answer.js";
 import { listenForPhotos } from "../page/choosing.js";
-import { inWords, tooOld } from "./errors.js";
+import { inWords, PageError, tooOld } from "./errors.js";
 import { predictFrom } from "./prediction.js";
 import { language, say, sayError, translate } from "../page/words.js";
 
-const find = (selector) => document.querySelector(selector);
+/** @template {HTMLElement} [E=HTMLElement] @param {string} selector */
+const find = (selector) => /** @type {E} */ (document.querySelector(selector));
 const page = find(".voilearn-page");
+/** @type {Model & Start["model"] & { settings: { classes: Classes } }} */
 const model = JSON.parse(find("#model").textContent);
 const { classes } = model.settings; // the author's words for them
 const base = new URL(".", location.href).href;
 
+/** @type {Worker | undefined} */
 let worker;
 let number = 0; // of the photo that was chosen last
+/** @type {File | undefined} */
 let photo; // that photo, until it is answered
+/** @type {number | undefined} */
 let step; // of the download, in tenths, that the status line told last
 let state = "Starting…"; // of the model; "" when it is ready
 
+/** @type {({ [Kind in keyof News]: (facts: News[Kind]) => void })} */
 const news = {
   downloading({ loaded, total }) {
     const done = Math.min(1, loaded / total);
     find(".voilearn-sending").hidden = false;
-    find("#progress").value = done;
+    /** @type {HTMLProgressElement} */
+    const progress = find("#progress");
+    progress.value = done;
     if (step === (step = Math.floor(10 * done))) return; // a screen reader reads each aloud
     tellState(`Downloading the model: ${megabytes(done * total)} of ${megabytes(total)} MB.`);
   },
@@ -72,7 +85,7 @@ function begin({ reload = false } = {}) {
   step = undefined;
   tellState("Starting…");
   worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  worker.onmessage = ({ data }) => hear(data);
+  worker.onmessage = ({ data: { kind, ...facts } }) => hear(kind, facts);
   worker.onerror = (event) => {
     event.preventDefault();
     news.failed({
@@ -81,21 +94,32 @@ function begin({ reload = false } = {}) {
     });
   };
   const served = Boolean(navigator.serviceWorker?.controller);
-  worker.postMessage({ kind: "start", model, base, reload, served });
-  if (photo) worker.postMessage({ kind: "photo", number, file: photo });
+  ask({ kind: "start", model, base, reload, served });
+  if (photo) ask({ kind: "photo", number, file: photo });
 }
 
-// News of a photo that is no longer the newest are of no interest.
-function hear({ kind, ...facts }) {
+/** @param {Order} order */
+function ask(order) {
+  worker?.postMessage(order);
+}
+
+/**
+ * News of a photo that is no longer the newest are of no interest.
+ * @template {keyof News} Kind
+ * @param {Kind} kind
+ * @param {News[Kind]} facts
+ */
+function hear(kind, facts) {
   if ("number" in facts && facts.number !== number) return;
   try {
     news[kind](facts);
   } catch (error) {
-    const { message, retry } = inWords(error);
-    news.failed({ sentence: message, retry });
+    const told = inWords(error);
+    news.failed({ sentence: told.message, retry: told instanceof PageError && told.retry });
   }
 }
 
+/** @param {File} file */
 function take(file) {
   number += 1;
   photo = file;
@@ -106,9 +130,10 @@ function take(file) {
   if (!worker) return tell("error", state); // the page can't answer; the photo waits for Try again
   if (state) tell("busy", waiting());
   else tell("busy", say("reading"), language);
-  worker.postMessage({ kind: "photo", number, file });
+  ask({ kind: "photo", number, file });
 }
 
+/** @param {string} sentence */
 function tellState(sentence) {
   state = sentence;
   tell("busy", photo ? waiting() : sentence);
@@ -116,19 +141,27 @@ function tellState(sentence) {
 
 const waiting = () => `Your photo waits for the model. ${state}`;
 
+/** @param {ImageBitmap} [preview] */
 function show(preview) {
+  /** @type {HTMLCanvasElement} */
   const canvas = find("#preview");
   canvas.hidden = !preview;
   canvas.width = preview?.width ?? 0;
   canvas.height = preview?.height ?? 0;
-  if (preview) canvas.getContext("bitmaprenderer").transferFromImageBitmap(preview);
+  if (preview) canvas.getContext("bitmaprenderer")?.transferFromImageBitmap(preview);
 }
 
+/** @param {string} sentence */
 function note(sentence) {
   find("#note").textContent = sentence;
 }
 
-// Says what goes on, in the place of an older answer. This page's own sentences are English.
+/**
+ * Says what goes on, in the place of an older answer. This page's own sentences are English.
+ * @param {"busy" | "answer" | "error"} kind
+ * @param {string} sentence
+ * @param {string} [lang]
+ */
 function tell(kind, sentence, lang = "en") {
   Object.assign(find(".voilearn-status"), { className: `voilearn-status voilearn-${kind}`, lang });
   find(".voilearn-status").textContent = sentence;
@@ -145,6 +178,7 @@ async function worksOffline() {
   find("#offline").hidden = false;
 }
 
+/** @param {number} bytes */
 function megabytes(bytes) {
   return (bytes / 1e6).toFixed(1);
 }

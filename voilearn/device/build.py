@@ -122,7 +122,8 @@ def build(model: Path, notebook: Path, out: Path) -> str:
         "small": ["./", *(name for name in files if name != "index.html")],
         "large": [network.name, runtime.name],
     }
-    files["sw.js"] = _fill("sw.js", deployed=json.dumps(deployed))
+    worker = (DEVICE / "sw.js").read_text("utf-8")
+    files["sw.js"] = worker.replace("= DEPLOYED;", f"= {json.dumps(deployed)};").encode()
     files |= {f"{large.name}.gz": large.packed for large in (network, runtime)}
     files[".nojekyll"] = b""  # GitHub Pages would look for a site to generate
     _write(out, files)

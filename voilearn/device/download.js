@@ -7,8 +7,25 @@
 
 import { PageError } from "./errors.js";
 
-// Returns the bytes kept by an earlier visit, or those the server sends. `progressed` is told
-// how many bytes came. Raises PageError if the file is missing, damaged or out of reach.
+/**
+ * One of the two files, as the build wrote it.
+ * @typedef {object} Large
+ * @property {string} what  in a sentence
+ * @property {string} name
+ * @property {string} sha256
+ * @property {number} bytes
+ * @property {number} packed  bytes
+ */
+
+/**
+ * Resolves to the bytes kept by an earlier visit, or those the server sends. Throws PageError if
+ * the file is missing, damaged or out of reach.
+ * @param {Large} file
+ * @param {object} options
+ * @param {string} options.base  the address of the page's folder
+ * @param {boolean} options.reload  ask the server, and not the browser's cache
+ * @param {(bytes: number) => void} options.progressed  told how many bytes came
+ */
 export async function getFile(file, { base, reload, progressed }) {
   const kept = await fromEarlierVisit(file, base);
   if (kept) return kept;
@@ -17,7 +34,11 @@ export async function getFile(file, { base, reload, progressed }) {
   return bytes;
 }
 
-// Keeps files for the next visit, unpacked; returns whether the browser lets us.
+/**
+ * Keeps files for the next visit, unpacked; resolves to whether the browser lets us.
+ * @param {[Large, Uint8Array<ArrayBuffer>][]} files
+ * @param {string} base
+ */
 export async function keepFiles(files, base) {
   try {
     const cache = await caches.open(cacheName(base));
@@ -33,19 +54,26 @@ export async function keepFiles(files, base) {
   }
 }
 
+/** @param {Large} file @param {string} base */
 export async function isKept(file, base) {
   const cache = await globalThis.caches?.open(cacheName(base));
   return Boolean(await cache?.match(addressOf(file, base)));
 }
 
-// Where a file is kept; the server has it packed, under this name and ".gz".
+/**
+ * Where a file is kept; the server has it packed, under this name and ".gz".
+ * @param {Large} file
+ * @param {string} base
+ */
 export function addressOf(file, base) {
   return new URL(file.name, base).href;
 }
 
 // The service worker uses the same name.
+/** @param {string} base */
 const cacheName = (base) => `${base} large`;
 
+/** @param {Large} file @param {string} base */
 async function fromEarlierVisit(file, base) {
   try {
     const cache = await caches.open(cacheName(base));
@@ -57,6 +85,7 @@ async function fromEarlierVisit(file, base) {
   }
 }
 
+/** @param {Large} file @param {string} base @param {boolean} reload */
 async function ask(file, base, reload) {
   const address = `${addressOf(file, base)}.gz`;
   const response = await fetch(address, { cache: reload ? "reload" : "default" }).catch(() => {
@@ -69,14 +98,16 @@ async function ask(file, base, reload) {
   );
 }
 
+/** @param {Response} response @param {Large} file @param {(bytes: number) => void} progressed */
 async function unpack(response, file, progressed) {
-  const reader = response.body.getReader();
+  const reader = /** @type {NonNullable<typeof response.body>} */ (response.body).getReader();
   const next = () =>
     reader.read().catch(() => {
       throw outOfReach(file);
     });
   const bytes = new Uint8Array(file.bytes);
   let at = 0;
+  /** @param {Uint8Array} piece */
   const put = (piece) => {
     bytes.set(piece, at); // raises RangeError if more comes than the file has
     at += piece.length;
@@ -99,14 +130,17 @@ async function unpack(response, file, progressed) {
   return bytes;
 }
 
-// Returns where to write what is packed; its own checksum is checked on the way.
+/**
+ * Returns where to write what is packed; its own checksum is checked on the way.
+ * @param {(piece: Uint8Array) => void} put
+ */
 function gunzipTo(put) {
   const { readable, writable } = new DecompressionStream("gzip");
   const writer = writable.getWriter();
   const emptied = readable.pipeTo(new WritableStream({ write: put }));
   emptied.catch(() => {}); // told by write or close
   return {
-    write: (piece) => writer.write(piece),
+    write: (/** @type {Uint8Array<ArrayBuffer>} */ piece) => writer.write(piece),
     close: async () => {
       await writer.close();
       await emptied;
@@ -114,7 +148,11 @@ function gunzipTo(put) {
   };
 }
 
-// On plain http a browser has no crypto.subtle; gzip's checksum has to do.
+/**
+ * On plain http a browser has no crypto.subtle; gzip's checksum has to do.
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {Large} file
+ */
 async function isRight(bytes, file) {
   if (bytes.length !== file.bytes) return false;
   if (!globalThis.crypto?.subtle) return true;
@@ -122,6 +160,7 @@ async function isRight(bytes, file) {
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("") === file.sha256;
 }
 
+/** @param {Large} file */
 function outOfReach(file) {
   return new PageError(
     `The ${file.what} could not be downloaded: the network or the server is out of reach. ` +
@@ -129,6 +168,7 @@ function outOfReach(file) {
   );
 }
 
+/** @param {Large} file */
 function damaged(file) {
   return new PageError(
     `The ${file.what} arrived damaged or cut short: it is not the file this page was built with. ` +

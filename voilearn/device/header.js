@@ -3,6 +3,9 @@
 
 export const HEADER_BYTES = 1_000_000; // a phone's EXIF, thumbnail and all, comes before the size
 
+/** @typedef {(view: DataView) => [width: number, height: number]} SizeOf */
+
+/** @type {[kind: string, at: number, magic: string, sizeOf: SizeOf][]} */
 const KINDS = [
   ["JPEG", 0, "\xff\xd8\xff", jpegSize],
   ["PNG", 0, "\x89PNG\r\n\x1a\n", (view) => [view.getUint32(16), view.getUint32(20)]],
@@ -12,32 +15,37 @@ const KINDS = [
   ["TIFF", 0, "II*\0", unknown],
   ["TIFF", 0, "MM\0*", unknown],
   ["AVIF", 4, "ftypavif", unknown],
-  ...["heic", "heix", "heim", "heis", "hevc", "mif1", "msf1"].map((brand) => [
-    "HEIC",
-    4,
-    `ftyp${brand}`,
-    unknown,
-  ]),
 ];
+for (const brand of ["heic", "heix", "heim", "heis", "hevc", "mif1", "msf1"]) {
+  KINDS.push(["HEIC", 4, `ftyp${brand}`, unknown]);
+}
 
-// Returns {kind, width, height}; the sizes are 0 where the header does not tell them.
+/**
+ * Returns the kind of a picture, and its size; that is 0 where the header does not tell it.
+ * @param {Uint8Array} bytes
+ */
 export function readHeader(bytes) {
   const found = KINDS.find(([, at, magic]) => textAt(bytes, at, magic.length) === magic);
   if (!found) return { kind: "", width: 0, height: 0 };
+  const [kind, , , sizeOf] = found;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
-    const [width, height] = found[3](view);
-    return { kind: found[0], width, height };
+    const [width, height] = sizeOf(view);
+    return { kind, width, height };
   } catch {
-    return { kind: found[0], width: 0, height: 0 }; // cut short: the decoder will say so
+    return { kind, width: 0, height: 0 }; // cut short: the decoder will say so
   }
 }
 
+/** @type {SizeOf} */
 function unknown() {
   return [0, 0];
 }
 
-// Walks the segments to the one that begins the picture (SOF, of which C4, C8 and CC are not).
+/**
+ * Walks the segments to the one that begins the picture (SOF, of which C4, C8 and CC are not).
+ * @type {SizeOf}
+ */
 function jpegSize(view) {
   for (let at = 2; ; at += 2 + view.getUint16(at + 2)) {
     while (view.getUint8(at + 1) === 0xff) at++; // padding
@@ -48,7 +56,9 @@ function jpegSize(view) {
   }
 }
 
+/** @type {SizeOf} */
 function webpSize(view) {
+  /** @param {number} at */
   const bits24 = (at) => view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
   switch (view.getUint8(15)) {
     case 0x58: // VP8X
@@ -60,6 +70,7 @@ function webpSize(view) {
   }
 }
 
+/** @param {Uint8Array} bytes @param {number} at @param {number} length */
 function textAt(bytes, at, length) {
   return String.fromCharCode(...bytes.subarray(at, at + length));
 }

@@ -10,14 +10,18 @@ const MAX_PIXELS = 50_000_000;
 const PREVIEW = 640; // pixels on the longest side
 
 // Like the Python side: colour profiles are ignored, EXIF is not.
+/** @type {ImageBitmapOptions} */
 const AS_PYTHON_DECODES = {
   imageOrientation: "from-image",
   colorSpaceConversion: "none",
   premultiplyAlpha: "premultiply",
 };
 
-// Returns {pixels: {data, width, height}, preview}. `size` is the longest side that the model
-// resizes photos to, or null if they must stay as they are.
+/**
+ * Resolves to a photo's pixels and a preview.
+ * @param {File} file
+ * @param {number | null} size  the longest side that the model resizes photos to; null for none
+ */
 export async function readPhoto(file, size) {
   checkBytes(file.size);
   const picture = await decode(file);
@@ -30,13 +34,17 @@ export async function readPhoto(file, size) {
   }
 }
 
+/** @param {File} file */
 async function decode(file) {
-  const start = await file.slice(0, HEADER_BYTES).arrayBuffer().catch(() => {
-    throw new PhotoError(
-      "PhotoNotFound",
-      "This file can't be read any more. Please choose the photo again.",
-    );
-  });
+  const start = await file
+    .slice(0, HEADER_BYTES)
+    .arrayBuffer()
+    .catch(() => {
+      throw new PhotoError(
+        "PhotoNotFound",
+        "This file can't be read any more. Please choose the photo again.",
+      );
+    });
   const { kind, width, height } = readHeader(new Uint8Array(start));
   checkPixels(width, height);
   try {
@@ -46,6 +54,7 @@ async function decode(file) {
   }
 }
 
+/** @param {ImageBitmap} picture */
 function shrink(picture) {
   const scale = Math.min(1, PREVIEW / Math.max(picture.width, picture.height));
   return createImageBitmap(picture, {
@@ -55,12 +64,10 @@ function shrink(picture) {
   });
 }
 
+/** @param {number} bytes */
 function checkBytes(bytes) {
   if (!bytes) {
-    throw new PhotoError(
-      "EmptyPhoto",
-      "This file is empty: it has 0 bytes. Please choose the photo again.",
-    );
+    throw new PhotoError("EmptyPhoto", "This file is empty: it has 0 bytes. Please choose the photo again.");
   }
   if (bytes > MAX_BYTES) {
     throw new PhotoError(
@@ -71,6 +78,7 @@ function checkBytes(bytes) {
   }
 }
 
+/** @param {number} width @param {number} height */
 function checkPixels(width, height) {
   if (width * height > MAX_PIXELS) {
     throw new PhotoError(
@@ -81,6 +89,7 @@ function checkPixels(width, height) {
   }
 }
 
+/** @param {string} kind  as the header tells it */
 function undecodable(kind) {
   switch (kind) {
     case "HEIC":

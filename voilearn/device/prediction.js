@@ -1,26 +1,40 @@
 // What the model says of one photo: the Prediction that every other way of asking gives, too.
 // In: probabilities in the order of the model's classes; out: a Prediction as JSON.
 
+/**
+ * @import { ModelInfo, Prediction } from "../page/types.d.ts"
+ *
+ * What a model is, and how it answers: voilearn/compiled/description.py.
+ * @typedef {ModelInfo & { thresholds: number[] | null }} Model
+ */
 import { PageError } from "./errors.js";
 
-// Returns the same as predict_from and to_dict in voilearn/prediction.py.
+/**
+ * Returns the same as predict_from and to_dict in voilearn/prediction.py.
+ * @param {number[]} probabilities
+ * @param {Model} model
+ * @returns {Prediction}
+ */
 export function predictFrom(probabilities, { name, sha256, task, classes, thresholds }) {
   check(probabilities, classes);
-  const floor = new Map(classes.map((label, at) => [label, thresholds?.[at] ?? 0.5]));
-  const ranked = classes.map((label, at) => [label, probabilities[at]]).sort((a, b) => b[1] - a[1]);
-  const reached = ([label, probability]) => probability >= floor.get(label);
-  const found = task === "multi-label" ? ranked.filter(reached) : [ranked[0]];
+  const ranked = classes
+    .map((label, at) => ({ label, probability: probabilities[at], floor: thresholds?.[at] ?? 0.5 }))
+    .sort((a, b) => b.probability - a.probability);
+  const reached = ranked.filter(({ probability, floor }) => probability >= floor);
+  const found = task === "multi-label" ? reached : ranked.slice(0, 1);
   return {
-    label: found[0]?.[0] ?? null,
-    probability: (found[0] ?? ranked[0])[1],
-    probabilities: Object.fromEntries(ranked),
-    labels: found.map(([label]) => label),
+    label: found[0]?.label ?? null,
+    probability: (found[0] ?? ranked[0]).probability,
+    probabilities: Object.fromEntries(ranked.map(({ label, probability }) => [label, probability])),
+    labels: found.map(({ label }) => label),
     in_scope: null,
     model: { name, sha256, task, classes },
   };
 }
 
+/** @param {number[]} probabilities @param {string[]} classes */
 function check(probabilities, classes) {
+  /** @param {number} p */
   const usable = (p) => Number.isFinite(p) && p >= -1e-3 && p <= 1 + 1e-3;
   if (probabilities.length === classes.length && probabilities.every(usable)) return;
   throw new PageError(

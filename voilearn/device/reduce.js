@@ -6,21 +6,40 @@
 
 const STRIP = 1_000_000; // pixels drawn at a time: 4 MB
 
-// Returns the largest factor that leaves both sides at least three times the size the model resizes
-// to. With twice, as Python's decoder of JPEGs leaves, answers moved ten times as far from those to
-// the whole photo.
+/**
+ * Returns the largest factor that leaves both sides at least three times the size the model resizes
+ * to. With twice, as Python's decoder of JPEGs leaves, answers moved ten times as far from those to
+ * the whole photo.
+ * @param {number} width
+ * @param {number} height
+ * @param {number | null} size
+ */
 export function factorFor(width, height, size) {
   return size ? Math.max(1, Math.floor(Math.min(width, height) / (3 * size))) : 1;
 }
 
-// Returns {data, width, height}: 3 bytes a pixel, transparency laid over white.
+/**
+ * @typedef {object} Pixels
+ * @property {Uint8Array} data  3 bytes a pixel
+ * @property {number} width
+ * @property {number} height
+ */
+
+/**
+ * Returns a picture's pixels, transparency laid over white.
+ * @param {ImageBitmap} picture
+ * @param {number} factor
+ * @returns {Pixels}
+ */
 export function readReduced(picture, factor) {
   const width = Math.ceil(picture.width / factor);
   const height = Math.ceil(picture.height / factor);
   const data = new Uint8Array(3 * width * height);
   const rows = factor * Math.max(1, Math.floor(STRIP / (picture.width * factor)));
   const canvas = new OffscreenCanvas(picture.width, Math.min(rows, picture.height));
-  const pen = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  const pen = /** @type {OffscreenCanvasRenderingContext2D} */ (
+    canvas.getContext("2d", { alpha: false, willReadFrequently: true })
+  );
   pen.fillStyle = "white";
   for (let top = 0; top < picture.height; top += rows) {
     const strip = drawStrip(pen, picture, top, Math.min(rows, picture.height - top));
@@ -30,14 +49,25 @@ export function readReduced(picture, factor) {
   return { data, width, height };
 }
 
+/**
+ * @param {OffscreenCanvasRenderingContext2D} pen
+ * @param {ImageBitmap} picture
+ * @param {number} top
+ * @param {number} rows
+ */
 function drawStrip(pen, picture, top, rows) {
   pen.fillRect(0, 0, picture.width, rows);
   pen.drawImage(picture, 0, -top);
   return pen.getImageData(0, 0, picture.width, rows);
 }
 
-// Writes the average of each box of factor x factor pixels; those at the edges may be smaller.
-function averageBoxes({ data: rgba, width, height }, factor, into) {
+/**
+ * Writes the average of each box of factor x factor pixels; those at the edges may be smaller.
+ * @param {({ data: Uint8ClampedArray, width: number, height: number })} strip
+ * @param {number} factor
+ * @param {Uint8Array} into
+ */
+export function averageBoxes({ data: rgba, width, height }, factor, into) {
   const columns = Math.ceil(width / factor);
   for (let top = 0, row = 0; top < height; top += factor, row++) {
     const rows = Math.min(factor, height - top);
@@ -53,6 +83,13 @@ function averageBoxes({ data: rgba, width, height }, factor, into) {
   }
 }
 
+/**
+ * @param {Uint8ClampedArray} rgba
+ * @param {number} at  where the row begins
+ * @param {number} width
+ * @param {number} factor
+ * @param {Uint32Array} sums  of each box, in red, green and blue
+ */
 function addRow(rgba, at, width, factor, sums) {
   for (let x = 0, column = 0; x < width; column += 3) {
     let [red, green, blue] = [0, 0, 0];
@@ -67,7 +104,11 @@ function addRow(rgba, at, width, factor, sums) {
   }
 }
 
-// Rounds to the nearest level in fixed point, with the very roundings of Pillow (Reduce.c).
+/**
+ * Rounds to the nearest level in fixed point, with the very roundings of Pillow (Reduce.c).
+ * @param {number} sum
+ * @param {number} pixels
+ */
 function average(sum, pixels) {
   const multiplier = Math.floor(2 ** 24 / pixels);
   return Math.floor(((sum + (pixels >> 1)) * multiplier) / 2 ** 24);

@@ -1,16 +1,26 @@
 // Gets the model ready and answers photos, off the page's own thread.
-// In: {kind: "start", model, base, reload, served} once, then {kind: "photo", number, file} each time;
-// out: {kind, …} of downloading, starting, ready, kept, read, answer, refused, failed.
+// In: an Order to start, once, then one for each photo; out: News.
 
+/**
+ * @import { Large } from "./download.js"
+ * @import { News, Numbered, Order, Start } from "./messages.d.ts"
+ * @import { InferenceSession } from "./ort.js"
+ * @import { Pixels } from "./reduce.js"
+ * @typedef {typeof import("./ort.js")} Runtime
+ * @typedef {({ ort: Runtime, session: InferenceSession })} Ready
+ */
 import { addressOf, getFile, isKept, keepFiles } from "./download.js";
 import { inWords, PageError } from "./errors.js";
 import { readPhoto } from "./photo.js";
 
+/** @type {number | null} */
 let size; // of the longest side that the model resizes photos to
 let newest = 0; // number of the photo that was chosen last
-let ready; // promises {ort, session}
+/** @type {Promise<Ready>} */
+let ready;
 let turn = Promise.resolve(); // one photo after the other
 
+/** @param {MessageEvent<Order>} event */
 self.onmessage = ({ data }) => {
   if (data.kind === "start") {
     size = data.model.size;
@@ -22,18 +32,26 @@ self.onmessage = ({ data }) => {
   }
 };
 
+/** @type {<Kind extends keyof News>(kind: Kind, facts: News[Kind], transfer?: Transferable[]) => void} */
 const tell = (kind, facts, transfer) => self.postMessage({ kind, ...facts }, transfer ?? []);
 
+/** @param {unknown} error */
 function fail(error) {
-  const { message, retry } = inWords(error);
-  tell("failed", { sentence: message, retry });
+  const told = inWords(error);
+  tell("failed", { sentence: told.message, retry: told instanceof PageError && told.retry });
 }
 
+/**
+ * @param {Start} order
+ * @returns {Promise<Ready>}
+ */
 async function start({ model, base, reload, served }) {
   const { network, runtime } = model.files;
   const total = network.packed + runtime.packed;
   let loaded = 0;
+  /** @param {number} bytes */
   const progressed = (bytes) => tell("downloading", { loaded: (loaded += bytes), total });
+  /** @param {Large} file */
   const get = (file) => getFile(file, { base, reload, progressed });
   // `served`: a service worker answers for the page. What it serves, the browser compiles as it
   // comes, and keeps compiled once it has run often; bytes are compiled anew at each visit.
@@ -43,13 +61,18 @@ async function start({ model, base, reload, served }) {
     get(network),
     Promise.all([import("./ort.js").catch(noRuntime), binary]).then(startRuntime),
   ]);
-  tell("starting");
+  tell("starting", {});
   const session = await createSession(ort, weights);
-  tell("ready");
-  keep([[network, weights], [runtime, await binary]], base);
+  tell("ready", {});
+  const bytes = await binary;
+  /** @type {[Large, Uint8Array<ArrayBuffer>][]} */
+  const got = [[network, weights]];
+  if (typeof bytes !== "string") got.push([runtime, bytes]); // else it is kept already
+  keep(got, base);
   return { ort, session };
 }
 
+/** @returns {never} */
 function noRuntime() {
   throw new PageError(
     "The runtime that runs the model is missing on the server. Please try again later; whoever " +
@@ -57,8 +80,11 @@ function noRuntime() {
   );
 }
 
-// Compiles the runtime while the model is still on its way. There is no call for that, but a
-// session of nothing starts it and then fails.
+/**
+ * Compiles the runtime while the model is still on its way. There is no call for that, but a
+ * session of nothing starts it and then fails.
+ * @param {[Runtime, string | Uint8Array<ArrayBuffer>]} parts
+ */
 async function startRuntime([ort, binary]) {
   ort.env.logLevel = "fatal";
   ort.env.wasm.numThreads = 1; // more need a page that is isolated from other origins
@@ -69,6 +95,7 @@ async function startRuntime([ort, binary]) {
   return ort;
 }
 
+/** @param {Runtime} ort @param {Uint8Array} weights */
 async function createSession(ort, weights) {
   try {
     return await ort.InferenceSession.create(weights, {
@@ -87,13 +114,18 @@ async function createSession(ort, weights) {
   }
 }
 
-// Waits for the photos that came first: writing takes the time of an answer.
+/**
+ * Waits for the photos that came first: writing takes the time of an answer.
+ * @param {[Large, Uint8Array<ArrayBuffer>][]} files
+ * @param {string} base
+ */
 function keep(files, base) {
   turn = turn.then(async () => {
-    if (await keepFiles(files, base)) tell("kept");
+    if (await keepFiles(files, base)) tell("kept", {});
   });
 }
 
+/** @param {Numbered} photo */
 async function answer({ number, file }) {
   if (number !== newest) return;
   let seconds = -now();
@@ -109,16 +141,18 @@ async function answer({ number, file }) {
   tell("answer", { number, probabilities, seconds });
 }
 
+/** @param {number} number @param {unknown} error */
 function refuse(number, error) {
   const told = inWords(error);
   if (told instanceof PageError) throw told;
   tell("refused", { number, type: told.type, message: told.message });
 }
 
+/** @param {Ready} model @param {Pixels} pixels */
 async function predict({ ort, session }, { data, width, height }) {
   const photo = new ort.Tensor("uint8", data, [height, width, 3]);
   const { probabilities } = await session.run({ photo });
-  const numbers = Array.from(await probabilities.getData());
+  const numbers = Array.from(await probabilities.getData(), Number);
   photo.dispose();
   probabilities.dispose();
   return numbers;

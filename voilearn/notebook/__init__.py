@@ -7,6 +7,7 @@ thread, one after the other. Its asker talks to this kernel.
     upload.py         pieces of a file from the browser, joined
     one_script.py     the page's scripts as one, which a widget takes
     widget.js         the page in a notebook's front end
+    messages.d.ts     what page and kernel say to each other
     asker.js          the kernel as an asker; within seconds, that nobody is there
     voila.js          the page as Voilà serves it, and its kernel's successor
     kernel.js         a kernel behind Voilà, over a websocket

@@ -1,10 +1,14 @@
 // Asks the kernel about photos, and notices within seconds when nobody is there to be asked.
-// In: a widget's model (or kernel.js, which looks like one); out: an asker (page/visit.js).
+// In: a widget's model (or kernel.js, which looks like one); out: an asker (page/types.d.ts).
 //
 // A websocket that is cut stays open for minutes, and a kernel may die behind one that is not. So the
 // page says "here" while it is looked at, and no word back is a lost kernel. The same word keeps the
 // kernel from being culled.
 
+/**
+ * @import { AskOptions, Settings } from "../page/types.d.ts"
+ * @import { Heard, Message, Model } from "./messages.d.ts"
+ */
 import { Lost, Problem } from "../page/problem.js";
 
 // Below the 10 MiB at which servers close a connection, above what a scaled photo has: so that is
@@ -18,12 +22,16 @@ export class KernelAsker extends EventTarget {
   #model;
   // of the last photo; a kernel may hear of photos from more than this page, each from 1 on
   #number = 1e5 * crypto.getRandomValues(new Uint32Array(1))[0];
+  /** @type {Set<(message: Heard<Message["kind"]> | Lost) => void>} */
   #heard = new Set(); // who listens to the kernel's messages
   #sending = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #waiting; // the timer that runs out if the kernel stays silent
   #ended = new AbortController();
+  /** @type {boolean | undefined} */
   #there; // whether the kernel is; undefined before it was
 
+  /** @param {Model} model */
   constructor(model) {
     super();
     this.#model = model;
@@ -39,23 +47,30 @@ export class KernelAsker extends EventTarget {
     this.#greet();
   }
 
-  // The author's words, where they are known yet.
+  /**
+   * The author's words, where they are known yet.
+   * @returns {Settings | undefined}
+   */
   get settings() {
     return this.#model.get("settings");
   }
 
-  // What brings the kernel back, or another one, where the host knows how.
+  /** What brings the kernel back, or another one, where the host knows how. */
   get reconnect() {
     return this.#model.reconnect;
   }
 
-  // Say no more to the kernel.
+  /** Say no more to the kernel. */
   end() {
     this.#ended.abort();
     this.#lose();
   }
 
-  // Resolves to the kernel's Prediction of a photo, or of an example.
+  /**
+   * Resolves to the kernel's Prediction of a photo, or of an example.
+   * @param {Blob | { example: number }} photo
+   * @param {AskOptions} options
+   */
   async ask(photo, { signal, progress, preview }) {
     const number = ++this.#number;
     const answered = this.#answer(number, ["answer", "error"], signal);
@@ -63,14 +78,19 @@ export class KernelAsker extends EventTarget {
     signal.addEventListener("abort", () => this.#send({ kind: "cancel", number }));
     if ("example" in photo) this.#send({ kind: "example", number, index: photo.example });
     else await this.#give(photo, number, { signal, progress, preview: Boolean(preview) });
-    const { prediction, error, buffers } = await answered;
-    if (buffers.length) preview(new Blob([buffers[0]], { type: "image/jpeg" }));
-    if (prediction) return prediction;
-    const { type, message, retry_after } = error;
+    const told = await answered;
+    if (told.buffers.length) preview?.(new Blob([told.buffers[0]], { type: "image/jpeg" }));
+    if (told.kind === "answer") return told.prediction;
+    const { type, message, retry_after } = told.error;
     throw new Problem({ type, detail: message, retryAfter: retry_after });
   }
 
-  // Sends a photo, piece by piece, until it is there or an answer came that it will not be needed.
+  /**
+   * Sends a photo, piece by piece, until it is there or an answer came that it will not be needed.
+   * @param {Blob} photo
+   * @param {number} number
+   * @param {Omit<AskOptions, "preview"> & { preview: boolean }} options
+   */
   async #give(photo, number, { signal, progress, preview }) {
     this.#sending = true;
     try {
@@ -88,37 +108,55 @@ export class KernelAsker extends EventTarget {
     }
   }
 
-  // Resolves to the examples, as [name, picture].
+  /** Resolves to the examples, as [name, picture]. */
   async examples() {
     const number = ++this.#number;
     const told = this.#answer(number, ["examples"], new AbortController().signal);
     this.#send({ kind: "examples", number });
     const { names, buffers } = await told;
-    return names.map((name, at) => [name, buffers[at]]);
+    return names.map((name, at) => /** @type {[string, BufferSource]} */ ([name, buffers[at]]));
   }
 
+  /** @param {object} message @param {ArrayBuffer[]} [buffers] */
   #send(message, buffers) {
     this.#model.send(message, undefined, buffers);
   }
 
-  // Resolves to the first message of one of these kinds about this number.
+  /**
+   * Resolves to the first message of one of these kinds about this number.
+   * @template {Message["kind"]} Kind
+   * @param {number} number
+   * @param {Kind[]} kinds
+   * @param {AbortSignal} signal
+   * @param {number} [patience]  milliseconds; 0 for any
+   * @returns {Promise<Heard<Kind>>}
+   */
   #answer(number, kinds, signal, patience = 0) {
     return new Promise((resolve, reject) => {
-      const late = patience && setTimeout(() => done(reject, new Lost()), patience);
-      const done = (settle, value) => {
+      const late = patience ? setTimeout(() => refuse(new Lost()), patience) : undefined;
+      const done = () => {
         clearTimeout(late);
         this.#heard.delete(hear);
-        settle(value);
       };
+      /** @param {unknown} reason */
+      const refuse = (reason) => {
+        done();
+        reject(reason);
+      };
+      /** @param {Heard<Message["kind"]> | Lost} message */
       const hear = (message) => {
-        if (message instanceof Lost) done(reject, message);
-        else if (message.number === number && kinds.includes(message.kind)) done(resolve, message);
+        if (message instanceof Lost) return refuse(message);
+        const kind = kinds.find((each) => each === message.kind);
+        if (!kind || message.number !== number) return;
+        done();
+        resolve(/** @type {Heard<Kind>} */ (message));
       };
       this.#heard.add(hear);
-      signal.addEventListener("abort", () => done(reject, signal.reason));
+      signal.addEventListener("abort", () => refuse(signal.reason));
     });
   }
 
+  /** @param {Message} message @param {BufferSource[]} [buffers] */
   #hear(message, buffers = []) {
     this.#calm();
     if (!this.#there) this.#say(this.#there === undefined ? "here" : "back");
@@ -152,6 +190,7 @@ export class KernelAsker extends EventTarget {
     this.#say("broken");
   }
 
+  /** @param {string} kind @param {object} [detail] */
   #say(kind, detail) {
     this.dispatchEvent(new CustomEvent(kind, { detail }));
   }

@@ -2,6 +2,11 @@
 // In: where the kernel and the page's comm are; out: what upload needs of an anywidget's model.
 // https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html (v1)
 
+/**
+ * @import { Settings } from "../page/types.d.ts"
+ * @import { Handler, JupyterMessage } from "./messages.d.ts"
+ */
+
 const PROTOCOL = "v1.kernel.websocket.jupyter.org";
 const AGAIN = 3000; // milliseconds until the first attempt to have a lost connection back
 const OPENS_WITHIN = 4000; // milliseconds
@@ -9,16 +14,25 @@ const SELDOM = 60_000; // the most between two attempts, each of which waits twi
 
 export class Kernel {
   waiting = true; // for the kernel, which is being started
-  reconnect; // () => whether the page has a kernel again; set by whoever knows how
+  /** @type {(() => Promise<boolean>) | undefined} */
+  reconnect; // whether the page has a kernel again; set by whoever knows how
+  /** @type {Settings | undefined} */
   #settings;
+  /** @type {Record<string, Handler[]>} */
   #handlers = {};
+  /** @type {WebSocket | undefined} */
   #socket;
-  #at; // {channels, comm}
+  #at = { channels: "", comm: "" };
   #session = String(Math.random()).slice(2);
   #count = 0;
   #pause = AGAIN;
 
-  // Talk to this kernel from now on.
+  /**
+   * Talk to this kernel from now on.
+   * @param {string} channels  the address of its websocket
+   * @param {string} comm  the id of the page's comm
+   * @param {Settings} settings
+   */
   connect(channels, comm, settings) {
     this.#at = { channels: `${channels}?session_id=${this.#session}`, comm };
     this.#settings = settings;
@@ -27,7 +41,7 @@ export class Kernel {
     this.#open();
   }
 
-  // Say that there will be no kernel.
+  /** Say that there will be no kernel. */
   fail() {
     this.#tell("broken");
   }
@@ -36,10 +50,12 @@ export class Kernel {
     return this.#settings;
   }
 
+  /** @param {string} name @param {Handler} handler */
   on(name, handler) {
     (this.#handlers[name] ??= []).push(handler);
   }
 
+  /** @param {object} content @param {undefined} [_callbacks] @param {ArrayBuffer[]} [buffers] */
   send(content, _callbacks, buffers = []) {
     if (this.#socket?.readyState !== WebSocket.OPEN) return; // an answer never comes, and is missed
     const header = {
@@ -75,39 +91,53 @@ export class Kernel {
     };
   }
 
+  /** @param {JupyterMessage} message */
   #hear([header, , , content, ...buffers]) {
     const ours = header.msg_type === "comm_msg" && content.comm_id === this.#at.comm;
-    if (ours && content.data.method === "custom") {
+    if (ours && content.data?.method === "custom") {
       this.#tell("msg:custom", content.data.content, buffers);
     }
     const state = header.msg_type === "status" && content.execution_state;
     if (state === "dead" || state === "restarting") this.#tell("lost"); // and with it our comm
   }
 
+  /** @param {string} name @param {unknown[]} told */
   #tell(name, ...told) {
     for (const handler of this.#handlers[name] ?? []) handler(...told);
   }
 }
 
-// A message is: the number of offsets, the offsets, and the parts between them.
+/**
+ * A message is: the number of offsets, the offsets, and the parts between them.
+ * @param {object[]} parts
+ * @param {ArrayBuffer[]} buffers
+ */
 function pack(parts, buffers) {
   const encoder = new TextEncoder();
   const texts = parts.map((part) => encoder.encode(JSON.stringify(part)));
   const all = [encoder.encode("shell"), ...texts, ...buffers.map((each) => new Uint8Array(each))];
-  const offsets = [8 * (all.length + 2)];
-  for (const part of all) offsets.push(offsets.at(-1) + part.length);
-  const message = new Uint8Array(offsets.at(-1));
+  let end = 8 * (all.length + 2);
+  const offsets = [end];
+  for (const part of all) offsets.push((end += part.length));
+  const message = new Uint8Array(end);
   const view = new DataView(message.buffer);
-  [offsets.length, ...offsets].forEach((n, at) => view.setBigUint64(8 * at, BigInt(n), true));
-  all.forEach((part, at) => message.set(part, offsets[at]));
+  for (const [at, n] of [offsets.length, ...offsets].entries()) view.setBigUint64(8 * at, BigInt(n), true);
+  for (const [at, part] of all.entries()) message.set(part, offsets[at]);
   return message;
 }
 
+/**
+ * @param {ArrayBuffer} data
+ * @returns {JupyterMessage}
+ */
 function unpack(data) {
   const view = new DataView(data);
+  /** @param {number} at */
   const number = (at) => Number(view.getBigUint64(8 * at, true));
+  /** @param {number} at */
   const part = (at) => data.slice(number(at + 1), number(at + 2));
   const decoder = new TextDecoder();
   const all = Array.from({ length: number(0) - 1 }, (_, at) => part(at)).slice(1); // not the channel
-  return all.map((each, at) => (at < 4 ? JSON.parse(decoder.decode(each)) : each));
+  const [header, parent, metadata, content] = all.slice(0, 4).map((each) => JSON.parse(decoder.decode(each)));
+  return [header, parent, metadata, content, ...all.slice(4)];
 }

@@ -4,6 +4,7 @@
 // Photos, answers and history live in the browser; what is lost is only ever a kernel. To bring that
 // back is to ask for the page once more, in the background, and to join the kernel that it names.
 
+/** @import { Settings } from "../page/types.d.ts" */
 import { showPage } from "../page/page.js";
 import { Visit } from "../page/visit.js";
 import { KernelAsker } from "./asker.js";
@@ -11,12 +12,14 @@ import { Kernel } from "./kernel.js";
 
 const STARTS_WITHIN = 60_000; // milliseconds, a kernel with its model
 
-const base = document.documentElement.dataset.base; // of the server's addresses
+const { base = "/" } = document.documentElement.dataset; // of the server's addresses
 const kernel = new Kernel();
+/** @type {string | undefined} */
 let id; // of the kernel
 
 const visit = new Visit(new KernelAsker(kernel));
-showPage(document.querySelector(".voilearn-page"), visit, { everywhere: true });
+const el = /** @type {HTMLElement} */ (document.querySelector(".voilearn-page"));
+showPage(el, visit, { everywhere: true });
 if (document.readyState !== "loading") begin();
 else document.addEventListener("DOMContentLoaded", begin); // the cells have been run by then
 
@@ -24,12 +27,15 @@ function begin() {
   if (!adopt(document)) kernel.fail();
 }
 
-// Join the kernel that a document tells of; return whether it tells of one.
+/**
+ * Join the kernel that a document tells of; return whether it tells of one.
+ * @param {Document} page
+ */
 function adopt(page) {
   const told = page.querySelector("script.voilearn-kernel");
   if (!told) return false;
-  const { comm, settings, ...where } = JSON.parse(told.textContent);
-  id = where.kernel;
+  const { comm, settings, kernel: kernelId } = JSON.parse(told.textContent);
+  id = kernelId;
   const channels = new URL(`${base}api/kernels/${id}/channels`, location.href);
   channels.protocol = channels.protocol.replace("http", "ws");
   introduce(settings);
@@ -37,9 +43,12 @@ function adopt(page) {
   return true;
 }
 
-// The author's title and introduction, where app.toml has other ones than the notebook.
+/**
+ * The author's title and introduction, where app.toml has other ones than the notebook.
+ * @param {Settings} settings
+ */
 function introduce({ title, introduction, language }) {
-  const header = document.querySelector("header");
+  const [header] = document.getElementsByTagName("header");
   if (language) header.lang = language;
   if (title && title !== header.querySelector("h1")?.textContent) {
     header.replaceChildren(element("h1", (document.title = title)), ...header.querySelectorAll("p"));
@@ -49,6 +58,7 @@ function introduce({ title, introduction, language }) {
   header.append(...introduction.split(/\n\s*\n/).map((words) => element("p", words)));
 }
 
+/** @param {string} tag @param {string} textContent */
 function element(tag, textContent) {
   return Object.assign(document.createElement(tag), { textContent });
 }
@@ -57,13 +67,17 @@ function element(tag, textContent) {
 kernel.reconnect = async () => {
   const before = id;
   try {
-    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(STARTS_WITHIN) });
+    const answer = await fetch(location.href, {
+      cache: "no-store",
+      signal: AbortSignal.timeout(STARTS_WITHIN),
+    });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (answer.ok && adopt(page)) {
       end(before ?? started(document)); // it may be there after all
       return true;
     }
-    if (answer.redirected) location.reload(); // to log in again
+    if (answer.redirected)
+      location.reload(); // to log in again
     else if (answer.ok) {
       end(started(page));
       kernel.fail();
@@ -79,16 +93,21 @@ addEventListener("pagehide", (event) => {
   if (!event.persisted) end(id ?? started(document));
 });
 
-// The kernel that a page's cells run in, or ran in without ending in one of ours.
+/**
+ * The kernel that a page's cells run in, or ran in without ending in one of ours.
+ * @param {Document} page
+ * @returns {string | undefined}
+ */
 function started(page) {
   const config = page.querySelector("#jupyter-config-data");
-  return config && JSON.parse(config.textContent).kernelId;
+  return config ? JSON.parse(config.textContent).kernelId : undefined;
 }
 
+/** @param {string} [kernelId] */
 function end(kernelId) {
   if (!kernelId) return;
   const form = new FormData();
-  form.append("_xsrf", token());
+  form.append("_xsrf", token() ?? "");
   navigator.sendBeacon(`${base}voila/api/shutdown/${kernelId}`, form);
 }
 
@@ -96,6 +115,8 @@ function end(kernelId) {
 // https://www.tornadoweb.org/en/stable/guide/security.html. Voilà's page may come without one.
 function token() {
   const found = () => /\b_xsrf=([^;]*)/.exec(document.cookie)?.[1];
-  if (!found()) document.cookie = `_xsrf=${crypto.getRandomValues(new Uint32Array(4)).join("")}; path=${base}; samesite=strict`;
+  if (!found())
+    // biome-ignore lint/suspicious/noDocumentCookie: on plain http there is no cookieStore
+    document.cookie = `_xsrf=${crypto.getRandomValues(new Uint32Array(4)).join("")}; path=${base}; samesite=strict`;
   return found();
 }

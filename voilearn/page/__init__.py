@@ -1,12 +1,13 @@
 """What a visitor sees, whoever answers: the page's elements, looks, words and scripts.
 
 In come files that a visitor gives, and an asker: an object that takes a photo and gives back a
-Prediction or a problem (`visit.js` says which). Out comes a page that is true to its visit. Nothing
-here knows a host, and no script imports one from outside this folder.
+Prediction or a problem (`types.d.ts` says which). Out comes a page that is true to its visit.
+Nothing here knows a host, and no script imports one from outside this folder.
 
     markup.html, page.css   elements and looks
     page.js                 the page of those elements
     choosing.js             chosen, dropped, pasted, photographed: files
+    types.d.ts              the shapes that scripts hand to each other; no visitor gets them
     visit.js                the photos of one visit, each with its state and answer
     problem.js              what an asker throws: why there is no Prediction
     scaling.js              what to send of a file: upright, scaled down

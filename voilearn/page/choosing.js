@@ -3,28 +3,40 @@
 
 import { say } from "./words.js";
 
-// `everywhere`: files may be dropped and pasted anywhere in the window, which is ours alone.
+/** @typedef {(files: File[]) => void} Take */
+
+/**
+ * Listens for photos, however they are given.
+ * @param {HTMLElement} el  the page's
+ * @param {boolean} everywhere  files may be dropped and pasted anywhere: the window is ours alone
+ * @param {Take} take
+ */
 export function listenForPhotos(el, everywhere, take) {
-  const input = el.querySelector(".voilearn-upload input");
+  const input = /** @type {HTMLInputElement} */ (el.querySelector(".voilearn-upload input"));
   const choose = () => {
-    const files = [...input.files];
+    const files = [...(input.files ?? [])];
     input.value = ""; // so that choosing the same file again is a choice too
     if (files.length) take(files);
   };
   input.addEventListener("change", choose);
   choose(); // somebody may have been quicker than this script
-  listenForDrops(everywhere ? document : el, el, take);
-  (everywhere ? document : el).addEventListener("paste", (event) => {
+  /** @type {GlobalEventHandlers} */
+  const place = everywhere ? document : el;
+  listenForDrops(place, el, take);
+  place.addEventListener("paste", (event) => {
     const files = picturesOf(event.clipboardData);
     if (!files.length) return;
     event.preventDefault();
     take(files);
   });
-  offerCamera(el, input, take);
+  offerCamera(el, take);
 }
 
+/** @param {GlobalEventHandlers} place @param {HTMLElement} el @param {Take} take */
 function listenForDrops(place, el, take) {
-  const isFiles = (event) => event.dataTransfer.types.includes("Files");
+  /** @param {DragEvent} event */
+  const isFiles = (event) => event.dataTransfer?.types.includes("Files");
+  /** @param {boolean} yes */
   const mark = (yes) => el.classList.toggle("voilearn-dropping", yes);
   place.addEventListener("dragover", (event) => {
     if (!isFiles(event)) return;
@@ -36,35 +48,45 @@ function listenForDrops(place, el, take) {
     mark(false);
     if (!isFiles(event)) return;
     event.preventDefault();
-    const files = [...event.dataTransfer.files];
+    const files = [...(event.dataTransfer?.files ?? [])];
     if (files.length) take(files); // a mail program gives none, and calls them files
   });
 }
 
-// Of a paste, what is a file: text that comes with a picture from a web page is left alone.
+/**
+ * Of a paste, what is a file: text that comes with a picture from a web page is left alone.
+ * @param {DataTransfer | null} data
+ */
 function picturesOf(data) {
   return [...(data?.files ?? [])];
 }
 
-// A phone has a camera of its own to offer; at a desk the page shows what the camera sees.
-function offerCamera(el, input, take) {
-  const button = el.querySelector(".voilearn-camera");
+/**
+ * A phone has a camera of its own to offer; at a desk the page shows what the camera sees.
+ * @param {HTMLElement} el
+ * @param {Take} take
+ */
+function offerCamera(el, take) {
+  const button = /** @type {HTMLElement} */ (el.querySelector(".voilearn-camera"));
   const phone = matchMedia("(pointer: coarse)").matches;
   if (!phone && !navigator.mediaDevices?.getUserMedia) return; // as on plain http
   button.hidden = false;
   button.addEventListener("click", () => (phone ? usePhone(take) : useDesk(el, button, take)));
 }
 
+/** @param {Take} take */
 function usePhone(take) {
   const input = Object.assign(document.createElement("input"), { type: "file", accept: "image/*" });
   input.setAttribute("capture", "environment"); // the camera at the back
-  input.addEventListener("change", () => take([...input.files]));
+  input.addEventListener("change", () => take([...(input.files ?? [])]));
   input.click();
 }
 
+/** @param {HTMLElement} el @param {HTMLElement} button @param {Take} take */
 async function useDesk(el, button, take) {
-  const dialog = el.querySelector(".voilearn-live");
-  const [video, refused] = [dialog.querySelector("video"), dialog.querySelector("p")];
+  const dialog = /** @type {HTMLDialogElement} */ (el.querySelector(".voilearn-live"));
+  const [video] = dialog.getElementsByTagName("video");
+  const [refused] = dialog.getElementsByTagName("p");
   const [snap, cancel] = dialog.querySelectorAll("button");
   refused.textContent = "";
   snap.disabled = true;
@@ -86,7 +108,7 @@ async function useDesk(el, button, take) {
   snap.onclick = async () => {
     const photo = await stillOf(video);
     dialog.close();
-    take([photo]);
+    if (photo) take([photo]);
   };
   await closed; // by Escape too
   for (const track of stream?.getTracks() ?? []) track.stop();
@@ -94,10 +116,12 @@ async function useDesk(el, button, take) {
   button.focus();
 }
 
+/** @param {HTMLVideoElement} video */
 async function stillOf(video) {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width: video.videoWidth, height: video.videoHeight });
-  canvas.getContext("2d").drawImage(video, 0, 0);
+  canvas.getContext("2d")?.drawImage(video, 0, 0);
+  /** @type {Blob | null} */
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.95));
-  return new File([blob], "camera.jpg", { type: "image/jpeg" });
+  return blob && new File([blob], "camera.jpg", { type: "image/jpeg" });
 }

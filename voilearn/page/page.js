@@ -1,6 +1,12 @@
 // The page: photos are chosen, and each gets its answer, in words and bars.
 // In: markup.html's elements and a visit; out: the page, true to it.
 
+/**
+ * @import { Problem } from "./problem.js"
+ * @import { Photo, Prediction, Scaled, Settings } from "./types.d.ts"
+ * @import { Visit } from "./visit.js"
+ * @import { Key } from "./words.js"
+ */
 import { descriptionOf, sentenceOf, showBars } from "./answer.js";
 import { listenForPhotos } from "./choosing.js";
 import { asCsv, asJson, asText, copy, save } from "./saving.js";
@@ -9,25 +15,45 @@ import { isAtFault, language, say, sayError, translate } from "./words.js";
 
 const COPIED_FOR = 2000; // milliseconds
 
-// Make the page of these elements. `everywhere`: the window is ours, and not a notebook's.
+/**
+ * What is drawn, so that it need not be drawn again.
+ * @typedef {object} Drawn
+ * @property {Prediction} [prediction]  in bars
+ * @property {Map<Photo, Thumbnail>} thumbnails  of the history
+ * @property {boolean} gallery  whether the examples were asked for
+ *
+ * @typedef {({ item: HTMLElement, button: HTMLButtonElement, img: HTMLImageElement })} Thumbnail
+ * @typedef {<E extends HTMLElement = HTMLElement>(name: string) => E} Find
+ */
+
+/**
+ * Make the page of these elements.
+ * @param {HTMLElement} el
+ * @param {Visit} visit
+ * @param {object} host
+ * @param {boolean} host.everywhere  the window is ours, and not a notebook's
+ */
 export function showPage(el, visit, { everywhere }) {
-  const find = (name) => el.querySelector(`.voilearn-${name}`);
+  /** @template {HTMLElement} [E=HTMLElement] @param {string} name */
+  const find = (name) => /** @type {E} */ (el.querySelector(`.voilearn-${name}`));
+  /** @type {Drawn} */
+  const drawn = { thumbnails: new Map(), gallery: false };
   (everywhere ? document.documentElement : el).lang = language;
   translate(el);
   listenForPhotos(el, everywhere, (files) => visit.take(files));
   find("status").tabIndex = -1;
-  find("cancel").onclick = () => visit.cancel(visit.shown);
-  find("classify").onclick = () => visit.again(visit.shown);
+  find("cancel").onclick = () => visit.shown && visit.cancel(visit.shown);
+  find("classify").onclick = () => again(visit);
   find("copy").onclick = () => copyAnswer(find("copy"), visit);
   find("json").onclick = () => save("answers.json", "application/json", asJson(told(visit)));
   find("csv").onclick = () => save("answers.csv", "text/csv", asCsv(told(visit)));
   const show = () => {
     const focused = el.contains(document.activeElement) && document.activeElement;
     showAlert(find("alert"), visit);
-    showResult(find, visit);
-    showHistory(find("history"), visit);
-    if (visit.line === "here" && visit.photos.every(isDone)) showGallery(find("gallery"), visit);
-    if (focused && (!focused.isConnected || focused.disabled || focused.closest("[hidden]"))) {
+    showResult(find, visit, drawn);
+    showHistory(find("history"), visit, drawn);
+    if (visit.line === "here" && visit.photos.every(isDone)) showGallery(find("gallery"), visit, drawn);
+    if (focused && (!focused.isConnected || focused.matches(":disabled") || focused.closest("[hidden]"))) {
       find("status").focus({ preventScroll: true }); // what was pressed is gone
     }
   };
@@ -36,7 +62,11 @@ export function showPage(el, visit, { everywhere }) {
   return () => visit.removeEventListener("change", show);
 }
 
-// What is wrong with the page, and one button that puts it right.
+/**
+ * What is wrong with the page, and one button that puts it right.
+ * @param {HTMLElement} place
+ * @param {Visit} visit
+ */
 function showAlert(place, visit) {
   const [kind, button] = alertOf(visit);
   if (place.dataset.kind === kind) return;
@@ -56,25 +86,35 @@ function showAlert(place, visit) {
   place.replaceChildren(banner);
 }
 
+/**
+ * @param {Visit} visit
+ * @returns {[kind: Key | "", button?: [name: Key, press: () => void]]}
+ */
 function alertOf(visit) {
-  const reconnect = ["reconnect", () => visit.reconnect()];
-  switch (visit.line) {
+  const { line } = visit;
+  switch (line) {
     case "lost":
     case "gone":
     case "broken":
-      return visit.reconnects ? [visit.line, reconnect] : ["ended"];
+      return visit.reconnects ? [line, ["reconnect", () => visit.reconnect()]] : ["ended"];
     case "reconnecting":
       return ["reconnecting"];
   }
   if (visit.leftOut) return ["leftOut"];
   const answer = visit.shown?.prediction;
   if (answer && visit.newest && visit.newest !== answer.model.sha256) {
-    return ["upgraded", ["askAgain", () => visit.again(visit.shown)]];
+    return ["upgraded", ["askAgain", () => again(visit)]];
   }
   return [""];
 }
 
-function showResult(find, visit) {
+/** @param {Visit} visit */
+function again(visit) {
+  if (visit.shown) visit.again(visit.shown);
+}
+
+/** @param {Find} find @param {Visit} visit @param {Drawn} drawn */
+function showResult(find, visit, drawn) {
   const { shown: photo, settings } = visit;
   find("preview").hidden = !photo || (isDone(photo) && !photo.url); // there is nothing to see
   if (!photo) return;
@@ -87,113 +127,147 @@ function showResult(find, visit) {
   find("description").textContent = photo.prediction ? descriptionOf(photo.prediction, settings.classes) : "";
   showProgress(find, photo);
   const [bars, more] = [find("bars"), find("more")];
-  if (bars.prediction !== photo.prediction) {
+  if (drawn.prediction !== photo.prediction) {
     if (photo.prediction) showBars(bars, more, photo.prediction, settings.classes);
     else bars.replaceChildren((more.hidden = true) && "");
-    bars.prediction = photo.prediction;
+    drawn.prediction = photo.prediction;
   }
   find("copy").hidden = !photo.prediction;
-  find("classify").disabled = !isDone(photo) || isAtFault(photo.error);
+  /** @type {HTMLButtonElement} */
+  const classify = find("classify");
+  classify.disabled = !isDone(photo) || isAtFault(photo.error);
 }
 
+/** @param {HTMLElement} figure @param {Photo} photo */
 function showPreview(figure, photo) {
-  const [img, note] = [figure.querySelector("img"), figure.querySelector("figcaption")];
+  const [[img], [note]] = [figure.getElementsByTagName("img"), figure.getElementsByTagName("figcaption")];
   img.hidden = !photo.url;
   if (!photo.url) img.removeAttribute("src");
   else if (img.src !== photo.url) img.src = photo.url;
   note.textContent = photo.sent?.width ? sizeOf(photo.sent) : "";
 }
 
+/** @param {Scaled} sent */
 function sizeOf({ width, height, blob, scaled }) {
   const kilobytes = Math.max(1, Math.round(blob.size / 1000));
   return say(scaled ? "sent" : "whole", { width, height, kilobytes });
 }
 
+/** @param {Find} find @param {Photo} photo */
 function showProgress(find, photo) {
   find("sending").hidden = isDone(photo);
-  const progress = find("sending").querySelector("progress");
+  const [progress] = find("sending").getElementsByTagName("progress");
   if (photo.state === "sending") progress.value = photo.progress;
   else progress.removeAttribute("value"); // no share of it is known
 }
 
-// What stands in the line of the answer: its kind, and words.
+/**
+ * What stands in the line of the answer: its kind, and words.
+ * @param {Photo} photo
+ * @param {Settings} settings
+ */
 function statusOf(photo, { classes }) {
-  switch (photo.state) {
+  const { state, prediction, error } = photo;
+  switch (state) {
     case "answered":
-      return ["answer", sentenceOf(photo.prediction, classes)];
+      return ["answer", sentenceOf(/** @type {Prediction} */ (prediction), classes)];
     case "refused":
-      return ["error", sayError(photo.error)];
+      return ["error", sayError(/** @type {Problem} */ (error))];
     case "cancelled":
       return ["", say("cancelled")];
     default:
-      return ["busy", say(photo.loading && photo.state === "looking" ? "loading" : photo.state, photo)];
+      return [
+        "busy",
+        say(photo.loading && state === "looking" ? "loading" : state, { seconds: photo.seconds }),
+      ];
   }
 }
 
+/** @param {HTMLElement} status @param {string} kind @param {string} sentence */
 function tell(status, kind, sentence) {
   status.className = `voilearn-status${kind && ` voilearn-${kind}`}`;
   if (status.textContent !== sentence) status.textContent = sentence; // else it is read twice
 }
 
-function showHistory(section, visit) {
+/** @param {HTMLElement} section @param {Visit} visit @param {Drawn} drawn */
+function showHistory(section, visit, drawn) {
   const { photos, shown, settings } = visit;
   section.hidden = photos.length < 2;
   if (section.hidden) return;
-  const list = section.querySelector("ul");
-  const made = (list.made ??= new Map()); // of each photo, its item
-  for (const photo of photos) if (!made.has(photo)) made.set(photo, thumbnailOf(photo, visit));
-  for (const [photo, item] of made) {
+  const [list] = section.getElementsByTagName("ul");
+  const made = drawn.thumbnails;
+  for (const photo of photos)
+    if (!made.has(photo))
+      made.set(
+        photo,
+        thumbnailOf(() => visit.show(photo)),
+      );
+  for (const [photo, { item }] of made) {
     if (photos.includes(photo)) continue;
     item.remove();
     made.delete(photo);
   }
-  list.append(...[...made.values()].filter((item) => !item.isConnected));
-  for (const [photo, item] of made) {
-    const [button, img] = [item.firstChild, item.querySelector("img")];
+  list.append(...[...made.values()].map(({ item }) => item).filter((item) => !item.isConnected));
+  for (const [photo, { button, img }] of made) {
     const [kind, sentence] = statusOf(photo, settings);
     button.className = `voilearn-thumb voilearn-is-${kind || "none"}`;
-    button.setAttribute("aria-current", photo === shown);
+    button.setAttribute("aria-current", `${photo === shown}`);
     if (photo.thumb && img.src !== photo.thumb) img.src = photo.thumb;
     if (img.alt !== `${photo.name}: ${sentence}`) img.alt = button.title = `${photo.name}: ${sentence}`;
   }
-  for (const button of section.querySelectorAll(".voilearn-actions button")) {
-    button.disabled = !told(visit).length;
-  }
+  /** @type {NodeListOf<HTMLButtonElement>} */
+  const actions = section.querySelectorAll(".voilearn-actions button");
+  for (const button of actions) button.disabled = !told(visit).length;
 }
 
-function thumbnailOf(photo, visit) {
-  const [item, button, img] = ["li", "button", "img"].map((tag) => document.createElement(tag));
-  Object.assign(button, { type: "button", onclick: () => visit.show(photo) });
+/**
+ * @param {() => void} onclick
+ * @returns {Thumbnail}
+ */
+function thumbnailOf(onclick) {
+  const [item, img] = [document.createElement("li"), document.createElement("img")];
+  const button = Object.assign(document.createElement("button"), { type: "button", onclick });
   button.append(img);
   item.append(button);
-  return item;
+  return { item, button, img };
 }
 
-// The author's examples, asked for once the kernel is there.
-async function showGallery(section, visit) {
-  if (section.asked) return;
-  section.asked = true;
-  const examples = await visit.examples().catch(() => (section.asked = false) || []);
+/**
+ * The author's examples, asked for once the kernel is there.
+ * @param {HTMLElement} section
+ * @param {Visit} visit
+ * @param {Drawn} drawn
+ */
+async function showGallery(section, visit, drawn) {
+  if (drawn.gallery) return;
+  drawn.gallery = true;
+  const examples = await visit.examples().catch(() => {
+    drawn.gallery = false;
+    return [];
+  });
   section.hidden = !examples.length;
   const items = examples.map(([name, url], index) => {
-    const [item, button, img] = ["li", "button", "img"].map((tag) => document.createElement(tag));
+    const { item, button, img } = thumbnailOf(() => visit.takeExample(index, name, url));
     Object.assign(img, { src: url, alt: name });
-    Object.assign(button, { type: "button", className: "voilearn-thumb", title: name });
-    button.onclick = () => visit.takeExample(index, name, url);
-    button.append(img);
-    item.append(button);
+    Object.assign(button, { className: "voilearn-thumb", title: name });
     return item;
   });
-  section.querySelector("ul").replaceChildren(...items);
+  section.querySelector("ul")?.replaceChildren(...items);
 }
 
-// The photos about which there is something to take away.
+/**
+ * The photos about which there is something to take away.
+ * @param {Visit} visit
+ */
 function told({ photos }) {
   return photos.filter(({ prediction, error }) => prediction || error);
 }
 
+/** @param {HTMLElement} button @param {Visit} visit */
 async function copyAnswer(button, { shown, settings }) {
-  if (!(await copy(asText(shown, settings.classes)))) return;
+  if (!shown?.prediction) return;
+  const { name, prediction } = shown;
+  if (!(await copy(asText({ name, prediction }, settings.classes)))) return;
   button.textContent = say("copied");
   setTimeout(() => (button.textContent = say("copy")), COPIED_FOR);
 }

@@ -4,14 +4,21 @@
 // A phone's photo has 4 MB, of which the model sees 224 pixels. Chromium and Firefox decode a JPEG at
 // a half or a quarter of its size (ImageDecoder), as Pillow's `draft` does.
 
+/** @import { Scaled } from "./types.d.ts" */
+
 const MOST_BYTES = 300_000;
-const QUALITIES = [0.9, 0.8, 0.65, 0.5, 0.35];
+const [BEST, ...WORSE] = [0.9, 0.8, 0.65, 0.5, 0.35]; // qualities of a JPEG
 
 // As the Python side decodes: upright, colour profiles ignored.
+/** @type {ImageBitmapOptions} */
 const AS_PYTHON_DECODES = { imageOrientation: "from-image", colorSpaceConversion: "none" };
 
-// Resolves to {blob, width, height, scaled}: the original's size in pixels (0 where the browser
-// can't open the file), and what to send for it. A small photo is sent as it is.
+/**
+ * Resolves to what to send for a photo; a small one is sent as it is.
+ * @param {File} file
+ * @param {number} longest  its longest side, in pixels
+ * @returns {Promise<Scaled>}
+ */
 export async function scaleDown(file, longest) {
   const whole = { blob: file, width: 0, height: 0, scaled: false }; // the server may know its kind
   const large = file.size > MOST_BYTES;
@@ -24,8 +31,7 @@ export async function scaleDown(file, longest) {
   if (scale === 1 && !large) return { ...whole, width, height };
   try {
     const picture = await (early || decode(file, 2 * longest));
-    const sides = size.map((side) => Math.max(1, Math.round(scale * side)));
-    const canvas = drawn(picture, ...sides);
+    const canvas = drawn(picture, sideOf(scale * width), sideOf(scale * height));
     picture.close();
     const blob = await encode(canvas);
     return blob.size < file.size ? { blob, width, height, scaled: true } : { ...whole, width, height };
@@ -34,7 +40,15 @@ export async function scaleDown(file, longest) {
   }
 }
 
-// Reads no more of the file than its header: resolves to its upright width and height.
+/** @param {number} length */
+function sideOf(length) {
+  return Math.max(1, Math.round(length));
+}
+
+/**
+ * Reads no more of the file than its header: resolves to its upright width and height.
+ * @param {Blob} file
+ */
 async function pixelsOf(file) {
   const img = new Image();
   img.src = URL.createObjectURL(file);
@@ -47,12 +61,16 @@ async function pixelsOf(file) {
   }
 }
 
-// Decodes a photo. Most browsers can decode a JPEG at a half or a quarter of its size, in half the
-// time; `enough` is the length that its longest side needs.
+/**
+ * Decodes a photo. Most browsers can decode a JPEG at a half or a quarter of its size, in half the
+ * time.
+ * @param {Blob} file
+ * @param {number} enough  the length that its longest side needs
+ */
 async function decode(file, enough) {
   if (file.type === "image/jpeg" && globalThis.ImageDecoder) {
-    const wanted = { desiredWidth: enough, desiredHeight: enough, colorSpaceConversion: "none" };
-    const decoder = new ImageDecoder({ data: file.stream(), type: file.type, ...wanted });
+    const [data, wanted] = [file.stream(), { desiredWidth: enough, desiredHeight: enough }];
+    const decoder = new ImageDecoder({ data, type: file.type, ...wanted, colorSpaceConversion: "none" });
     const found = await decoder.decode().catch(() => undefined);
     decoder.close();
     if (found) return found.image;
@@ -60,7 +78,11 @@ async function decode(file, enough) {
   return createImageBitmap(file, AS_PYTHON_DECODES);
 }
 
-// Returns the same as a square picture of so many pixels, for the history.
+/**
+ * Resolves to the same as a square picture, for the history.
+ * @param {Blob} blob
+ * @param {number} side  in pixels
+ */
 export async function thumbnail(blob, side) {
   const picture = await createImageBitmap(blob, AS_PYTHON_DECODES);
   const least = Math.min(picture.width, picture.height);
@@ -68,29 +90,49 @@ export async function thumbnail(blob, side) {
   const [left, top] = [(picture.width - least) / 2, (picture.height - least) / 2];
   pen.drawImage(picture, left, top, least, least, 0, 0, side, side);
   picture.close();
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.8));
+  return jpegOf(canvas, 0.8);
 }
 
+/** @param {ImageBitmap | VideoFrame} picture @param {number} width @param {number} height */
 function drawn(picture, width, height) {
   const [canvas, pen] = paper(width, height);
   pen.drawImage(picture, 0, 0, width, height);
   return canvas;
 }
 
+/**
+ * @param {number} width
+ * @param {number} height
+ * @returns {[HTMLCanvasElement, CanvasRenderingContext2D]}
+ */
 function paper(width, height) {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  const pen = canvas.getContext("2d");
+  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   pen.imageSmoothingQuality = "high";
   pen.fillStyle = "#fff"; // under what is transparent, as on the Python side
   pen.fillRect(0, 0, width, height);
   return [canvas, pen];
 }
 
+/** @param {HTMLCanvasElement} canvas */
 async function encode(canvas) {
-  let blob;
-  for (const quality of QUALITIES) {
-    blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+  let blob = await jpegOf(canvas, BEST);
+  for (const quality of WORSE) {
     if (blob.size <= MOST_BYTES) break;
+    blob = await jpegOf(canvas, quality);
   }
   return blob;
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} quality
+ * @returns {Promise<Blob>}
+ */
+function jpegOf(canvas, quality) {
+  return new Promise((resolve, reject) => {
+    const done = /** @param {Blob | null} blob */ (blob) =>
+      blob ? resolve(blob) : reject(new Error("no JPEG"));
+    canvas.toBlob(done, "image/jpeg", quality);
+  });
 }

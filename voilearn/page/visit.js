@@ -1,18 +1,9 @@
 // One visit: the photos given, each with its own answer, asked about in turn.
 // In: files, and an asker; out: "change" events, after which `photos` is true again.
 //
-// An asker is the browser's twin of Python's `Classify`: it is handed a photo and gives back the
-// Prediction, wherever the model is. Each host of the page brings one of its own:
-//
-//   ask(photo, {signal, progress, preview}) -> Promise<Prediction>
-//     `photo` is a Blob, or {example: n}. `progress` is called with what share of it is there, and
-//     `preview`, where given, with a picture of it. Throws a Problem, or Lost, or the signal's reason.
-//   examples() -> Promise<[[name, picture], …]>   the author's
-//   settings                                      the author's words; event "settings" when they change
-//   reconnect() -> Promise<boolean>, or undefined where the host can't
-//   end()
-//   events "here", "lost", "back", "changed" (detail.sha256: of another model), and "broken": there
-//     will be nobody to ask
+// The asker is handed a photo and gives back the Prediction, wherever the model is: types.d.ts.
+
+/** @import { Asker, Photo, Picture, Scaled, Settings, State } from "./types.d.ts" */
 import { Lost, Problem } from "./problem.js";
 import { scaleDown, thumbnail } from "./scaling.js";
 import { say } from "./words.js";
@@ -24,22 +15,31 @@ const MOST_TRIES = 30; // at a busy service
 const MOST_LOST = 5; // times that the kernel goes with a photo on its way
 const UNREADABLE = new Problem({ type: "PhotoNotFound" }); // gone from the disk, or a folder
 const DONE = ["answered", "refused", "cancelled"];
+const NEW = { state: /** @type {State} */ ("queued"), progress: 0 };
 
 export class Visit extends EventTarget {
-  photos = []; // {name, file or example, state, sent, url, thumb, progress, prediction, error, …}
+  /** @type {Photo[]} */
+  photos = [];
+  /** @type {Photo | undefined} */
   shown; // the one of them that is on the page
-  line = "opening"; // or "here", "lost", "reconnecting", "gone", "broken"
+  /** @type {"opening" | "here" | "lost" | "reconnecting" | "gone" | "broken"} */
+  line = "opening";
+  /** @type {Settings} */
   settings = { classes: {}, photo_size: 1024 };
+  /** @type {string | undefined} */
   newest; // the hash of the model in service, where it is newer than an answer
   leftOut = 0; // photos of the last choice, for which there was no room
   #asker;
-  #going = new Set(); // "read", "ask": what goes on
+  /** @type {Set<"read" | "ask">} */
+  #going = new Set(); // what goes on
 
+  /** @param {Asker} asker */
   constructor(asker) {
     super();
     this.#asker = asker;
     this.#take(asker.settings);
-    const on = (kind, hear) => asker.addEventListener(kind, hear);
+    /** @type {(kind: string, hear: (event: CustomEvent) => void) => void} */
+    const on = (kind, hear) => asker.addEventListener(kind, /** @type {EventListener} */ (hear));
     on("settings", () => this.#take(asker.settings));
     on("here", () => this.#found());
     on("back", () => this.#found());
@@ -48,62 +48,80 @@ export class Visit extends EventTarget {
     on("changed", ({ detail }) => this.#set({ newest: detail.sha256 }));
   }
 
-  // Whether the page can come back without being loaded anew.
+  /** Whether the page can come back without being loaded anew. */
   get reconnects() {
     return Boolean(this.#asker.reconnect);
   }
 
-  // Take files that were just given, and show the first of them.
+  /**
+   * Take files that were just given, and show the first of them.
+   * @param {File[]} files
+   */
   take(files) {
-    this.#add(files.map((file) => ({ name: file.name, file })));
+    this.#add(files.map((file) => ({ ...NEW, name: file.name, file })));
   }
 
-  // Take an example of the author's.
+  /**
+   * Take an example of the author's.
+   * @param {number} index
+   * @param {string} name
+   * @param {string} thumb  the address of its picture
+   */
   takeExample(index, name, thumb) {
-    this.#add([{ name, example: index, given: thumb, url: thumb, thumb }]);
+    this.#add([{ ...NEW, name, example: index, given: thumb, url: thumb, thumb }]);
   }
 
-  // Show a photo of this visit.
+  /**
+   * Show a photo of this visit.
+   * @param {Photo} photo
+   */
   show(photo) {
     this.#set({ shown: photo });
   }
 
-  // Ask about a photo once more.
+  /**
+   * Ask about a photo once more.
+   * @param {Photo} photo
+   */
   again(photo) {
     photo.lost = photo.tries = 0;
     this.#forget(photo);
     this.#work();
   }
 
-  // Give up on a photo.
+  /**
+   * Give up on a photo.
+   * @param {Photo} photo
+   */
   cancel(photo) {
     photo.giveUp?.abort(new DOMException("cancelled", "AbortError"));
     this.#update(photo, { state: "cancelled" });
   }
 
-  // Resolves to the author's examples, as [name, address of a picture].
+  /** Resolves to the author's examples, as [name, address of a picture]. */
   async examples() {
     const told = await this.#asker.examples();
-    return told.map(([name, picture]) => [name, address(picture)]);
+    return told.map(([name, picture]) => /** @type {const} */ ([name, address(picture)]));
   }
 
-  // Have somebody to ask back, or anew, and go on with the photos that wait.
+  /** Have somebody to ask back, or anew, and go on with the photos that wait. */
   async reconnect() {
-    if (this.line === "reconnecting") return;
+    const { line } = this;
+    if (line === "reconnecting") return;
     this.#set({ line: "reconnecting" });
-    const found = await this.#asker.reconnect();
+    const found = await this.#asker.reconnect?.();
     if (found) this.#set({ line: "opening" });
     else if (this.line === "reconnecting") this.#set({ line: "gone" });
   }
 
-  // The page is gone, as that of a cell which is run again.
+  /** The page is gone, as that of a cell which is run again. */
   end() {
     this.#asker.end();
   }
 
+  /** @param {Photo[]} photos */
   #add(photos) {
     const taken = photos.slice(0, MOST_KEPT - this.photos.filter((photo) => !isDone(photo)).length);
-    for (const photo of taken) Object.assign(photo, { state: "queued", progress: 0 });
     let excess = this.photos.length + taken.length - MOST_KEPT;
     const old = this.photos.filter((photo) => isDone(photo) && excess-- > 0);
     this.photos = [...this.photos.filter((photo) => !old.includes(photo)), ...taken];
@@ -113,17 +131,27 @@ export class Visit extends EventTarget {
     this.#work();
   }
 
+  /** @param {Photo} photo */
   #forget(photo) {
     this.#update(photo, { state: "queued", progress: 0, prediction: undefined, error: undefined });
   }
 
   // Photos are read one after the other, which needs no asker; meanwhile, each is asked about.
   #work() {
-    this.#each("read", (photo) => !isReady(photo), (photo) => this.#read(photo));
+    this.#each(
+      "read",
+      (photo) => !isReady(photo),
+      (photo) => this.#read(photo),
+    );
     if (this.line === "here") this.#each("ask", isReady, (photo) => this.#ask(photo));
     else for (const photo of this.photos.filter(isReady)) this.#hold(photo);
   }
 
+  /**
+   * @param {"read" | "ask"} what
+   * @param {(photo: Photo) => boolean} mayGo
+   * @param {(photo: Photo) => Promise<void>} go
+   */
   async #each(what, mayGo, go) {
     if (this.#going.has(what)) return;
     this.#going.add(what);
@@ -135,13 +163,15 @@ export class Visit extends EventTarget {
     }
   }
 
+  /** @param {Photo} photo */
   #hold(photo) {
     if (isWaiting(photo)) this.#update(photo, { state: "held" });
   }
 
+  /** @param {Photo} photo */
   async #read(photo) {
     this.#update(photo, { state: "reading" });
-    const sent = await scaleDown(photo.file, this.settings.photo_size);
+    const sent = await scaleDown(/** @type {File} */ (photo.file), this.settings.photo_size);
     if (photo.state === "cancelled") return;
     this.#update(photo, { sent, state: "queued" });
     if (sent.width) this.#picture(photo, sent.blob);
@@ -150,17 +180,20 @@ export class Visit extends EventTarget {
     if (!next) this.#shrink(photo); // else once it is answered: that takes the same processors
   }
 
+  /** @param {Photo} photo @param {Blob} blob */
   #picture(photo, blob) {
-    if (photo.url !== photo.given) URL.revokeObjectURL(photo.url);
+    if (photo.url && photo.url !== photo.given) URL.revokeObjectURL(photo.url);
     this.#update(photo, { picture: blob, url: address(blob) });
   }
 
+  /** @param {Photo} photo */
   async #shrink(photo) {
     if (photo.thumb || !photo.picture) return;
     const small = await thumbnail(photo.picture, THUMBNAIL).catch(() => undefined);
     if (small && !photo.thumb) this.#update(photo, { thumb: address(small) });
   }
 
+  /** @param {Photo} photo */
   async #ask(photo) {
     photo.giveUp = new AbortController();
     const { signal } = photo.giveUp;
@@ -170,7 +203,7 @@ export class Visit extends EventTarget {
       if (photo.state !== "cancelled") this.#update(photo, { state: "answered", prediction });
     } catch (error) {
       if (error instanceof Lost) this.#keep(photo);
-      else if (error instanceof Problem) await this.#refused(photo, error);
+      else if (error instanceof Problem) await this.#refused(photo, error, signal);
       else if (!signal.aborted) this.#update(photo, { state: "refused", error: UNREADABLE });
     } finally {
       clearTimeout(photo.slow);
@@ -180,7 +213,10 @@ export class Visit extends EventTarget {
     }
   }
 
-  // A photo with which the asker's host went is asked about again: it may be what ended it.
+  /**
+   * A photo with which the asker's host went is asked about again: it may be what ended it.
+   * @param {Photo} photo
+   */
   #keep(photo) {
     photo.lost = (photo.lost ?? 0) + 1;
     if (photo.lost < MOST_LOST) return this.#update(photo, { state: "held" });
@@ -188,38 +224,49 @@ export class Visit extends EventTarget {
     this.#update(photo, { state: "refused", error });
   }
 
+  /** @param {Photo} photo @param {AbortSignal} signal */
   #tell(photo, signal) {
+    /** @param {Blob} picture */
     const preview = (picture) => this.#picture(photo, picture);
-    if (!photo.sent) {
+    if (photo.example !== undefined) {
       this.#look(photo);
       return this.#asker.ask({ example: photo.example }, { signal, preview });
     }
+    /** @param {number} share */
     const progress = (share) => {
       this.#update(photo, { progress: share });
       if (share === 1) this.#look(photo);
     };
-    const { blob, width } = photo.sent;
+    const { blob, width } = /** @type {Scaled} */ (photo.sent);
     return this.#asker.ask(blob, { signal, progress, preview: width ? undefined : preview });
   }
 
-  // All that is asked for is there; if the answer takes long, a model is being loaded.
+  /**
+   * All that is asked for is there; if the answer takes long, a model is being loaded.
+   * @param {Photo} photo
+   */
   #look(photo) {
     this.#update(photo, { state: "looking" });
     clearTimeout(photo.slow);
     photo.slow = setTimeout(() => this.#update(photo, { loading: true }), LOADING_AFTER);
   }
 
-  async #refused(photo, error) {
+  /** @param {Photo} photo @param {Problem} error @param {AbortSignal} signal */
+  async #refused(photo, error, signal) {
     if (photo.state === "cancelled") return;
     photo.tries = (photo.tries ?? 0) + 1;
     clearTimeout(photo.slow);
-    if (error.retryAfter && photo.tries < MOST_TRIES) return this.#wait(photo, error.retryAfter);
+    if (error.retryAfter && photo.tries < MOST_TRIES) return this.#wait(photo, error.retryAfter, signal);
     this.#update(photo, { state: "refused", error });
   }
 
-  // Count down until the photo may be asked about again.
-  async #wait(photo, seconds) {
-    const { signal } = photo.giveUp;
+  /**
+   * Count down until the photo may be asked about again.
+   * @param {Photo} photo
+   * @param {number} seconds
+   * @param {AbortSignal} signal
+   */
+  async #wait(photo, seconds, signal) {
     for (let left = Math.ceil(seconds); left > 0; left--) {
       this.#update(photo, { state: "busy", seconds: left, counting: left < Math.ceil(seconds) });
       await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -233,6 +280,7 @@ export class Visit extends EventTarget {
     this.#work();
   }
 
+  /** @param {Partial<Settings> | undefined} settings */
   #take(settings) {
     if (!settings) return;
     const size = this.settings.photo_size;
@@ -242,37 +290,50 @@ export class Visit extends EventTarget {
     this.#work();
   }
 
+  /** @param {Photo} photo @param {Partial<Photo>} changes */
   #update(photo, changes) {
     if (photo.state === "cancelled" && !("prediction" in changes)) return;
     Object.assign(photo, changes);
     this.dispatchEvent(new Event("change"));
   }
 
+  /** @param {Partial<Pick<Visit, "photos" | "shown" | "line" | "settings" | "newest" | "leftOut">>} changes */
   #set(changes) {
     Object.assign(this, changes);
     this.dispatchEvent(new Event("change"));
   }
 }
 
-// Whether there is nothing more to come for a photo.
+/**
+ * Tells whether there is nothing more to come for a photo.
+ * @param {Photo} photo
+ */
 export function isDone({ state }) {
   return DONE.includes(state);
 }
 
+/** @param {Photo} photo */
 function isWaiting({ state }) {
   return state === "queued" || state === "held";
 }
 
-// Whether a photo can be asked about: it has been read, or the author has it.
+/**
+ * Tells whether a photo can be asked about: it has been read, or the author has it.
+ * @param {Photo} photo
+ */
 function isReady({ sent, example }) {
   return Boolean(sent) || example !== undefined;
 }
 
-// Let go of what a photo is shown by, but for an example's: that is the gallery's.
+/**
+ * Let go of what a photo is shown by, but for an example's: that is the gallery's.
+ * @param {Photo} photo
+ */
 function freePictures({ url, thumb, given }) {
-  for (const each of [url, thumb]) if (each !== given) URL.revokeObjectURL(each);
+  for (const each of [url, thumb]) if (each && each !== given) URL.revokeObjectURL(each);
 }
 
+/** @param {Picture} picture */
 function address(picture) {
   return URL.createObjectURL(picture instanceof Blob ? picture : new Blob([picture], { type: "image/jpeg" }));
 }

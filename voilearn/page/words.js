@@ -1,6 +1,13 @@
 // The page's words: one table of five languages, chosen by the browser's.
 // In: a key and values; out: a sentence.
 
+/**
+ * @import { Problem } from "./problem.js"
+ * @import { ModelInfo } from "./types.d.ts"
+ */
+
+/** @typedef {keyof typeof ENGLISH} Key */
+
 const ENGLISH = {
   choose: "Choose a photo",
   drop: "or drop or paste one, or several, anywhere on this page",
@@ -47,10 +54,18 @@ const ENGLISH = {
   askAgain: "Ask again",
   privacy: "Photos are scaled down in your browser, looked at and forgotten: none is stored.",
   unreadable: "The browser can't read this file. Please choose it again, or another photo.",
+  PhotoTooLarge: "This file or picture is too large. Please choose a smaller one.",
+  UnsupportedPhoto: "This is no picture that can be read here. Please choose a photo, such as a JPEG or PNG.",
+  DamagedPhoto: "This picture is damaged or incomplete. Please choose the original, or another one.",
+  EmptyPhoto: "This file is empty. Please choose the photo again.",
+  UnusableModel: "The model of this page can't answer. Please tell whoever runs the page.",
+  ServiceError: "The service behind this page does not answer. Please try again.",
+  VoilearnError: "Something went wrong on our side. Please try again, or try another photo.",
 };
 
-// The service's errors stand in English sentences of their own; elsewhere by their type.
-const TABLE = {
+// In English, an error is said in the sentence that came with it, where one did.
+/** @type {Record<string, Partial<Record<Key, string>>>} */
+export const TABLE = {
   en: ENGLISH,
   de: {
     choose: "Foto auswählen",
@@ -91,19 +106,26 @@ const TABLE = {
     reconnect: "Neu verbinden",
     reconnecting: "Verbindung wird hergestellt …",
     broken: "Diese Seite kann gerade nicht antworten.",
-    ended: "Das Notebook antwortet nicht. Wurde sein Kernel neu gestartet, bitte diese Zelle noch einmal ausführen.",
-    leftOut: "Es ist Platz für 100 Fotos auf einmal: {count} wurden ausgelassen. Bitte später noch einmal auswählen.",
+    ended:
+      "Das Notebook antwortet nicht. Wurde sein Kernel neu gestartet, bitte diese Zelle noch einmal ausführen.",
+    leftOut:
+      "Es ist Platz für 100 Fotos auf einmal: {count} wurden ausgelassen. Bitte später noch einmal auswählen.",
     upgraded: "Das Modell wurde erneuert. Diese Antwort stammt noch vom alten.",
     askAgain: "Noch einmal fragen",
     privacy: "Fotos werden im Browser verkleinert, angesehen und vergessen: Keines wird gespeichert.",
-    unreadable: "Der Browser kann diese Datei nicht lesen. Bitte noch einmal oder ein anderes Foto auswählen.",
+    unreadable:
+      "Der Browser kann diese Datei nicht lesen. Bitte noch einmal oder ein anderes Foto auswählen.",
     PhotoTooLarge: "Diese Datei oder dieses Bild ist zu groß. Bitte ein kleineres auswählen.",
-    UnsupportedPhoto: "Das ist kein Bild, das hier gelesen werden kann. Bitte ein Foto auswählen, etwa JPEG oder PNG.",
-    DamagedPhoto: "Dieses Bild ist beschädigt oder unvollständig. Bitte das Original oder ein anderes auswählen.",
+    UnsupportedPhoto:
+      "Das ist kein Bild, das hier gelesen werden kann. Bitte ein Foto auswählen, etwa JPEG oder PNG.",
+    DamagedPhoto:
+      "Dieses Bild ist beschädigt oder unvollständig. Bitte das Original oder ein anderes auswählen.",
     EmptyPhoto: "Diese Datei ist leer. Bitte das Foto noch einmal auswählen.",
-    UnusableModel: "Das Modell dieser Seite kann nicht antworten. Bitte dem Betreiber der Seite Bescheid geben.",
+    UnusableModel:
+      "Das Modell dieser Seite kann nicht antworten. Bitte dem Betreiber der Seite Bescheid geben.",
     ServiceError: "Der Dienst hinter dieser Seite antwortet nicht. Bitte noch einmal versuchen.",
-    VoilearnError: "Bei uns ist etwas schiefgegangen. Bitte noch einmal oder mit einem anderen Foto versuchen.",
+    VoilearnError:
+      "Bei uns ist etwas schiefgegangen. Bitte noch einmal oder mit einem anderen Foto versuchen.",
   },
   fr: {
     choose: "Choisir une photo",
@@ -145,10 +167,12 @@ const TABLE = {
     reconnecting: "Reconnexion…",
     broken: "Cette page ne peut pas répondre pour le moment.",
     ended: "Le notebook ne répond pas. Si son noyau a été redémarré, exécutez de nouveau cette cellule.",
-    leftOut: "Il y a place pour 100 photos à la fois : {count} ont été laissées de côté. Choisissez-les de nouveau plus tard.",
+    leftOut:
+      "Il y a place pour 100 photos à la fois : {count} ont été laissées de côté. Choisissez-les de nouveau plus tard.",
     upgraded: "Le modèle a été renouvelé. Cette réponse vient de l’ancien.",
     askAgain: "Demander à nouveau",
-    privacy: "Les photos sont réduites dans votre navigateur, examinées et oubliées : aucune n’est conservée.",
+    privacy:
+      "Les photos sont réduites dans votre navigateur, examinées et oubliées : aucune n’est conservée.",
     unreadable: "Le navigateur ne peut pas lire ce fichier. Choisissez-le à nouveau, ou une autre photo.",
     PhotoTooLarge: "Ce fichier ou cette image est trop grand. Choisissez-en un plus petit.",
     UnsupportedPhoto: "Ce n’est pas une image lisible ici. Choisissez une photo, en JPEG ou PNG par exemple.",
@@ -267,49 +291,79 @@ const TABLE = {
   },
 };
 
+/** @type {Key[]} */
 const PHOTO_ERRORS = ["PhotoTooLarge", "UnsupportedPhoto", "DamagedPhoto", "EmptyPhoto"];
-const OTHER_ERRORS = { UnusableModel: "UnusableModel", VoilearnError: "VoilearnError" };
+/** @type {Key[]} */
+const OTHER_ERRORS = ["UnusableModel", "VoilearnError"];
 
 // The first of the browser's languages that the table has; English if it has none of them.
 export const language =
   (navigator.languages ?? []).map((tag) => tag.split("-")[0].toLowerCase()).find((tag) => tag in TABLE) ??
   "en";
 
-// Returns the words under a key, in the visitor's language, with {name}s replaced by values.
+/**
+ * Returns the words under a key, in the visitor's language, with {name}s replaced by values.
+ * @param {Key} key
+ * @param {Record<string, unknown>} [values]
+ */
 export function say(key, values = {}) {
   const words = TABLE[language][key] ?? ENGLISH[key];
-  return words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return words.replace(/\{(\w+)\}/g, (_, name) => `${values[name]}`);
 }
 
-// Puts what the page's elements say into the visitor's language.
+/**
+ * Puts what the page's elements say into the visitor's language.
+ * @param {HTMLElement} el
+ */
 export function translate(el) {
-  const all = (name) => el.querySelectorAll(`[data-${name}]`);
-  for (const each of all("say")) each.textContent = say(each.dataset.say);
-  for (const each of all("alt")) each.alt = say(each.dataset.alt);
-  for (const each of all("label")) each.setAttribute("aria-label", say(each.dataset.label));
+  /** @type {(name: string, put: (each: HTMLElement, words: string) => void) => void} */
+  const all = (name, put) => {
+    for (const each of el.querySelectorAll(`[data-${name}]`)) {
+      const [at, key] = /** @type {[HTMLElement, Key]} */ ([each, each.getAttribute(`data-${name}`)]);
+      put(at, say(key));
+    }
+  };
+  all("say", (each, words) => (each.textContent = words));
+  all("alt", (each, words) => each.setAttribute("alt", words));
+  all("label", (each, words) => each.setAttribute("aria-label", words));
 }
 
-// Returns the sentence of an error, of which the server gave type and sentence.
+/**
+ * Returns the sentence of an error, of which the server gave type and sentence.
+ * @param {Pick<Problem, "type" | "message">} error
+ */
 export function sayError({ type, message }) {
   if (language === "en" && message) return message;
   if (type === "PhotoNotFound") return say("unreadable");
-  if (PHOTO_ERRORS.includes(type)) return say(type);
-  return say(OTHER_ERRORS[type] ?? "ServiceError");
+  return say([...PHOTO_ERRORS, ...OTHER_ERRORS].find((key) => key === type) ?? "ServiceError");
 }
 
-// Whether an error is of the photo itself, so that asking again is of no use.
+/**
+ * Tells whether an error is of the photo itself, so that asking again is of no use.
+ * @param {Problem} [error]
+ */
 export function isAtFault(error) {
-  return Boolean(error) && [...PHOTO_ERRORS, "PhotoNotFound"].includes(error.type);
+  return [...PHOTO_ERRORS, "PhotoNotFound"].some((type) => type === error?.type);
 }
 
-// Writes a probability in whole percent, and never as a certainty.
+/**
+ * Writes a probability in whole percent, and never as a certainty.
+ * @param {number} probability
+ */
 export function percent(probability) {
   const rounded = Math.round(100 * probability);
   if (rounded < 1) return say("under", { number: 1 });
   return rounded > 99 ? say("over", { number: 99 }) : say("percent", { number: rounded });
 }
 
-// Says an answer: how sure in plain steps, by the percent only where the model is sure.
+/**
+ * Says an answer: how sure in plain steps, by the percent only where the model is sure.
+ * @param {object} answer
+ * @param {ModelInfo["task"]} answer.task
+ * @param {string[]} answer.names  of the classes found, as the author says them
+ * @param {number} answer.count  of the model's classes
+ * @param {number} answer.probability
+ */
 export function sayAnswer({ task, names, count, probability }) {
   if (task === "multi-label") return names.join(", ") || say("none", { count });
   const [name] = names;

@@ -1,0 +1,121 @@
+// The averages of boxes: to the last bit those of Pillow, strip by strip too.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { averageBoxes, factorFor, readReduced } from "../../voilearn/device/reduce.js";
+
+/**
+ * A picture whose bytes are told by their place: Image.frombytes("RGB", (width, height),
+ * bytes((97 * i + 13 * i * i) % 251 for i in range(3 * width * height))), with another alpha each.
+ * @param {number} width
+ * @param {number} height
+ */
+function picture(width, height) {
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let i = 0; i < 3 * width * height; i++)
+    data[4 * Math.floor(i / 3) + (i % 3)] = (97 * i + 13 * i * i) % 251;
+  for (let at = 3; at < data.length; at += 4) data[at] = at % 256;
+  return { data, width, height };
+}
+
+/** @param {ReturnType<typeof picture>} whole @param {number} factor */
+function reduced(whole, factor) {
+  const into = new Uint8Array(3 * Math.ceil(whole.width / factor) * Math.ceil(whole.height / factor));
+  averageBoxes(whole, factor, into);
+  return into;
+}
+
+// [width, height, factor], and list(picture.reduce(factor).tobytes()) of Pillow 13.0.
+/** @type {[[number, number, number], number[]][]} */
+const PILLOW = [
+  [
+    [7, 5, 2],
+    [
+      106, 89, 98, 79, 92, 131, 46, 90, 160, 199, 46, 170, 119, 127, 161, 118, 93, 158, 111, 180, 87, 95, 156,
+      117, 195, 18, 118, 151, 130, 135, 164, 173, 83, 68, 69, 96,
+    ],
+  ],
+  [
+    [7, 5, 3],
+    [106, 87, 122, 90, 110, 128, 186, 55, 117, 131, 97, 172, 129, 161, 94, 49, 153, 158],
+  ],
+  [
+    [5, 4, 4],
+    [117, 82, 135, 74, 140, 106],
+  ],
+  [
+    [3, 3, 8],
+    [107, 82, 112],
+  ],
+];
+
+for (const [[width, height, factor], expected] of PILLOW) {
+  test(`${width} x ${height} pixels by ${factor} are Pillow's, with the smaller boxes of the edges`, () => {
+    assert.deepEqual([...reduced(picture(width, height), factor)], expected);
+  });
+}
+
+test("by 1, a picture stays as it is, less its alpha", () => {
+  const whole = picture(9, 4);
+  const colours = whole.data.filter((_, at) => at % 4 < 3);
+  assert.deepEqual([...reduced(whole, 1)], [...colours]);
+});
+
+test("one colour stays that colour, whatever the factor", () => {
+  for (const level of [0, 1, 127, 254, 255]) {
+    for (let factor = 1; factor < 40; factor++) {
+      const whole = { data: new Uint8ClampedArray(4 * 41 * 3).fill(level), width: 41, height: 3 };
+      assert.deepEqual(new Set(reduced(whole, factor)), new Set([level]), `${level} by ${factor}`);
+    }
+  }
+});
+
+test("a strip at a time gives the same as the whole, and what is drawn on is let go", () => {
+  const [whole, factor] = [picture(1502, 1000), 3]; // five strips of rows
+  /** @type {{ top: number, rows: number }[]} */
+  const strips = [];
+  /** @type {{ width: number, height: number }[]} */
+  const canvases = [];
+  let top = 0;
+  const pen = {
+    fillRect() {},
+    drawImage: (/** @type {unknown} */ _, /** @type {number} */ __, /** @type {number} */ y) => (top = -y),
+    getImageData: (
+      /** @type {number} */ _,
+      /** @type {number} */ __,
+      /** @type {number} */ width,
+      /** @type {number} */ rows,
+    ) => {
+      strips.push({ top, rows });
+      return { data: whole.data.subarray(4 * width * top, 4 * width * (top + rows)), width, height: rows };
+    },
+  };
+  class Canvas {
+    /** @param {number} width @param {number} height */
+    constructor(width, height) {
+      Object.assign(this, { width, height });
+      canvases.push(/** @type {any} */ (this));
+    }
+    getContext = () => pen;
+  }
+  Object.assign(globalThis, { OffscreenCanvas: Canvas });
+  const { data, width, height } = readReduced(/** @type {any} */ (whole), factor);
+  assert.ok(
+    strips.length > 1 && strips.every(({ rows, top }) => rows * whole.width <= 1e6 && top % factor === 0),
+  );
+  assert.deepEqual([width, height], [501, 334]);
+  assert.ok(Buffer.from(data).equals(reduced(whole, factor)));
+  assert.deepEqual(
+    canvases.map(({ width, height }) => [width, height]),
+    [[0, 0]],
+  );
+});
+
+test("a picture is left at three times the model's size, and never made larger", () => {
+  assert.equal(factorFor(4000, 3000, 224), 4);
+  assert.equal(factorFor(3000, 4000, 224), 4);
+  assert.equal(factorFor(2688, 2688, 224), 4);
+  assert.equal(factorFor(2687, 9999, 224), 3);
+  assert.equal(factorFor(100, 100, 224), 1);
+  assert.equal(factorFor(4000, 3000, null), 1); // the model takes photos as they are
+});

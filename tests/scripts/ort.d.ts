@@ -1,0 +1,13 @@
+// What the build puts beside the worker.
+
+declare module "*/ort.js" {
+  export * from "onnxruntime-common";
+}
+
+interface Deployed {
+  build: string;
+  small: string[];
+  large: string[];
+}
+
+declare const DEPLOYED: Deployed;

@@ -1,0 +1,91 @@
+// The shapes that the page's scripts hand to each other; types only, which no visitor downloads.
+
+import type { Problem } from "./problem.js";
+
+/** What the model says of a photo, the same whoever was asked: voilearn/prediction.py. */
+export interface Prediction {
+  label: string | null; // the likeliest of `labels`
+  probability: number; // of that; with no label, of the likeliest class
+  probabilities: Record<string, number>;
+  labels: string[];
+  in_scope: boolean | null; // null for a model without a scope
+  model: ModelInfo;
+}
+
+export interface ModelInfo {
+  name: string;
+  sha256: string; // of the export.pkl, whichever runtime runs it
+  task: "single-label" | "multi-label";
+  classes: string[]; // in the order of the model's outputs
+}
+
+/** What the author says, and how large a photo is sent: voilearn/settings.py. */
+export interface Settings {
+  classes: Classes;
+  photo_size: number; // pixels on the longest side
+  title?: string;
+  introduction?: string;
+  language?: string; // of the author's words
+}
+
+/** What the author says of classes, by their labels. */
+export type Classes = Record<string, { name?: string; description?: string; colour?: string }>;
+
+/**
+ * The browser's twin of Python's `Classify`: it is handed a photo and gives back the Prediction,
+ * wherever the model is. Each host of the page brings one of its own.
+ *
+ * Its events are "settings" (when those change), "here", "lost", "back", "changed" (whose
+ * `detail.sha256` is of another model), and "broken": there will be nobody to ask.
+ */
+export interface Asker extends EventTarget {
+  /** Rejects with a Problem, or Lost, or the signal's reason. */
+  ask(photo: Blob | { example: number }, options: AskOptions): Promise<Prediction>;
+  /** Resolves to the author's. */
+  examples(): Promise<[name: string, picture: Picture][]>;
+  settings: Partial<Settings> | undefined; // where they are known yet
+  reconnect: (() => Promise<boolean>) | undefined; // undefined where the host can't
+  end(): void;
+}
+
+export interface AskOptions {
+  signal: AbortSignal;
+  progress?: (share: number) => void; // called with what share of the photo is there
+  preview?: (picture: Blob) => void; // called with a picture of it
+}
+
+export type Picture = Blob | BufferSource;
+
+/** One photo of a visit: a file, or an example; answered, it has a prediction or an error. */
+export interface Photo {
+  name: string;
+  state: State;
+  progress: number; // the share of it that was sent
+  file?: File;
+  example?: number;
+  given?: string; // the address of an example's picture, which is the gallery's
+  sent?: Scaled;
+  picture?: Blob; // that can be shown
+  url?: string; // the address of that
+  thumb?: string; // of a small one
+  prediction?: Prediction;
+  error?: Problem;
+  giveUp?: AbortController;
+  slow?: ReturnType<typeof setTimeout>; // runs out when a model is being loaded
+  loading?: boolean; // one is
+  seconds?: number; // until it is asked about again
+  counting?: boolean; // those are not the first
+  lost?: number; // how often its kernel went
+  tries?: number;
+}
+
+export type State = "queued" | "held" | "reading" | "sending" | "looking" | "busy" | Done;
+export type Done = "answered" | "refused" | "cancelled";
+
+/** What is sent for a photo. */
+export interface Scaled {
+  blob: Blob;
+  width: number; // the original's, in pixels; 0 where the browser can't open the file
+  height: number;
+  scaled: boolean; // `blob` is another file than the original
+}
