@@ -48,7 +48,7 @@ with learn.no_bar(), learn.no_logging():
 OVERHEAD = """
 import http.client, json, statistics, sys, time
 from pathlib import Path
-from voilearn.model import load_classify
+from voilearn import load_classify
 model, port, rounds, *files = sys.argv[1:]
 photos = [Path(file).read_bytes() for file in files]
 classify = load_classify(model)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from voilearn.compiled.load import load_classify
+from voilearn import load_classify
 from voilearn.errors import VoilearnError
 
 CAMERA = ["rpicam-still", "--nopreview", "--immediate", "--encoding", "jpg", "--output", "-"]
