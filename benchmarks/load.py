@@ -200,8 +200,8 @@ def ratios(found: Found, names: Sequence[str]) -> Iterator[str]:
     yield "|---" * (len(LEVELS) + 1) + "|"
     for what in ("requests/s", "p50", "p99"):
         for ours, theirs in pairs:
-            each = [found[n, ours][what] / found[n, theirs][what] for n in LEVELS]
-            cells = " | ".join(f"{ratio:.2f}" for ratio in each)
+            each = [(found[n, ours][what], found[n, theirs][what]) for n in LEVELS]
+            cells = " | ".join(f"{a / b:.2f}" if b else "no answers" for a, b in each)
             yield f"| {what}: {ours} / {theirs} | {cells} |"
     yield ""
 

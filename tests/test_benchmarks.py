@@ -40,7 +40,7 @@ from benchmarks import (
 from benchmarks.install_size import Wheel
 from benchmarks.lost import Noticed
 from benchmarks.processes import Memory
-from benchmarks.served import Answer, Host, part_of, split
+from benchmarks.served import Answer, File, Host, part_of, split
 from benchmarks.slow_line import Line, Speed, Way
 from tests import onnx_files
 from tests.conftest import EXPORTS, ROOT, draw, encode
@@ -382,6 +382,8 @@ def test_ratios_are_told_of_what_was_measured() -> None:
     assert "2.00 | 2.00 | 2.00 | 2.00 |" in list(load.ratios(found, names))[2]
     assert "0.50 | 0.50 | 0.50 | 0.50 |" in list(load.ratios(found, names))[3]
     assert list(load.ratios(found, names[1:])) == []
+    none = {key: value | {"requests/s": 0.0} for key, value in found.items()}
+    assert "no answers | no answers |" in list(load.ratios(none, names))[2]
     told = list(load.sentences(found, names, {"service": 21.0, "process": 20.0}))
     assert "yes (longest 0.5 s)" in told[0]
     assert "8 clients: 1.50" in told[0]
@@ -442,6 +444,25 @@ def test_the_most_is_kept_of_what_is_measured() -> None:
 def test_a_kernel_is_read_from_its_page() -> None:
     assert visitors.kernel_of('{"a": 1, "kernelId": "0f13-5c"}') == "0f13-5c"
     assert visitors.kernel_of("<!doctype html>") == ""
+
+
+@pytest.mark.parametrize("mark", ["application/vnd.jupyter.widget-view+json", "voilearn-kernel"])
+def test_a_page_is_known_by_what_its_cells_leave_in_it(host: Host, mark: str) -> None:
+    shown = f'<script class="{mark}"></script>"kernelId": "0f13-5c"'
+    at: Any = SimpleNamespace(port=host.port, log_tail=lambda: "the server's log")
+    with pytest.raises(RuntimeError, match=r"no page, but 404:\nthe server's log"):
+        visitors.opened(at, "other")
+    host.files["/"] = File(f"Content-Length: {len(shown)}\r\n\r\n".encode(), shown.encode(), "")
+    assert visitors.opened(at, "")[1:] == (len(shown), "0f13-5c")
+    bare = b"<!doctype html>"
+    host.files["/"] = File(b"Content-Length: 15\r\n\r\n", bare, "")
+    with pytest.raises(RuntimeError, match="no page, but 200"):
+        visitors.opened(at, "")
+
+
+def test_our_template_leaves_what_a_page_is_known_by() -> None:
+    template = ROOT / "voilearn" / "voila" / "templates" / "voilearn" / "index.html.j2"
+    assert any(mark in template.read_text() for mark in visitors.SHOWN)
 
 
 def test_processes_are_listed_with_the_largest_first_and_their_sum() -> None:
