@@ -30,9 +30,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def plain(folder: Path) -> "subprocess.CompletedProcess[str]":
+def mine(folder: Path, export: Path) -> Path:
+    """Another model than the one in the current folder."""
+    return Path(shutil.copy(export, folder / "mine.pkl"))
+
+
+@pytest.fixture(scope="module")
+def plain(folder: Path, mine: Path) -> "subprocess.CompletedProcess[str]":
     names = ("good.jpg", "bad.jpg", "missing.jpg", "good.jpg", "bear.png")
-    return run("classify", "--json", *(folder / name for name in names))
+    return run("classify", "--model", mine, "--json", *(folder / name for name in names))
 
 
 @pytest.mark.model
@@ -46,6 +52,7 @@ def test_classify_json_is_one_line_a_photo_and_nothing_else(
         "photo", "label", "probability", "probabilities", "labels", "in_scope", "model",
     ]  # fmt: skip
     assert (first["photo"], first) == (str(folder / "good.jpg"), fourth)
+    assert first["model"]["name"] == "mine"
     bad = str(folder / "bad.jpg")
     assert (second["photo"], second["error"]["type"]) == (bad, "UnsupportedPhoto")
     assert set(second["error"]) == {"type", "message"}
@@ -62,17 +69,6 @@ def test_classify_in_words_is_one_line_a_photo(tmp_path: Path) -> None:
     assert all(name in done.stdout for name in ("black", "grizzly", "teddy"))
 
 
-@pytest.mark.model
-def test_classify_takes_another_model(tmp_path: Path, export: Path) -> None:
-    other = tmp_path / "mine.pkl"
-    shutil.copy(export, other)
-    photo = tmp_path / "bear.png"
-    photo.write_bytes(encode(draw(), "PNG"))
-    done = run("classify", photo, "--model", other, "--json")
-    assert json.loads(done.stdout)["model"]["name"] == "mine"
-
-
-@with_fastai
 def test_classify_without_a_model_is_a_sentence(tmp_path: Path) -> None:
     done = run("classify", "x.jpg", "--model", tmp_path / "gone.pkl")
     assert done.returncode == 1
@@ -157,9 +153,9 @@ def test_inspect_of_an_export_that_does_not_open_tells_why_and_exits_with_1() ->
 
 @pytest.mark.model
 def test_trust_says_what_it_means_and_answers_the_same(
-    folder: Path, plain: "subprocess.CompletedProcess[str]"
+    folder: Path, mine: Path, plain: "subprocess.CompletedProcess[str]"
 ) -> None:
-    trusted = run("classify", "--trust", "--json", folder / "bear.png")
+    trusted = run("classify", "--model", mine, "--trust", "--json", folder / "bear.png")
     assert trusted.returncode == 0
     assert trusted.stderr.count("\n") == 1
     assert "runs whatever code is in it" in trusted.stderr

@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": set(),
     "learner": {"export"},
     "compiled": {"learner", "export"},
-    "model": {"compiled", "learner"},
+    "model": {"compiled", "learner", "export"},
     "describe": {"compiled", "export"},
     "page": set(),
     "notebook": {"page"},
@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 ONLY_INSIDE = {
     "compiled": {"learner"},
-    "model": {"compiled", "learner"},
+    "model": {"compiled", "learner", "export"},
     "device": {"compiled"},
     "cli": MAY_IMPORT["cli"],
 }

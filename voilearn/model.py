@@ -25,6 +25,9 @@ def load_classify(
         from voilearn.compiled import load as compiled
 
         return compiled.load_classify(path, fold)
+    from voilearn.export.file import check_first_bytes
+
+    check_first_bytes(path)
     from voilearn.learner import load as learner
 
     return learner.load_classify(path, trust)

@@ -103,6 +103,17 @@ class Brought(NamedTuple):
     other_python: str | None
 
 
+def check_first_bytes(path: Path | str) -> None:
+    """Raise UnusableModel for what a look at its first kilobyte shows to be no export.pkl.
+
+    It takes no time, so it comes before torch is loaded, which takes seconds.
+    """
+    path = Path(path)
+    check_is_a_file(path)
+    with _opened(path) as file:
+        check_head(shown(path), file.read(1024))
+
+
 def read_export_file(path: Path | str) -> ExportFile:
     """Read what an export.pkl is made of, without unpickling it.
 
