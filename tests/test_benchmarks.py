@@ -461,7 +461,7 @@ def test_a_page_is_known_by_what_its_cells_leave_in_it(host: Host, mark: str) ->
 
 
 def test_our_template_leaves_what_a_page_is_known_by() -> None:
-    template = ROOT / "voilearn" / "voila" / "templates" / "voilearn" / "index.html.j2"
+    template = ROOT / "voilearn" / "notebook" / "voila" / "templates" / "voilearn" / "index.html.j2"
     assert any(mark in template.read_text() for mark in visitors.SHOWN)
 
 
