@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.conftest import ROOT, draw, encode
+from tests.conftest import EXPORTS, ROOT, draw, encode
 from tests.documents import (
     DOCS,
     DOCUMENTS,
@@ -78,7 +78,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests import onnx_files
 
     folder = tmp_path_factory.mktemp("reader")
-    shutil.copy(ROOT / "tests" / "exports" / "2.8.12-from_folder.pkl", folder / "export.pkl")
+    # without code in it, which only the Python that wrote it would run with --trust
+    shutil.copy(EXPORTS / "2.8.12-legacy_container.pkl", folder / "export.pkl")
     shutil.copy(ROOT / "requirements.txt", folder)
     onnx_files.write(folder, onnx_files.model())
     draw().save(folder / "photo.jpg")
