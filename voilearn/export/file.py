@@ -108,10 +108,8 @@ def check_first_bytes(path: Path | str) -> None:
 
     It takes no time, so it comes before torch is loaded, which takes seconds.
     """
-    path = Path(path)
-    check_is_a_file(path)
-    with _opened(path) as file:
-        check_head(shown(path), file.read(1024))
+    with _opened(Path(path)):
+        pass
 
 
 def read_export_file(path: Path | str) -> ExportFile:
@@ -127,10 +125,8 @@ def read_export_file(path: Path | str) -> ExportFile:
 def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]:
     """Read an export.pkl and keep it open, so that the network's numbers can be read from it."""
     path = Path(path)
-    check_is_a_file(path)
     with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS):
         size = os.fstat(file.fileno()).st_size
-        check_head(shown(path), file.read(1024))
         with _sense_made():
             contents = read_torch_file(file)
             learner = read_learner(shown(path), contents)
@@ -147,12 +143,9 @@ def read_brought(path: Path) -> Brought:
 
     Raises UnusableModel for a file that is no pickle of torch's.
     """
-    check_is_a_file(path)
-    with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS):
-        check_head(shown(path), file.read(1024))
-        with _sense_made():
-            contents = read_torch_file(file)
-            return Brought(_references(contents), other_python(contents.pickle))
+    with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS), _sense_made():
+        contents = read_torch_file(file)
+        return Brought(_references(contents), other_python(contents.pickle))
 
 
 def _references(contents: TorchFile) -> tuple[str, ...]:
@@ -165,7 +158,11 @@ def _references(contents: TorchFile) -> tuple[str, ...]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file once: whatever stands at its path later, this one is read to the end."""
+    """Open a file once: whatever stands at its path later, this one is read to the end.
+
+    What is there in its place, and what its first kilobyte tells of, is refused here.
+    """
+    check_is_a_file(path)
     try:
         descriptor = os.open(path, OPEN_FLAGS)
     except (OSError, ValueError) as error:
@@ -174,6 +171,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UnusableModel(f"{shown(path)} is no file. Name the export.pkl itself.")
+        with _said_of(path):
+            check_head(shown(path), file.read(1024))
         yield file
 
 
