@@ -98,7 +98,7 @@ def _add_classify(commands: "Commands") -> None:
 
 
 def _add_inspect(commands: "Commands") -> None:
-    told = "tell what is inside a model, without running it"
+    told = "tell what is inside a model, running none of its code"
     inspect = commands.add_parser("inspect", help=told, description=_sentence(told))
     inspect.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
     inspect.add_argument("--json", action="store_true", help="print a JSON object")
@@ -228,9 +228,9 @@ def _inspect(options: argparse.Namespace) -> int:
 
 def _inspect_export(options: argparse.Namespace) -> int:
     from voilearn.describe import describe
-    from voilearn.export.file import read_export_file
+    from voilearn.model import inspect_export
 
-    export = read_export_file(options.model)
+    export = inspect_export(options.model)
     print(json.dumps(export.to_dict()) if options.json else describe(export))
     return 0 if export.hindrance is None else 1
 

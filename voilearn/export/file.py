@@ -31,7 +31,8 @@ class ExportFile:
 
     `format` is torch's container, `zip` or `legacy`; `references` are the `module.name`s that
     opening it the usual way would import, sorted. `hindrance` says why it can't be opened without
-    trusting it, and is None if it can.
+    trusting it, as a sentence, and is None if nothing that was read stands in the way; `opened`
+    says that it was opened since, and did.
     """
 
     path: Path
@@ -41,16 +42,13 @@ class ExportFile:
     pickle_bytes: int
     references: tuple[str, ...]
     learner: LearnerRecord
+    hindrance: str | None
+    opened: bool = False
 
     @property
     def unknown_references(self) -> tuple[str, ...]:
         """The names that an export is not normally made of: other libraries, and running code."""
         return unknown_references(self.references)
-
-    @property
-    def hindrance(self) -> str | None:
-        """Why it can't be opened, as a sentence; None if it can."""
-        return self.learner.hindrance and f"{shown(self.path)} {self.learner.hindrance}"
 
     @property
     def other_bytes(self) -> int:
@@ -132,8 +130,18 @@ def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]
             learner = read_learner(shown(path), contents)
         names = _references(contents)
         sha256 = sha256_of(file)
+        hindrance = learner.hindrance and f"{shown(path)} {learner.hindrance}"
         yield (
-            ExportFile(path, size, sha256, contents.format, contents.pickle_bytes, names, learner),
+            ExportFile(
+                path,
+                size,
+                sha256,
+                contents.format,
+                contents.pickle_bytes,
+                names,
+                learner,
+                hindrance,
+            ),
             contents,
         )
 
