@@ -199,10 +199,12 @@ def _read_photo(path: Path) -> bytes:
 def _line(photo: Path, prediction: "Prediction") -> str:
     from voilearn.errors import printable
 
-    shares = ", ".join(f"{name} {p:.1%}" for name, p in prediction.probabilities.items())
-    return (
-        f"{photo}: {printable(', '.join(prediction.labels)) or 'none'} ({printable(shares, MOST)})"
-    )
+    def told(label: str) -> str:
+        return label if label.strip() else repr(label)  # of blanks alone, nothing would be seen
+
+    shares = ", ".join(f"{told(name)} {p:.1%}" for name, p in prediction.probabilities.items())
+    labels = ", ".join(map(told, prediction.labels)) or "none"
+    return f"{photo}: {printable(labels)} ({printable(shares, MOST)})"
 
 
 def _json_line(photo: Path, prediction: "Prediction") -> str:

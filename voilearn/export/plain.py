@@ -87,10 +87,14 @@ def name_of(value: Any) -> str:
 
 def _by_value(of: Any) -> str:
     """Return the name of a class whose code cloudpickle put into the file."""
-    if isinstance(of, Instance) and of.path.endswith("._make_skeleton_class"):
-        names = [arg for arg in of.args if isinstance(arg, str)]
+    if not isinstance(of, Instance):
+        return "an object"
+    names = [arg for arg in of.args if isinstance(arg, str)]
+    if of.path.endswith("._make_skeleton_class") and names:
         module = next((a.get("__module__") for a in of.args if isinstance(a, dict)), None)
-        return f"{module}.{names[0]}"[:200] if names else "an object"
+        return f"{module}.{names[0]}"[:200]
+    if of.path.endswith("._make_skeleton_enum") and len(names) > 2:  # name, whole name, module
+        return f"{names[2]}.{names[0]}"[:200]
     return "an object"
 
 
@@ -142,6 +146,8 @@ class _Reader:
             return "/".join(part for part in value.args if isinstance(part, str))
         if name == "_codecs.encode" and isinstance(value.args[0], str):
             return value.args[0].encode("latin-1")  # how protocol 2 writes bytes
+        if name == "builtins.bytes" and not value.args:
+            return b""
         if name.startswith("numpy.") or name == "_codecs":
             return self.numpy(value, name, depth)
         raise NotPlain(name or "an object")

@@ -31,6 +31,7 @@ from PIL import Image  # noqa: E402
 from voilearn.classifier import Classifier, Predict  # noqa: E402
 from voilearn.errors import UnusableModel, VoilearnError, shown  # noqa: E402
 from voilearn.export.file import open_export_file  # noqa: E402
+from voilearn.export.labels import wrong_with  # noqa: E402
 from voilearn.export.records import RefusedPickle  # noqa: E402
 from voilearn.learner.build import build_learner  # noqa: E402
 from voilearn.learner.cost import Clock  # noqa: E402
@@ -109,18 +110,22 @@ def open_learner(path: Path, trust: bool = False) -> tuple[Learner, str]:
 def model_info(learn: Learner, path: Path, sha256: str) -> ModelInfo:
     """Return who answers: the file's name and hash, the task and the classes of the learner.
 
-    Raises UnusableModel if the learner is not an image classifier.
+    Raises UnusableModel if the learner is not an image classifier, or can't name its classes.
     """
     transforms = [t for part in getattr(learn.dls, "tls", ()) for t in part.tfms.fs]
     categories = [t for t in transforms if isinstance(t, Categorize)]
     if len(categories) != 1:
         raise _no_image_classifier(path)
     multi = isinstance(categories[0], MultiCategorize | EncodedMultiCategorize)
+    labels = list(categories[0].vocab)
+    classes = tuple(map(str, labels))
+    if wrong := wrong_with(classes, [type(label).__name__ for label in labels]):
+        raise UnusableModel(f"{shown(path)} {wrong}")
     return ModelInfo(
         name=path.stem,
         sha256=sha256,
         task="multi-label" if multi else "single-label",
-        classes=tuple(str(name) for name in categories[0].vocab),
+        classes=classes,
     )
 
 
