@@ -150,11 +150,11 @@ def _check_is_a_learner(name: str, root: Any, names: Sequence[str]) -> None:
             f"{name} is a learner of the author's own class, {name_of(root)}. "
             f"{other_files.IF_YOU_TRUST}"
         )
-    if "_modules" in state_of(root):
-        raise UnusableModel(f"{name} {other_files.WHOLE_MODULE}")
-    if isinstance(root, dict) or name_of(root) in ("collections.OrderedDict", "torch.Tensor"):
-        raise UnusableModel(f"{name} {other_files.WEIGHTS_ONLY}")
-    raise other_files.of_pickle(name, names, root)
+    raise (
+        other_files.of_kind(name, names)
+        or other_files.of_part(name, root)
+        or other_files.of_pickle(name, names, root)
+    )
 
 
 # Modules that fastai 1 had and fastai 2 has not (the package fastai 1.0.61)

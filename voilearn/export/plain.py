@@ -16,6 +16,7 @@ from voilearn.export.records import (
     Global,
     Instance,
     RefusedPickle,
+    TooMuch,
     check_time,
 )
 
@@ -60,7 +61,7 @@ def state_of(value: Any) -> dict[str, Any]:
     for state in value.states if isinstance(value, Instance) else ():
         for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):
             if isinstance(part, dict) and len(part) > MAX_ATTRIBUTES:
-                raise DamagedPickle(f"An object has more than {MAX_ATTRIBUTES} attributes.")
+                raise TooMuch(f"It has an object of more than {MAX_ATTRIBUTES:,} attributes")
             if isinstance(part, dict):
                 found.update((k, v) for k, v in part.items() if isinstance(k, str))
     return found
