@@ -11,7 +11,8 @@ import pytest
 
 import voilearn
 from tests.conftest import ROOT, draw, encode, with_fastai
-from voilearn.cli import _parser
+from voilearn.cli import _line, _parser
+from voilearn.prediction import ModelInfo, Prediction
 
 
 def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -67,6 +68,12 @@ def test_classify_in_words_is_one_line_a_photo(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{photo}: ")
     assert all(name in done.stdout for name in ("black", "grizzly", "teddy"))
+
+
+def test_a_label_of_blanks_alone_is_seen() -> None:
+    model = ModelInfo("export", "0" * 64, "single-label", ("", "b"))
+    line = _line(Path("a.jpg"), Prediction("", {"": 0.75, "b": 0.25}, ("",), model))
+    assert line == "a.jpg: '' ('' 75.0%, b 25.0%)"
 
 
 def test_classify_without_a_model_is_a_sentence(tmp_path: Path) -> None:

@@ -108,12 +108,13 @@ def room_of(file: str) -> str:
 
 
 def imported(file: str) -> Iterator[tuple[str, bool]]:
-    """Each file of ours that a file imports, and whether only inside a function."""
+    """Each file of ours that a file imports, and whether only inside a function, or for types."""
     tree = ast.parse((PACKAGE / f"{file}.py").read_text("utf-8"))
     inside = {
         id(node)
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        or (isinstance(function, ast.If) and ast.unparse(function.test) == "TYPE_CHECKING")
         for node in ast.walk(function)
     }
     for node in ast.walk(tree):

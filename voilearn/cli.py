@@ -98,7 +98,7 @@ def _add_classify(commands: "Commands") -> None:
 
 
 def _add_inspect(commands: "Commands") -> None:
-    told = "tell what is inside a model, without running it"
+    told = "tell what is inside a model, running none of its code"
     inspect = commands.add_parser("inspect", help=told, description=_sentence(told))
     inspect.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
     inspect.add_argument("--json", action="store_true", help="print a JSON object")
@@ -199,10 +199,12 @@ def _read_photo(path: Path) -> bytes:
 def _line(photo: Path, prediction: "Prediction") -> str:
     from voilearn.errors import printable
 
-    shares = ", ".join(f"{name} {p:.1%}" for name, p in prediction.probabilities.items())
-    return (
-        f"{photo}: {printable(', '.join(prediction.labels)) or 'none'} ({printable(shares, MOST)})"
-    )
+    def told(label: str) -> str:
+        return label if label.strip() else repr(label)  # of blanks alone, nothing would be seen
+
+    shares = ", ".join(f"{told(name)} {p:.1%}" for name, p in prediction.probabilities.items())
+    labels = ", ".join(map(told, prediction.labels)) or "none"
+    return f"{photo}: {printable(labels)} ({printable(shares, MOST)})"
 
 
 def _json_line(photo: Path, prediction: "Prediction") -> str:
@@ -228,9 +230,9 @@ def _inspect(options: argparse.Namespace) -> int:
 
 def _inspect_export(options: argparse.Namespace) -> int:
     from voilearn.describe import describe
-    from voilearn.export.file import read_export_file
+    from voilearn.model import inspect_export
 
-    export = read_export_file(options.model)
+    export = inspect_export(options.model)
     print(json.dumps(export.to_dict()) if options.json else describe(export))
     return 0 if export.hindrance is None else 1
 

@@ -74,10 +74,8 @@ def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:
         f"would import {len(export.references)} names; of no known library: "
         f"{_listed(list(export.unknown_references)) or 'none'}",
     )
-    yield (
-        "opens here",
-        "yes, as far as reading tells, and nothing in it is run" if not export.hindrance else "no",
-    )
+    told = "it was opened" if export.opened else "as far as reading tells"
+    yield "opens here", "no" if export.hindrance else f"yes, {told}, and nothing in it is run"
     if export.hindrance:
         yield "why not", export.hindrance
 

@@ -1,14 +1,18 @@
 """Open a model, whichever kind of file it is: an export.pkl, or an export.onnx compiled from one.
 
-In comes a path; out goes a `Classify`. The room that runs it is opened only now: torch and fastai
-for the one, ONNX Runtime for the other.
+In comes a path; out goes a `Classify`, or what is in an export.pkl. The room that runs it is opened
+only now: torch and fastai for the one, ONNX Runtime for the other.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voilearn.errors import UnusableModel, shown
+
 if TYPE_CHECKING:
     from voilearn.classifier import Classifier
+    from voilearn.export.file import ExportFile
 
 
 def load_classify(
@@ -31,6 +35,27 @@ def load_classify(
     from voilearn.learner import load as learner
 
     return learner.load_classify(path, trust)
+
+
+def inspect_export(path: Path | str) -> "ExportFile":
+    """Return what is in an export.pkl; whether it opens here is found out by opening it.
+
+    That loads torch, unless reading already shows a hindrance, such as that torch is not installed.
+    Raises UnusableModel for a file that is no export of an image classifier.
+    """
+    from voilearn.export.file import read_export_file
+
+    export = read_export_file(path)
+    if export.hindrance:
+        return export
+    try:
+        load_classify(path)
+    except UnusableModel as error:
+        return replace(export, hindrance=str(error))
+    except ImportError as error:
+        needed = f"needs the Python package {error.name}, which is not installed here"
+        return replace(export, hindrance=f"{shown(export.path)} {needed}.")
+    return replace(export, opened=True)
 
 
 def is_compiled(path: Path | str) -> bool:

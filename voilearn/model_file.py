@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from voilearn.errors import UnusableModel, shown
+from voilearn.errors import UnusableModel, printable, shown
 
 
 def sha256_of(file: BinaryIO) -> str:
@@ -67,7 +67,25 @@ def check_head(name: str, head: bytes) -> None:
             raise UnusableModel(f"{name} is {sentence}")
     text = head[:60].decode("utf-8", "replace").strip()
     if len(text) > 8 and text.isprintable() and not text.startswith("("):
-        raise UnusableModel(f"{name} is a text file that begins with {text!r}. {EXPORT}")
+        raise _of_text(name, text)
+
+
+def check_was_begun(name: str, head: bytes) -> None:
+    """Raise UnusableModel for a file that could not be read, and never was what torch.save writes.
+
+    Not before reading it: a pickle of protocol 0 is text.
+    """
+    text = _without_mark(head[:60]).decode("utf-8", "replace").strip()
+    if all(c.isprintable() or c.isspace() for c in text) and "\ufffd" not in text[:-1]:
+        raise _of_text(name, text)
+    if not head.startswith((b"PK", b"\x80")):
+        begun = head[:8].hex(" ")
+        raise UnusableModel(f"{name} is no export.pkl: it begins with the bytes {begun}. {EXPORT}")
+
+
+def _of_text(name: str, text: str) -> UnusableModel:
+    line = printable(next(iter(text.splitlines()), ""), 60)
+    return UnusableModel(f"{name} is a text file that begins with {line!r}. {EXPORT}")
 
 
 def _without_mark(head: bytes) -> bytes:
@@ -77,11 +95,26 @@ def _without_mark(head: bytes) -> bytes:
     return head.removeprefix(b"\xef\xbb\xbf")
 
 
+UNPACK = "Unpack it, and use the export.pkl inside."
 HEADS: tuple[tuple[bytes, str], ...] = (
     (
         rb"version https://git-lfs",
         "only a Git LFS pointer: the model itself was not downloaded. Run `git lfs install` and "
         "then `git lfs pull` in this folder.",
+    ),
+    (
+        rb"(\.\./)*(\.git)?/annex/objects/",
+        "only a git-annex pointer: the model itself was not downloaded. Run `git annex get` with "
+        "its name.",
+    ),
+    (
+        rb"(md5: |outs:|deps:|wdir:)",
+        "only a DVC pointer: the model itself was not downloaded. Run `dvc pull` in this folder.",
+    ),
+    (
+        rb"# xet version",
+        "only a Xet pointer: the model itself was not downloaded. Run `git xet install` and then "
+        "`git lfs pull` in this folder, or download it with huggingface_hub.",
     ),
     (
         rb"\s*+<[a-z!?]",
@@ -94,30 +127,47 @@ HEADS: tuple[tuple[bytes, str], ...] = (
         "training, learn.model.load_state_dict(safetensors.torch.load_file(…)), learn.export().",
     ),
     (
-        rb"\x08[\x01-\x0f].{0,64}(pytorch|onnx|tf2onnx)|\x08[\x01-\x0f]\x12",
+        rb"\x08[\x01-\x0f]\x12.{1,2}?\x0a",
+        f"a Core ML model: no runtime of it is here, and it has no transforms. {EXPORT}",
+    ),
+    (
+        rb"\x08[\x01-\x0f].{0,64}(pytorch|onnx|tf2onnx)|\x08[\x01-\x0f][\x12\"(2:B]",
         "an ONNX model. If `voilearn compile` wrote it, name it export.onnx, with its export.json "
         "beside it; otherwise use the export.pkl that it was made of.",
     ),
+    (rb".{4}TFL3", f"a TensorFlow Lite model, not a fastai export. {EXPORT}"),
+    (rb"GGUF|GGML|lmgg|fmgg|tjgg", f"a language model (GGUF), not a fastai export. {EXPORT}"),
     (rb"\x89HDF", f"an HDF5 file, as Keras writes it, not a fastai export. {EXPORT}"),
     (rb"\x93NUMPY", f"a numpy array, not a fastai export. {EXPORT}"),
-    (
-        rb"\x80[\x02-\x05].{0,900}?(joblib|sklearn)",
-        f"a scikit-learn model, not a fastai export. {EXPORT}",
-    ),
     (
         rb"\x00\x05\x16\x07",
         "a side file of macOS (._export.pkl), not the model itself. Copy the file without the ._ "
         "in front of its name.",
     ),
     (rb"\x00{512}", "all zeros: a download that was not finished. Download it again."),
-    (rb".{257}ustar", "a tar archive. Unpack it, and use the export.pkl inside."),
     (
-        rb"\x1f\x8b|BZh|7z\xbc|Rar!|\xfd7zXZ",
-        "a compressed archive. Unpack it, and use the export.pkl inside.",
+        rb"(sys_info|pickle|storages|tensors)\x00.{200,}ustar",
+        f"written by a torch of 2016, before any fastai that is read here. {EXPORT}",
+    ),
+    (rb".{257}ustar", f"a tar archive. {UNPACK}"),
+    (
+        rb"x[\x01^\x9c\xda]|\x5d\x00\x00",
+        "compressed, as joblib.dump does it. If a learner is in it: learn = joblib.load(…), then "
+        "learn.export(), and use the export.pkl that this writes.",
     ),
     (
-        rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|.{4}ftyp(heic|avif|mif1)",
+        rb"\x1f\x8b|BZh|7z\xbc|Rar!|\xfd7zXZ|\x28\xb5\x2f\xfd|\x04\x22\x4d\x18",
+        f"a compressed archive. {UNPACK}",
+    ),
+    (
+        rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|.{4}ftyp(heic|avif|mif1)|II\*\x00|MM\x00\*"
+        rb"|BM.{4}\x00{4}",
         "a picture. Name the model with --model, the photos after it.",
     ),
+    (
+        rb".{4}ftyp|RIFF.{4}(WAVE|AVI )|ID3|OggS|\x1aE\xdf\xa3",
+        "a video or a sound. Name the model with --model, the photos after it.",
+    ),
+    (rb"%PDF", f"a PDF document. {EXPORT}"),
     (rb"\s*\{", f"a JSON or text file, not a fastai export. {EXPORT}"),
 )

@@ -7,6 +7,7 @@ import json
 import pickle
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,10 +21,15 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 46970000\
 
 
 def zip_of(**members: bytes) -> bytes:
+    named = {n.replace("__", "/").replace("_pkl", ".pkl"): data for n, data in members.items()}
+    return zip_with(named)
+
+
+def zip_with(members: dict[str, bytes]) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, data in members.items():
-            archive.writestr(name.replace("__", "/").replace("_pkl", ".pkl"), data)
+            archive.writestr(name, data)
     return file.getvalue()
 
 
@@ -145,6 +151,58 @@ def test_an_export_cut_short_anywhere_is_told(export: Path, tmp_path: Path) -> N
             cut.write_bytes(data[: len(data) * share // 20])
             with pytest.raises(UnusableModel, match=r"cut short|0 bytes"):
                 read_export_file(cut)
+
+
+OTHERS: dict[str, tuple[bytes, str]] = {
+    "a git-annex pointer": (b"../.git/annex/objects/zz/SHA256E-s1--a.pkl", "git annex get"),
+    "a git-annex pointer file": (b"/annex/objects/MD5E-s46970000--ab.pkl\n", "git annex get"),
+    "a DVC pointer": (b"outs:\n- md5: abc\n  path: export.pkl\n", "dvc pull"),
+    "a Xet pointer": (b"# xet version 0\nfilesize = 12\n", "git xet install"),
+    "a Core ML model": (b"\x08\x04\x12\x1c\n\x05photo" + bytes(60), "Core ML model"),
+    "an ONNX model without a producer": (b"\x08\n:\x10" + bytes(40), "ONNX model"),
+    "a TensorFlow Lite model": (b"\x1c\0\0\0TFL3" + bytes(100), "TensorFlow Lite"),
+    "a language model": (b"GGUF\x03\0\0\0" + bytes(100), "language model"),
+    "an HDF5 file": (b"\x89HDF\r\n\x1a\n" + bytes(100), "Keras"),
+    "numpy's numbers": (b"\x93NUMPY\x01\0" + bytes(100), "numpy array"),
+    "numpy's zip": (zip_with({"a.npy": b"x"}), r"numpy arrays \(\.npz\)"),
+    "a Keras 3 model": (zip_of(**{"config.json": b"{}", "model.weights.h5": b"x"}), "Keras model"),
+    "a SavedModel": (zip_with({"m/saved_model.pb": b"x"}), "TensorFlow model"),
+    "a Core ML package": (zip_of(**{"m.mlpackage/Manifest.json": b"{}"}), "Core ML"),
+    "a network of torch.export": (zip_with({"m/archive_format": b"pt2", "m/data/a.pt": b""}),
+                                  r"torch\.export wrote"),
+    "a model of transformers": (zip_with({"pytorch_model.bin": b"x"}), "transformers"),
+    "an empty zip": (zip_of(), "empty zip"),
+    "a zip of macOS": (zip_with({"__MACOSX/._a.pkl": b"x", "a.pkl": b"x"}), r"zip with 'a\.pkl'"),
+    "a torch file of 2016": (b"sys_info" + bytes(249) + b"ustar" + bytes(99), "torch of 2016"),
+    "zlib": (zlib.compress(b"x" * 99), "compressed, as joblib"),
+    "Zstandard": (b"\x28\xb5\x2f\xfd" + bytes(99), "compressed archive"),
+    "a TIFF": (b"II*\0" + bytes(99), "a picture"),
+    "a BMP": (b"BM\x66\0\0\0\0\0\0\0" + bytes(99), "a picture"),
+    "a video": (b"\0\0\0\x20ftypisom" + bytes(99), "a video"),
+    "a sound": (b"RIFF\x24\0\0\0WAVEfmt " + bytes(99), "a sound"),
+    "a PDF": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + bytes(99), "PDF"),
+    "a table": (b"fname,label\na.jpg,cat\n", "begins with 'fname,label'"),
+    "a few letters": (b"hi", "text file that begins with 'hi'"),
+    "a line break": (b"\n", "text file"),
+    "settings": (b"[page]\ntitle = 1\n", r"begins with '\[page\]'"),
+    "a program": (b"\x7fELF\x02\x01\x01" + bytes(99), "begins with the bytes 7f 45 4c 46 02"),
+    "a database": (b"SQLite format 3\0" + bytes(99), "begins with the bytes 53 51 4c"),
+    "a pickle of YOLO's": (of_torch(of_class("ultralytics.nn.tasks.DetectionModel")), "finds obj"),
+    "a pickle of a table": (of_class("pandas.core.frame.DataFrame"), "pandas table"),
+    "a pickle of a function": (of_class("functools.partial"), r"pickle \(functools\.partial\)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "told"), OTHERS.values(), ids=OTHERS)
+def test_a_whole_file_of_another_kind_is_named_and_not_called_damaged(
+    tmp_path: Path, written: bytes, told: str
+) -> None:
+    wrong = tmp_path / "export.pkl"
+    wrong.write_bytes(written)
+    with pytest.raises(UnusableModel, match=told) as error:
+        read_export_file(wrong)
+    assert "damaged" not in str(error.value)
+    assert str(error.value).isprintable()
 
 
 TEXTS = [

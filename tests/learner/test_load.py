@@ -1,5 +1,6 @@
 """The reference: our `classify` is fastai's `learn.predict` on an upright picture."""
 
+import datetime
 import importlib
 import opcode
 import pickle
@@ -180,6 +181,30 @@ def test_a_multi_label_learner_uses_its_own_threshold(tmp_path: Path) -> None:
     prediction = load_classify(export)(encode(draw(), "PNG"))
     assert prediction.model.task == "multi-label"
     assert set(prediction.labels) == {"a", "b"}
+
+
+def test_classes_of_two_types_are_answered_unless_they_are_written_alike(tmp_path: Path) -> None:
+    """With trust too: an answer has a number for each name."""
+
+    def export_of(*vocab: Any) -> Path:
+        block = CategoryBlock(vocab=list(vocab), sort=False)
+        return make_export(tmp_path, block, LOSS(), lambda path: vocab[int(path.stem) % 2])
+
+    for trust in (False, True):
+        answer = load_classify(export_of(None, datetime.date(2020, 1, 2)), trust)
+        assert answer.info.classes == ("None", "2020-01-02")
+        with pytest.raises(UnusableModel, match="two classes that are both written '1'"):
+            load_classify(export_of(1, "1"), trust)
+
+
+def test_a_class_gets_another_name_as_the_refusal_says(tmp_path: Path) -> None:
+    block = CategoryBlock(vocab=[1, "1"], sort=False)
+    path = make_export(tmp_path, block, LOSS(), lambda path: 1)
+    learn = load_learner(path, trust=True)
+    learn.dls.vocab.items[1] = "a name"
+    learn.path = tmp_path
+    learn.export(path.name)
+    assert load_classify(path).info.classes == ("1", "a name")
 
 
 def parity(path: Path) -> str:

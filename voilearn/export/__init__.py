@@ -11,6 +11,7 @@ with classes, transforms and network, or why there is none, in a sentence.
     plain.py            records that are a list, dict, path or number in disguise
     tensors.py          records that are a tensor, checked against its storage
     learner.py          the parts of a learner, of which a prediction needs these
+    labels.py           the names of its classes
     parts.py            where each release of fastai keeps them
     transforms.py       what a photo goes through
     network.py          layers, size, usual name

@@ -16,12 +16,13 @@ from voilearn.errors import UnusableModel, printable, shown
 from voilearn.export import other_files
 from voilearn.export.learner import LearnerRecord, read_learner
 from voilearn.export.leftovers import other_python, unknown_references
-from voilearn.export.records import DamagedPickle, RefusedPickle, time_limit
+from voilearn.export.records import DamagedPickle, RefusedPickle, TooMuch, time_limit
 from voilearn.export.torch_file import NotFromTorch, TorchFile, read_torch_file
-from voilearn.model_file import check_head, check_is_a_file, sha256_of
+from voilearn.model_file import check_head, check_is_a_file, check_was_begun, sha256_of
 
 MAX_SECONDS = 8.0  # of this thread's own time, to read the records
 # Not waiting for whoever might write into a pipe; O_BINARY is Windows' own.
+BEGUN_BYTES = 4_000_000  # that are looked through for what else a file may be
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -31,7 +32,8 @@ class ExportFile:
 
     `format` is torch's container, `zip` or `legacy`; `references` are the `module.name`s that
     opening it the usual way would import, sorted. `hindrance` says why it can't be opened without
-    trusting it, and is None if it can.
+    trusting it, as a sentence, and is None if nothing that was read stands in the way; `opened`
+    says that it was opened since, and did.
     """
 
     path: Path
@@ -41,16 +43,13 @@ class ExportFile:
     pickle_bytes: int
     references: tuple[str, ...]
     learner: LearnerRecord
+    hindrance: str | None
+    opened: bool = False
 
     @property
     def unknown_references(self) -> tuple[str, ...]:
         """The names that an export is not normally made of: other libraries, and running code."""
         return unknown_references(self.references)
-
-    @property
-    def hindrance(self) -> str | None:
-        """Why it can't be opened, as a sentence; None if it can."""
-        return self.learner.hindrance and f"{shown(self.path)} {self.learner.hindrance}"
 
     @property
     def other_bytes(self) -> int:
@@ -125,27 +124,41 @@ def read_export_file(path: Path | str) -> ExportFile:
 def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]:
     """Read an export.pkl and keep it open, so that the network's numbers can be read from it."""
     path = Path(path)
-    with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS):
+    with _opened(path) as file, _said_of(path, file), time_limit(MAX_SECONDS):
         size = os.fstat(file.fileno()).st_size
         with _sense_made():
             contents = read_torch_file(file)
+        with _whole(), _sense_made():
             learner = read_learner(shown(path), contents)
-        names = _references(contents)
+            names = _references(contents)
         sha256 = sha256_of(file)
+        hindrance = learner.hindrance and f"{shown(path)} {learner.hindrance}"
         yield (
-            ExportFile(path, size, sha256, contents.format, contents.pickle_bytes, names, learner),
+            ExportFile(
+                path,
+                size,
+                sha256,
+                contents.format,
+                contents.pickle_bytes,
+                names,
+                learner,
+                hindrance,
+            ),
             contents,
         )
 
 
 def read_brought(path: Path) -> Brought:
-    """Return what unpickling a file would import and run.
+    """Return what unpickling a file would import and run; nothing of one that is too much to read.
 
     Raises UnusableModel for a file that is no pickle of torch's.
     """
-    with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS), _sense_made():
-        contents = read_torch_file(file)
-        return Brought(_references(contents), other_python(contents.pickle))
+    with _opened(path) as file, _said_of(path, file), time_limit(MAX_SECONDS), _sense_made():
+        try:
+            contents = read_torch_file(file)
+            return Brought(_references(contents), other_python(contents.pickle))
+        except TooMuch:
+            return Brought((), None)
 
 
 def _references(contents: TorchFile) -> tuple[str, ...]:
@@ -171,33 +184,53 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UnusableModel(f"{shown(path)} is no file. Name the export.pkl itself.")
-        with _said_of(path):
-            check_head(shown(path), file.read(1024))
+        check_head(shown(path), file.read(1024))
         yield file
 
 
 @contextmanager
-def _said_of(path: Path) -> Iterator[None]:
+def _said_of(path: Path, file: BinaryIO) -> Iterator[None]:
     """Say of which file it is that something is wrong, and what to do about it."""
+    name = shown(path)
     try:
         yield
     except UnusableModel:
         raise
     except NotFromTorch as error:
         if error.root is None and "zip" in str(error):
-            raise other_files.of_zip(shown(path), error.names) from error
-        raise other_files.of_pickle(shown(path), error.names, error.root) from error
+            raise other_files.of_zip(name, error.names) from error
+        raise other_files.of_pickle(name, error.names, error.root) from error
     except RefusedPickle as error:
         raise UnusableModel(
-            f"{shown(path)} can't be opened: {_bare(str(error))}. {other_files.OR_TRUST}"
+            f"{name} can't be opened: {_bare(str(error))}. {other_files.OR_TRUST}"
         ) from error
     except DamagedPickle as error:
-        raise UnusableModel(
-            f"{shown(path)} is damaged, cut short, or no export.pkl at all ({_bare(str(error))}). "
-            "Download or export it again, and compare the sizes."
-        ) from error
+        file.seek(0)
+        begun = file.read(BEGUN_BYTES)
+        check_was_begun(name, begun)
+        raise other_files.of_unreadable(name, begun) or _unreadable(name, error) from error
     except RecursionError as error:
-        raise UnusableModel(f"{shown(path)} holds values in values without end.") from error
+        raise UnusableModel(f"{name} holds values in values without end.") from error
+
+
+def _unreadable(name: str, error: DamagedPickle) -> UnusableModel:
+    if isinstance(error, TooMuch):
+        return UnusableModel(f"{name} can't be read: {_bare(str(error))}. {other_files.TOO_MUCH}")
+    return UnusableModel(
+        f"{name} is damaged, cut short, or no export.pkl at all ({_bare(str(error))}). "
+        "Download or export it again, and compare the sizes."
+    )
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Call what is wrong in a file that was read to its end refused, and not damaged."""
+    try:
+        yield
+    except (RefusedPickle, TooMuch):
+        raise
+    except DamagedPickle as error:
+        raise RefusedPickle(str(error)) from error
 
 
 @contextmanager
@@ -208,7 +241,7 @@ def _sense_made() -> Iterator[None]:
     except DamagedPickle:
         raise
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-        raise DamagedPickle("its parts make no sense") from error
+        raise DamagedPickle("Its parts make no sense") from error
 
 
 def _bare(sentence: str) -> str:

@@ -51,7 +51,8 @@ def _unknown_layers(network: Network) -> Iterator[str]:
             f"has layers with hooks, code that runs whenever they do (weight_norm and "
             f"spectral_norm are such): {_listed(network.hooked)}. {other_files.IF_YOU_TRUST}"
         )
-    for library in sorted({library_of(name) or "" for name in network.layers} - {""}):
+    libraries = {library_of(name) or "" for name in network.layers} - {""} | {"fastai"}
+    for library in sorted(libraries):
         if importlib.util.find_spec(library) is None:
             yield (
                 f"needs the Python package {library}, which is not installed here: "

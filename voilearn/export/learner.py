@@ -11,6 +11,7 @@ from typing import Any
 from voilearn.errors import UnusableModel
 from voilearn.export import other_files
 from voilearn.export.hindrances import hindrances
+from voilearn.export.labels import read_classes
 from voilearn.export.leftovers import own_code, unused
 from voilearn.export.network import Network, read_network
 from voilearn.export.old_names import today
@@ -31,7 +32,6 @@ from voilearn.export.transforms import Transform, UnknownTransform, read_transfo
 from voilearn.prediction import Task
 
 LEARNER = "fastai.learner.Learner"
-MAX_CLASSES, MAX_LABEL = 10_000, 1000  # labels, and characters in one
 MAX_TRANSFORMS = 30
 # The losses whose activation fastai's predict applies (fastai/losses.py)
 ACTIVATIONS = {
@@ -113,7 +113,7 @@ def read_learner(name: str, file: TorchFile) -> LearnerRecord:
         raise other_files.of_learner(name, names)
     items, batches = (transforms_in(state_of(loader.get(k))) for k in ("after_item", "after_batch"))
     network = read_network(learner.get("model"), learner.get("arch"))
-    classes = _classes(category)
+    classes, unnamed = read_classes(category)
     loss, thresholds = _loss(learner, len(classes), file)
     task = CATEGORIZES[name_of(category)]
     photos = after_opening(lists[0])
@@ -134,7 +134,7 @@ def read_learner(name: str, file: TorchFile) -> LearnerRecord:
         network=network,
         dropped=tuple(unused(learner, [transforms_in(p) for p in lists], [*items, *batches], used)),
         own_code=own_code(pickled),
-        hindrance=next(in_the_way, None),
+        hindrance=next(in_the_way, unnamed),
     )
 
 
@@ -150,11 +150,11 @@ def _check_is_a_learner(name: str, root: Any, names: Sequence[str]) -> None:
             f"{name} is a learner of the author's own class, {name_of(root)}. "
             f"{other_files.IF_YOU_TRUST}"
         )
-    if "_modules" in state_of(root):
-        raise UnusableModel(f"{name} {other_files.WHOLE_MODULE}")
-    if isinstance(root, dict) or name_of(root) in ("collections.OrderedDict", "torch.Tensor"):
-        raise UnusableModel(f"{name} {other_files.WEIGHTS_ONLY}")
-    raise other_files.of_pickle(name, names, root)
+    raise (
+        other_files.of_kind(name, names)
+        or other_files.of_part(name, root)
+        or other_files.of_pickle(name, names, root)
+    )
 
 
 # Modules that fastai 1 had and fastai 2 has not (the package fastai 1.0.61)
@@ -168,26 +168,6 @@ FASTAI_1 = (
     "fastai.callbacks.",
     "fastai.train.",
 )
-
-
-def _classes(category: Any) -> tuple[str, ...]:
-    vocab = state_of(category).get("vocab")
-    labels = plain(state_of(vocab).get("items", vocab))
-    if not isinstance(labels, list | tuple) or not 1 <= len(labels) <= MAX_CLASSES:
-        raise DamagedPickle(f"There are not between 1 and {MAX_CLASSES:,} classes.")
-    if not all(isinstance(label, str | int | float) for label in labels):
-        raise DamagedPickle("The name of a class is no text.")
-    names = tuple(map(str, labels))
-    if len(set(names)) < len(names) or not all(_is_label(name) for name in names):
-        raise DamagedPickle("Two classes have one name, or a name is no text.")
-    return names
-
-
-def _is_label(name: str) -> bool:
-    try:
-        return len(name.encode()) <= MAX_LABEL
-    except UnicodeEncodeError:  # half a character
-        return False
 
 
 def _loss(learner: dict[str, Any], classes: int, file: TorchFile) -> tuple[str, tuple[float, ...]]:

@@ -21,6 +21,7 @@ from voilearn.export.records import (
     Instance,
     PersistentId,
     Pickle,
+    TooMuch,
     check_time,
 )
 
@@ -82,16 +83,16 @@ class _Machine:
                 raise
             except (IndexError, KeyError, TypeError, ValueError, struct.error) as error:
                 raise DamagedPickle("The pickle's steps make no sense.") from error
-        raise DamagedPickle(f"The pickle has more than {MAX_STEPS:,} steps.")
+        raise TooMuch(f"It holds more than {MAX_STEPS:,} steps of pickle")
 
     # What an opcode's argument is read with
 
     def take(self, length: int) -> bytes:
-        if not 0 <= length <= min(self.size, MAX_BYTES):
+        if not 0 <= length <= self.size:
             raise DamagedPickle("The pickle is cut short, or lies about a length.")
         self.read_bytes += length
         if self.read_bytes > MAX_BYTES:
-            raise DamagedPickle(f"The pickle holds more than {MAX_BYTES / 1e6:.0f} MB of text.")
+            raise TooMuch(f"It holds more than {MAX_BYTES / 1e6:.0f} MB of text")
         data = self.stream.read(length)
         if len(data) < length:
             raise DamagedPickle("The pickle is cut short.")
@@ -141,7 +142,7 @@ class _Machine:
         if not (module + name).isprintable() or len(module) + len(name) > MAX_NAME:
             raise DamagedPickle("The pickle names a class by what is no name.")
         if len(self.globals) > MAX_GLOBALS:
-            raise DamagedPickle(f"The pickle names more than {MAX_GLOBALS:,} classes.")
+            raise TooMuch(f"It names more than {MAX_GLOBALS:,} classes")
         self.push(self.globals.setdefault((module, name), Global(module, name)))
 
     def call(self, of: Any, args: Any, kwargs: Any = None) -> None:

@@ -16,6 +16,7 @@ from voilearn.export.records import (
     Global,
     Instance,
     RefusedPickle,
+    TooMuch,
     check_time,
 )
 
@@ -60,7 +61,7 @@ def state_of(value: Any) -> dict[str, Any]:
     for state in value.states if isinstance(value, Instance) else ():
         for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):
             if isinstance(part, dict) and len(part) > MAX_ATTRIBUTES:
-                raise DamagedPickle(f"An object has more than {MAX_ATTRIBUTES} attributes.")
+                raise TooMuch(f"It has an object of more than {MAX_ATTRIBUTES:,} attributes")
             if isinstance(part, dict):
                 found.update((k, v) for k, v in part.items() if isinstance(k, str))
     return found
@@ -87,10 +88,14 @@ def name_of(value: Any) -> str:
 
 def _by_value(of: Any) -> str:
     """Return the name of a class whose code cloudpickle put into the file."""
-    if isinstance(of, Instance) and of.path.endswith("._make_skeleton_class"):
-        names = [arg for arg in of.args if isinstance(arg, str)]
+    if not isinstance(of, Instance):
+        return "an object"
+    names = [arg for arg in of.args if isinstance(arg, str)]
+    if of.path.endswith("._make_skeleton_class") and names:
         module = next((a.get("__module__") for a in of.args if isinstance(a, dict)), None)
-        return f"{module}.{names[0]}"[:200] if names else "an object"
+        return f"{module}.{names[0]}"[:200]
+    if of.path.endswith("._make_skeleton_enum") and len(names) > 2:  # name, whole name, module
+        return f"{names[2]}.{names[0]}"[:200]
     return "an object"
 
 
@@ -142,6 +147,8 @@ class _Reader:
             return "/".join(part for part in value.args if isinstance(part, str))
         if name == "_codecs.encode" and isinstance(value.args[0], str):
             return value.args[0].encode("latin-1")  # how protocol 2 writes bytes
+        if name == "builtins.bytes" and not value.args:
+            return b""
         if name.startswith("numpy.") or name == "_codecs":
             return self.numpy(value, name, depth)
         raise NotPlain(name or "an object")

@@ -1,7 +1,7 @@
 """What a pickle says, as data: names, and notes of what was to be called and built.
 
 In comes nothing: these are the shapes that `pickle_machine` fills and all of this room reads, the
-two errors that it ends in, and the time that reading may take.
+three errors that it ends in, and the time that reading may take.
 """
 
 import time
@@ -22,6 +22,10 @@ class DamagedPickle(ValueError):
 
 class RefusedPickle(DamagedPickle):
     """A good pickle that asks for what is not done here: to run code, or for unknown layers."""
+
+
+class TooMuch(DamagedPickle):
+    """This may be a good pickle, but holds more than is read of any; says what."""
 
 
 @dataclass(eq=False, slots=True)
@@ -84,7 +88,7 @@ _end: ContextVar[float] = ContextVar("end", default=inf)
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Let what reads records in here take so much of this thread's own time, then DamagedPickle.
+    """Let what reads records in here take so much of this thread's own time, then TooMuch.
 
     Whatever is bounded by itself can be asked for again and again: a dict of keys that collide
     costs the square, and ten thousand layers may share one huge value.
@@ -97,6 +101,6 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def check_time() -> None:
-    """Raise DamagedPickle once the time that `time_limit` granted is used up."""
+    """Raise TooMuch once the time that `time_limit` granted is used up."""
     if time.thread_time() > _end.get():
-        raise DamagedPickle("The file takes too long to read: it is built to")
+        raise TooMuch("Reading it takes too long")

@@ -15,7 +15,7 @@ from operator import mul
 from typing import Any, BinaryIO
 
 from voilearn.export.pickle_machine import read_pickle
-from voilearn.export.records import DamagedPickle, PersistentId, Pickle
+from voilearn.export.records import DamagedPickle, PersistentId, Pickle, TooMuch
 from voilearn.export.tensors import DTYPES, ITEM_SIZES, Tensor, is_storage
 
 FORMATS = {"float32": "f", "float64": "d", "float16": "e"}  # of struct
@@ -168,9 +168,7 @@ class _Guard:
     def read(self, length: int = -1) -> bytes:
         length = self.size - self.file.tell() if length < 0 else length
         if length > self.most:
-            raise DamagedPickle(
-                f"The zip's directory has more than {DIRECTORY_BYTES / 1e6:.0f} MB."
-            )
+            raise TooMuch(f"Its directory takes more than {DIRECTORY_BYTES / 1e6:.0f} MB")
         return self.file.read(length)
 
     def close(self) -> None:

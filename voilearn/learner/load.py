@@ -29,8 +29,9 @@ from fastai.vision.core import PILBase  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from voilearn.classifier import Classifier, Predict  # noqa: E402
-from voilearn.errors import UnusableModel, shown  # noqa: E402
+from voilearn.errors import UnusableModel, VoilearnError, shown  # noqa: E402
 from voilearn.export.file import open_export_file  # noqa: E402
+from voilearn.export.labels import wrong_with  # noqa: E402
 from voilearn.export.records import RefusedPickle  # noqa: E402
 from voilearn.learner.build import build_learner  # noqa: E402
 from voilearn.learner.cost import Clock  # noqa: E402
@@ -56,6 +57,8 @@ def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Class
     left = OPENING_SECONDS - (time.thread_time() - began)
     with nullcontext() if trust else Clock(left):
         _try_out(predict, Path(path), size is not None)
+    if size is None:
+        predict = _of_any_size(predict, Path(path))
     return Classifier(
         predict, size, info, f"fastai {fastai.__version__}, torch {torch.__version__}"
     )
@@ -107,18 +110,22 @@ def open_learner(path: Path, trust: bool = False) -> tuple[Learner, str]:
 def model_info(learn: Learner, path: Path, sha256: str) -> ModelInfo:
     """Return who answers: the file's name and hash, the task and the classes of the learner.
 
-    Raises UnusableModel if the learner is not an image classifier.
+    Raises UnusableModel if the learner is not an image classifier, or can't name its classes.
     """
     transforms = [t for part in getattr(learn.dls, "tls", ()) for t in part.tfms.fs]
     categories = [t for t in transforms if isinstance(t, Categorize)]
     if len(categories) != 1:
         raise _no_image_classifier(path)
     multi = isinstance(categories[0], MultiCategorize | EncodedMultiCategorize)
+    labels = list(categories[0].vocab)
+    classes = tuple(map(str, labels))
+    if wrong := wrong_with(classes, [type(label).__name__ for label in labels]):
+        raise UnusableModel(f"{shown(path)} {wrong}")
     return ModelInfo(
         name=path.stem,
         sha256=sha256,
         task="multi-label" if multi else "single-label",
-        classes=tuple(str(name) for name in categories[0].vocab),
+        classes=classes,
     )
 
 
@@ -168,6 +175,25 @@ def _try_out(predict: Predict, path: Path, sized: bool) -> None:
             f"{shown(path)} opens, but gives no answer to a picture: {type(error).__name__}. "
             "Check that learn.predict works in the notebook it was trained in, and export it again."
         ) from error
+
+
+def _of_any_size(predict: Predict, path: Path) -> Predict:
+    """Say it of the picture, if a learner that does not resize photos gives no answer to it."""
+
+    def of_any_size(picture: Image.Image) -> Prediction:
+        try:
+            return predict(picture)
+        except VoilearnError:
+            raise
+        except Exception as error:
+            width, height = picture.size
+            raise UnusableModel(
+                f"{shown(path)} gives no answer to a picture of {width} x {height} pixels "
+                f"({type(error).__name__}): it does not resize photos, and its network may take "
+                "those of one size alone. Export it again with item_tfms=Resize(…)."
+            ) from error
+
+    return of_any_size
 
 
 def _no_image_classifier(path: Path) -> UnusableModel:
