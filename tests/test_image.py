@@ -1,5 +1,6 @@
 """Bytes to a picture: every kind that visitors send, and everything that is none."""
 
+import base64
 import struct
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -27,6 +29,25 @@ from voilearn.image import decode_photo
 from voilearn.limits import Limits
 
 LOSSY = 12.0  # grey levels of 255, on average, that a lossy format may move a drawn picture by
+
+
+def png_chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def png(kind: int, bits: int, rows: list[list[int]], chunks: bytes = b"") -> bytes:
+    """A PNG of these numbers, `bits` each, as PNG numbers its kinds of colour."""
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
+    header = struct.pack(">IIBBBBB", len(rows[0]) // channels, len(rows), bits, kind, 0, 0, 0)
+    whole = ("".join(f"{number:0{bits}b}" for number in row) for row in rows)
+    raw = b"".join(b"\0" + int(row, 2).to_bytes(len(row) // 8) for row in whole)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", header)
+        + chunks
+        + png_chunk(b"IDAT", zlib.compress(raw))
+        + png_chunk(b"IEND", b"")
+    )
 
 
 def distance(one: Image.Image, other: Image.Image) -> float:
@@ -122,6 +143,116 @@ def test_decode_turns_a_sideways_photo_upright(orientation: int) -> None:
         assert distance(decode_photo(data), draw()) <= LOSSY, format
 
 
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+
+
+def exif_of(*tags: tuple[int, int, int, int], order: str = "<", second: int | None = None) -> bytes:
+    """EXIF of these tags: (number, type, count, value); in `second`, a thumbnail's orientation."""
+    shapes = {3: "HHIHxx", 4: "HHII"}
+    rows = b"".join(struct.pack(order + shapes[tag[1]], *tag) for tag in tags)
+    next_at = 0 if second is None else 14 + len(rows)
+    head = b"II*\0" if order == "<" else b"MM\0*"
+    body = head + struct.pack(f"{order}IH", 8, len(tags)) + rows + struct.pack(f"{order}I", next_at)
+    if second is not None:
+        body += struct.pack(f"{order}HHHIHxxI", 1, 0x0112, 3, 1, second, 0)
+    return b"Exif\0\0" + body
+
+
+def turns(data: bytes) -> bool:
+    """Whether a file of `draw()` comes out on its side."""
+    return decode_photo(data).size == (80, 120)
+
+
+def with_segments(*bodies: bytes) -> bytes:
+    """A JPEG with these in front of its picture, each in a segment that EXIF and XMP stand in."""
+    segments = (b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body for body in bodies)
+    return b"\xff\xd8" + b"".join(segments) + encode(draw(), "JPEG")[2:]
+
+
+def with_chunk(name: bytes, body: bytes, last: bool = False) -> bytes:
+    """A PNG with one more chunk, after its header or after its picture."""
+    png = encode(draw(), "PNG")
+    at = png.index(b"IEND") - 4 if last else 33
+    return png[:at] + png_chunk(name, body) + png[at:]
+
+
+# A HEIC of 64 by 32 pixels, blue in a corner: its boxes say to turn it, and its EXIF says so too.
+HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAchtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAA"
+    "AAAAAAAAAAADRpbG9jAAAAAERAAAIAAQAAAAAB7AABAAAAAAAAAC0AAgAAAAACGQABAAAAAAAAACQAAAA4aWluZgAA"
+    "AAAAAgAAABVpbmZlAgAAAAABAABodmMxAAAAABVpbmZlAgAAAQACAABFeGlmAAAAAA5waXRtAAAAAAABAAABB2lwcn"
+    "AAAADmaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroC"
+    "QGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm"
+    "5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAoY2xhcAAAAEAAAAABAAAAIAAAAAEAAAAAAAAAAv///+AA"
+    "AAACAAAAEHBpeGkAAAAAAwgICAAAAAlpcm90AwAAABlpcG1hAAAAAAAAAAEAAQaBAgMFhIYAAAAaaXJlZgAAAAAAAA"
+    "AOY2RzYwACAAEAAQAAAFltZGF0AAAAKSgBrwQY/Ia42Y/2rP3KGUeVfjq2j8NctWQ6w9YMgz7WU66L7V4lUesgAAAA"
+    "BkV4aWYAAE1NACoAAAAIAAEBEgADAAAAAQAGAAAAAAAA"
+)
+
+SIX = exif_of((0x0112, 3, 1, 6))
+ONE = exif_of((0x0112, 3, 1, 1))
+XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0" + XMP
+XMP_TEXT = b"XML:com.adobe.xmp\0\0\0\0\0" + XMP
+OLD_EXIF = b"Raw profile type exif\0\nexif\n%8d\n" % len(SIX) + SIX.hex().encode()
+
+
+BY_EXIF = {
+    "jpeg": with_segments(SIX),
+    "big-endian": with_segments(exif_of((0x0112, 3, 1, 6), order=">")),
+    "broken after it": with_segments(exif_of((0x0112, 3, 1, 6), (0x8769, 4, 1, 99_999))),
+    "late": with_segments(XMP_SEGMENT, b"Adobe\0" + bytes(300), SIX),
+    "twice": with_segments(SIX, ONE),
+    "against xmp": with_segments(SIX, XMP_SEGMENT.replace(b"6", b"1")),
+    "png": with_chunk(b"eXIf", SIX[6:]),
+    "late in png": with_chunk(b"eXIf", SIX[6:], last=True),
+    "webp": encode(draw(), "WEBP", exif=SIX),
+    "webp without its name": encode(draw(), "WEBP", exif=SIX[6:]),
+    "lossless webp": encode(draw(), "WEBP", exif=SIX, lossless=True),
+    "mpo": encode(draw(), "MPO", save_all=True, append_images=[draw()], exif=SIX),
+    "avif": encode(draw(), "AVIF", exif=SIX),
+}
+NOT_BY = {
+    "xmp": with_segments(XMP_SEGMENT),
+    "xmp beside exif of other things": with_segments(XMP_SEGMENT, exif_of((0x010E, 4, 1, 7))),
+    "xmp against exif": with_segments(XMP_SEGMENT, ONE),
+    "a second exif": with_segments(ONE, SIX),
+    "xmp in png": with_chunk(b"iTXt", XMP_TEXT),
+    "xmp late in png": with_chunk(b"iTXt", XMP_TEXT, last=True),
+    "old exif in png": with_chunk(b"tEXt", OLD_EXIF),
+    "xmp in webp": encode(draw(), "WEBP", xmp=XMP),
+    "xmp in avif": encode(draw(), "AVIF", xmp=XMP),
+    "xmp in tiff": encode(draw(), "TIFF", tiffinfo={700: XMP}),
+    "xmp in compressed tiff": encode(draw(), "TIFF", tiffinfo={700: XMP}, compression="tiff_lzw"),
+    "xmp in gif": encode(draw(), "GIF", comment=XMP),
+    "a long number": with_segments(exif_of((0x0112, 4, 1, 6))),
+    "two numbers": with_segments(exif_of((0x0112, 3, 2, 6))),
+    "0": with_segments(exif_of((0x0112, 3, 1, 0))),
+    "9": with_segments(exif_of((0x0112, 3, 1, 9))),
+    "a thumbnail's": with_segments(exif_of(second=6)),
+    "exif cut short": with_segments(SIX[:10]),
+    "empty exif": with_segments(b"Exif\0\0"),
+}
+
+
+@pytest.mark.parametrize("data", BY_EXIF.values(), ids=BY_EXIF)
+def test_decode_turns_every_format_by_its_exif(data: bytes) -> None:
+    assert turns(data)
+
+
+@pytest.mark.parametrize("data", NOT_BY.values(), ids=NOT_BY)
+def test_decode_turns_nothing_by_what_no_browser_reads(data: bytes) -> None:
+    assert not turns(data)
+
+
+def test_decode_does_not_turn_a_heic_again_that_its_decoder_has_turned() -> None:
+    """Its EXIF says what its own boxes say: both are in a phone's photo."""
+    pytest.importorskip("pi_heif", reason="the optional HEIC reader is not installed")
+    turned, stored = decode_photo(HEIC), decode_photo(HEIC.replace(b"irot", b"free"))
+    assert (turned.size, stored.size) == ((32, 64), (64, 32))
+    red, green, blue = cast("tuple[int, int, int]", turned.getpixel((31, 0)))
+    assert blue > 150 > red + green
+
+
 def test_decode_agrees_over_all_orientations_of_real_photos(photos: Path) -> None:
     for kind in ("Landscape", "Portrait"):
         folder = photos / "odd" / "exif_orientation"
@@ -144,6 +275,44 @@ def test_decode_lays_transparency_over_white() -> None:
         seen = decode_photo(encode(palette, format, transparency=corner, optimize=False))
         assert seen.getpixel((0, 0)) == (255, 255, 255), format
         assert seen.getpixel((0, 79)) != (255, 255, 255), format
+
+
+@pytest.mark.parametrize(("bits", "clear", "shade"), [(2, 1, 2), (4, 3, 10), (16, 0x1234, 0xABCD)])
+def test_decode_knows_the_transparent_grey_of_a_png_of_any_depth(
+    bits: int, clear: int, shade: int
+) -> None:
+    """The first half of each row is transparent, so white; the other is not."""
+    half = [clear] * 48 + [shade] * 48
+    data = png(0, bits, [half], png_chunk(b"tRNS", struct.pack(">H", clear)))
+    row = np.asarray(decode_photo(data))[0, :, 0]
+    assert row.tolist() == [255] * 48 + [round(shade / (2**bits - 1) * 255)] * 48
+
+
+def test_decode_knows_the_transparent_colour_of_a_png_of_16_bits() -> None:
+    clear, shown = [0x1234, 0x5678, 0x9ABC], [0xFFFF, 0x1000, 0]
+    data = png(2, 16, [clear + shown], png_chunk(b"tRNS", struct.pack(">HHH", *clear)))
+    assert np.asarray(decode_photo(data)).tolist() == [[[255, 255, 255], [255, 16, 0]]]
+
+
+@pytest.mark.parametrize("kind", [0, 2, 4, 6])
+def test_decode_reads_every_png_of_16_bits(kind: int) -> None:
+    shade, alpha = [0x8000], [0x8000]
+    pixel = {0: shade, 2: shade * 3, 4: shade + alpha, 6: shade * 3 + alpha}[kind]
+    expected = 128 if kind < 4 else 191
+    seen = np.asarray(decode_photo(png(kind, 16, [pixel]))).astype(int)
+    assert np.abs(seen - expected).max() <= 1
+
+
+@pytest.mark.parametrize("kind", [b"P2", b"P3", b"P5", b"P6"])
+@pytest.mark.parametrize("top", [1, 7, 100, 255, 256, 1000, 4095, 65535])
+def test_decode_reads_a_netpbm_picture_of_any_highest_value(kind: bytes, top: int) -> None:
+    ramp = np.linspace(0, top, 8).round().astype(int)
+    numbers = ramp.repeat(3) if kind in (b"P3", b"P6") else ramp
+    raw = numbers.astype(">u2" if top > 255 else "u1").tobytes()
+    text = " ".join(map(str, numbers)).encode()
+    data = kind + b" 8 1 %d\n" % top + (text if kind in (b"P2", b"P3") else raw)
+    row = np.asarray(decode_photo(data))[0, :, 0].astype(int)
+    assert np.abs(row - ramp / top * 255).max() <= 1
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "PPM"])
@@ -256,6 +425,46 @@ def test_decode_of_a_truncated_file_is_one_of_our_errors(format: str) -> None:
             decode_photo(data[: len(data) * share // 20])
 
 
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("JPEG", {"restart_marker_blocks": 2}),
+        ("MPO", {}),
+        ("PNG", {}),
+        ("GIF", {}),
+        ("GIF", {"interlace": True}),
+        ("WEBP", {}),
+        ("WEBP", {"lossless": True}),
+        ("AVIF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF", {"compression": "jpeg"}),
+    ],
+    ids=str,
+)
+def test_decode_refuses_a_photo_whose_end_never_came(format: str, options: dict[str, Any]) -> None:
+    """Cut off, or as long as it should be but of zeros from somewhere on, as after a download."""
+    noise = Image.effect_noise((400, 300), 90).convert("RGB")
+    data = encode(noise, format, **options)
+    for share in (0.1, 0.5, 0.9, 0.99):
+        begun = data[: int(len(data) * share)]
+        for cut in (begun, begun.ljust(len(data), b"\0"))[: 1 if share > 0.9 else 2]:
+            with pytest.raises(DamagedPhoto):
+                decode_photo(cut)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF"])
+def test_decode_does_not_mind_what_follows_a_picture(format: str) -> None:
+    for more in (bytes(10_000), b"a film of the same moment" * 100):
+        assert distance(decode_photo(encode(draw(), format) + more), draw()) <= LOSSY
+
+
+def test_decode_takes_a_picture_that_lacks_nothing_but_its_closing_mark() -> None:
+    for format, mark in (("PNG", 12), ("GIF", 1)):
+        assert distance(decode_photo(encode(draw(), format)[:-mark]), draw()) <= LOSSY
+
+
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF"])
 def test_decode_of_a_corrupt_file_is_a_picture_or_one_of_our_errors(format: str) -> None:
     data = bytearray(encode(draw((64, 48)), format))
@@ -287,15 +496,13 @@ def test_decode_refuses_too_many_pixels_and_gives_both_numbers() -> None:
 def png_header_of(width: int, height: int) -> bytes:
     """A PNG that claims a size and holds next to nothing: the whole of a decompression bomb."""
 
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        )
-
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     rows = zlib.compress(bytes(1000))
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", rows)
+        + png_chunk(b"IEND", b"")
     )
 
 

@@ -21,6 +21,8 @@ GROUND_FLOOR = [
     {"__init__"},
     {"errors", "machine"},
     {"limits", "model_file", "settings", "prediction", "wire", "runtime_folder"},
+    {"tiff"},
+    {"kinds"},
     {"image"},
     {"classifier"},
 ]
@@ -63,7 +65,7 @@ WIDGETS = {"anywidget", "ipywidgets", "IPython"}
 LEARNER = {"torch", "fastai", "timm", "numpy", "matplotlib", "IPython", "PIL", "prometheus_client"}
 MAY_LOAD: dict[str, set[str]] = {
     "": set(),  # the ground floor, doors and all that stands between
-    "image": {"PIL"},
+    **dict.fromkeys(("tiff", "kinds", "image"), {"PIL"}),
     "classifier": {"PIL"},
     "export": set(),
     "learner": LEARNER | {"filelock"},

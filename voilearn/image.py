@@ -9,40 +9,23 @@ import contextlib
 import functools
 import importlib
 import io
+import math
 import time
 import warnings
+from typing import cast
 
-from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.TiffImagePlugin import (
-    PHOTOMETRIC_INTERPRETATION,
-    TILELENGTH,
-    TILEWIDTH,
-    ImageFileDirectory_v2,
-)
+from PIL import Image, ImageMath, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
-from voilearn.errors import DamagedPhoto, PhotoTooLarge, UnsupportedPhoto
+from voilearn import tiff
+from voilearn.errors import PhotoTooLarge, UnsupportedPhoto
+from voilearn.kinds import is_padded, refusal
 from voilearn.limits import LIMITS, Limits, check_size
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
 PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm", "Avif")  # Pillow's modules for these
 
-# What a file of each kind begins with: (offset, bytes).
-# Such a file that can't be opened is damaged; any other was never a picture to us.
-SIGNATURES = (
-    (0, b"\xff\xd8\xff"),
-    (0, b"\x89PNG\r\n\x1a\n"),
-    (0, b"GIF8"),
-    (8, b"WEBP"),
-    (0, b"BM"),
-)
-HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-
-TIFF_HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-BIG_TIFF = 43
-RAW = (1, 2, 7)  # TIFF's types that Pillow keeps as they are: bytes, text, undefined
-MAX_TAG = 1_000_000  # bytes: a tag that says where 50,000 rows of a picture lie has 200,000
-
-ORIENTATION = 0x0112
+ORIENTATION, SHORT = 0x0112, 3
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -69,7 +52,7 @@ def decode_photo(data: bytes, at_least: int | None = None, limits: Limits = LIMI
     try:
         picture = _open(data, limits)
         _check_pixels(picture.size, limits)
-        _check_pixels(_tile_size(picture), limits)
+        _check_pixels(tiff.tile_size(picture), limits)
         if at_least:
             picture.draft(None, (at_least, at_least))
         picture.load()
@@ -81,10 +64,7 @@ def decode_photo(data: bytes, at_least: int | None = None, limits: Limits = LIMI
     except Image.DecompressionBombError as error:
         raise PhotoTooLarge(_too_many_pixels("more than 178", limits)) from error
     except Exception as error:  # a decoder may raise anything on bytes made to break it
-        raise DamagedPhoto(
-            "This picture is damaged or incomplete, so it can't be opened. "
-            "Please send the original file again, or another photo."
-        ) from error
+        raise refusal(data, readable_formats(), error) from error
 
 
 class _Deadline(io.BytesIO):
@@ -106,17 +86,24 @@ class _Deadline(io.BytesIO):
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
     """Read the header and nothing more; the pixels stay undecoded."""
+    tags = tiff.read_tags(data) if tiff.is_tiff(data) else None
     try:
-        _check_tags(data)
         picture = Image.open(_Deadline(data, limits.seconds), formats=readable_formats())
-        # A JPEG's every scan goes over the whole picture, and thousands fit into the 64 kB that
-        # Pillow decodes at a time: in smaller bites the deadline comes in between.
-        picture.decodermaxblock = 4096
-        return picture
     except UnidentifiedImageError:
-        if _looks_like_a_picture(data):
+        if tags is None:
             raise
-        raise UnsupportedPhoto(_unsupported(data)) from None
+        raise tiff.unsupported(tags) from None
+    if isinstance(picture, TiffImageFile):
+        tiff.check_kind(picture.tag_v2)
+        tiff.set_right(picture)
+    if picture.format == "PNG":
+        _scale_transparency(picture, bits=data[24])
+    if picture.format in ("JPEG", "MPO", "WEBP", "AVIF", "HEIF") and is_padded(data):
+        raise EOFError("zeros in the place of a picture's end")
+    # A JPEG's every scan goes over the whole picture, and thousands fit into the 64 kB that
+    # Pillow decodes at a time: in smaller bites the deadline comes in between.
+    picture.decodermaxblock = 4096
+    return picture
 
 
 @functools.cache
@@ -129,54 +116,6 @@ def readable_formats() -> tuple[str, ...]:
     for plugin in PLUGINS:  # Image.init() imports all 45, for 1 MB and 30 ms
         importlib.import_module(f"PIL.{plugin}ImagePlugin")
     return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-def _looks_like_a_picture(data: bytes) -> bool:
-    known = data[:4] in TIFF_HEADERS or any(
-        data[at : at + len(magic)] == magic for at, magic in SIGNATURES
-    )
-    return known or data[4:12] == b"ftypavif" or (_is_heic(data) and _reads_heic())
-
-
-def _reads_heic() -> bool:
-    return "HEIF" in readable_formats()
-
-
-def _is_heic(data: bytes) -> bool:
-    return data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS
-
-
-def _unsupported(data: bytes) -> str:
-    if _is_heic(data):
-        return (
-            "This is a HEIC photo, which can't be read here. Please send it as a JPEG (whoever "
-            "runs this app can add HEIC with: pip install pi-heif)."
-        )
-    heic = ", HEIC" if _reads_heic() else ""
-    return (
-        "This file is not a picture we can read. "
-        f"Please choose a photo: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF{heic}."
-    )
-
-
-def _check_tags(data: bytes) -> None:
-    """Refuse a TIFF whose tags hold millions of numbers: Pillow makes an object of each."""
-    if data[:4] not in TIFF_HEADERS:
-        return
-    file = io.BytesIO(data)
-    tags = ImageFileDirectory_v2(file.read(16 if data[2] == BIG_TIFF or data[3] == BIG_TIFF else 8))
-    file.seek(tags.next)
-    tags.load(file)
-    if any(
-        len(raw) > MAX_TAG for tag, raw in tags._tagdata.items() if tags.tagtype[tag] not in RAW
-    ):
-        raise ValueError("a TIFF tag of millions of numbers")
-
-
-def _tile_size(picture: Image.Image) -> tuple[int, int]:
-    """Return the size of a TIFF's tiles: each is decoded whole, however small the picture."""
-    tags = getattr(picture, "tag_v2", {})
-    return int(tags.get(TILEWIDTH, 0)), int(tags.get(TILELENGTH, 0))
 
 
 def _check_pixels(size: tuple[int, int], limits: Limits) -> None:
@@ -193,19 +132,34 @@ def _too_many_pixels(came: str, limits: Limits) -> str:
 
 
 def _turn_upright(picture: Image.Image) -> Image.Image:
-    """Turn a decoded picture as its EXIF says; one whose EXIF is broken counts as upright."""
+    """Turn a decoded picture as its EXIF says; one whose EXIF is broken counts as upright.
+
+    XMP says nothing here, as in every browser. What HEIC and TIFF say is done by their decoders.
+    """
+    if picture.format in ("HEIF", "TIFF"):
+        return picture
     try:
-        if len(picture.info.get("exif", b"")) > MAX_TAG:
-            return picture
-        turn = UPRIGHT.get(picture.getexif().get(ORIENTATION, 1))
+        turn = UPRIGHT.get(_orientation(picture.info.get("exif", b"")))
     except Exception:  # noqa: BLE001  # broken EXIF takes nothing away from the picture
         return picture
     return picture if turn is None else picture.transpose(turn)
 
 
+def _orientation(exif: bytes) -> int:
+    """Return what EXIF says, as browsers read it: one short number; 0 for anything else."""
+    if not exif or len(exif) > tiff.MAX_TAG:
+        return 0
+    tags = tiff.read_tags(exif.removeprefix(b"Exif\0\0"))
+    if tags.tagtype.get(ORIENTATION) != SHORT or len(tags._tagdata[ORIENTATION]) != 2:
+        return 0
+    return int(tags[ORIENTATION])
+
+
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
         picture = _scale_to_8_bits(picture)
+    if picture.mode == "La":  # grey, multiplied by its alpha
+        picture = picture.convert("LA")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGB", picture.size, "white")
@@ -215,12 +169,40 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def _scale_to_8_bits(picture: Image.Image) -> Image.Image:
-    """Map a grey picture of 16 or 32 bits, or of floats, to 0..255, where Pillow only clips."""
-    white = 65535.0
-    if not picture.mode.startswith("I;"):
-        steps = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0)
-        highest = float(picture.getextrema()[1])  # type: ignore[arg-type]  # one band
-        white = next((step for step in steps if highest <= step), highest)
-    wide = picture.convert("F").point(lambda value: value * (255.0 / white) + 0.5)
-    min_is_white = getattr(picture, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == 0
-    return ImageOps.invert(wide.convert("L")) if min_is_white else wide.convert("L")
+    """Map a grey picture of more than 8 bits, or of floats, to 0..255, where Pillow only clips."""
+    tags, whole = getattr(picture, "tag_v2", {}), picture.mode.startswith("I;")
+    values = picture.convert("F") if whole else tiff.values(picture)
+    white = tiff.white(tags) if whole else _white_of(values, picture.mode)
+    grey = values.point(lambda value: value * (255.0 / white) + 0.5).convert("L")
+    if tiff.white_is_zero(tags):
+        grey = ImageOps.invert(grey)
+    clear = picture.info.get("transparency")  # of a PNG of 16 bits
+    if isinstance(clear, int):
+        opaque = ImageMath.lambda_eval(
+            lambda given: given["convert"]((given["grey"] != clear) * 255, "L"),
+            grey=picture.convert("I"),
+        )
+        grey.putalpha(opaque)
+    return grey
+
+
+def _white_of(values: Image.Image, mode: str) -> float:
+    """Return the brightest that numbers of no known range are meant to reach."""
+    numbers = ImageMath.lambda_eval(lambda given: given["v"] == given["v"], v=values)
+    low, high = cast("tuple[float, float]", values.getextrema())
+    if low < 0 or not math.isfinite(high) or not numbers.getextrema()[0]:
+        raise UnsupportedPhoto(
+            "This picture is made of numbers below zero, or of none at all in places, so what is "
+            f"black and white in it can't be told. {tiff.SAVE_AS}"
+        )
+    steps = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
+    return next((step for step in steps if high <= step), high)
+
+
+def _scale_transparency(picture: Image.Image, bits: int) -> None:
+    """Tell a PNG's transparent colour, which is of the file's bits, in the picture's 8."""
+    clear = picture.info.get("transparency")
+    if isinstance(clear, int) and picture.mode == "L":
+        picture.info["transparency"] = clear * 255 // (2**bits - 1)
+    elif isinstance(clear, tuple) and bits == 16:
+        picture.info["transparency"] = tuple(value >> 8 for value in clear)
