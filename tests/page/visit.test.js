@@ -182,6 +182,20 @@ test("what is lost comes back where the host knows how, and else is said to be g
   assert.equal(visit.line, "here");
 });
 
+test("whoever is there before the page has done with reconnecting is there", async () => {
+  const { stub, visit } = visitWith();
+  stub.say("lost");
+  stub.reconnect = async () => {
+    stub.say("back"); // the connection before, or the new one, was quicker
+    return true;
+  };
+  visit.take([new File(["a"], "a")]);
+  await until(visit, () => stub.asked.length === 1);
+  assert.equal(visit.line, "here");
+  stub.asked[0].resolve(PREDICTION);
+  await until(visit, () => states(visit) === "answered");
+});
+
 test("a photo that comes while the line is lost brings it back", async () => {
   const { stub, visit } = visitWith();
   stub.say("lost");

@@ -41,7 +41,8 @@ export class KernelAsker extends EventTarget {
     model.on("lost", () => this.#lose());
     model.on("found", () => this.#greet());
     const { signal } = this.#ended;
-    document.addEventListener("visibilitychange", () => this.#greet(), { signal });
+    document.addEventListener("visibilitychange", () => this.#look(), { signal });
+    addEventListener("online", () => this.#look(), { signal });
     const heart = setInterval(() => this.#greet(), HEARTBEAT);
     signal.addEventListener("abort", () => clearInterval(heart));
     this.#greet();
@@ -77,7 +78,7 @@ export class KernelAsker extends EventTarget {
     answered.catch(() => {}); // told below, or while a piece is on its way
     signal.addEventListener("abort", () => this.#send({ kind: "cancel", number }));
     if ("example" in photo) this.#send({ kind: "example", number, index: photo.example });
-    else await this.#give(photo, number, { signal, progress, preview: Boolean(preview) });
+    else await this.#give(photo, number, answered, { signal, progress, preview: Boolean(preview) });
     const told = await answered;
     if (told.buffers.length) preview?.(new Blob([told.buffers[0]], { type: "image/jpeg" }));
     if (told.kind === "answer") return told.prediction;
@@ -89,14 +90,16 @@ export class KernelAsker extends EventTarget {
    * Sends a photo, piece by piece, until it is there or an answer came that it will not be needed.
    * @param {Blob} photo
    * @param {number} number
+   * @param {Promise<unknown>} answered
    * @param {Omit<AskOptions, "preview"> & { preview: boolean }} options
    */
-  async #give(photo, number, { signal, progress, preview }) {
+  async #give(photo, number, answered, { signal, progress, preview }) {
     this.#sending = true;
     try {
       for (let at = 0; at < photo.size || at === 0; at += PIECE) {
-        const piece = await photo.slice(at, at + PIECE).arrayBuffer();
-        signal.throwIfAborted();
+        // the kernel may go while the piece is read, and another one be there by then
+        const piece = await Promise.race([answered, photo.slice(at, at + PIECE).arrayBuffer()]);
+        if (!(piece instanceof ArrayBuffer)) break;
         const received = this.#answer(number, ["received", "error"], signal, PATIENCE_SENDING);
         const kind = at ? { kind: "piece" } : { kind: "photo", size: photo.size, preview };
         this.#send({ ...kind, number }, [piece]);
@@ -117,9 +120,15 @@ export class KernelAsker extends EventTarget {
     return names.map((name, at) => /** @type {[string, BufferSource]} */ ([name, buffers[at]]));
   }
 
-  /** @param {object} message @param {ArrayBuffer[]} [buffers] */
+  /**
+   * Returns whether it went on its way; if not, nothing that was asked will be answered.
+   * @param {object} message
+   * @param {ArrayBuffer[]} [buffers]
+   */
   #send(message, buffers) {
-    this.#model.send(message, undefined, buffers);
+    const went = this.#model.send(message, undefined, buffers) !== false;
+    if (!went && this.#there) this.#lose();
+    return went;
   }
 
   /**
@@ -168,9 +177,18 @@ export class KernelAsker extends EventTarget {
   #greet() {
     if (document.hidden || this.#ended.signal.aborted) return this.#calm();
     if (this.#model.waiting) return; // for its kernel, which was never there yet
+    if (!this.#send({ kind: "here" })) return;
     const patience = this.#sending ? PATIENCE_SENDING : PATIENCE;
-    this.#waiting ??= setTimeout(() => this.#lose(), patience);
-    this.#send({ kind: "here" });
+    this.#waiting ??= setTimeout(() => {
+      this.#lose();
+      this.#model.renew?.();
+    }, patience);
+  }
+
+  // Somebody looks at the page again, or the network is back: a lost connection waits no longer.
+  #look() {
+    if (this.#there === false && !document.hidden) this.#model.wake?.();
+    this.#greet();
   }
 
   #calm() {

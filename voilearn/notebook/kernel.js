@@ -8,8 +8,8 @@
  */
 
 const PROTOCOL = "v1.kernel.websocket.jupyter.org";
-const AGAIN = 3000; // milliseconds until the first attempt to have a lost connection back
-const OPENS_WITHIN = 4000; // milliseconds
+const AGAIN = 3000; // milliseconds until the second attempt to have a lost connection back
+const OPENS_WITHIN = 4000; // milliseconds, after which a connection is given up for another
 const SELDOM = 60_000; // the most between two attempts, each of which waits twice as long
 
 export class Kernel {
@@ -25,7 +25,9 @@ export class Kernel {
   #at = { channels: "", comm: "" };
   #session = String(Math.random()).slice(2);
   #count = 0;
-  #pause = AGAIN;
+  #pause = 0; // milliseconds until the next attempt
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #next; // the timer that ends this attempt to connect, or begins another
 
   /**
    * Talk to this kernel from now on.
@@ -36,9 +38,28 @@ export class Kernel {
   connect(channels, comm, settings) {
     this.#at = { channels: `${channels}?session_id=${this.#session}`, comm };
     this.#settings = settings;
+    this.#pause = 0;
     this.#tell("change:settings");
-    if (this.#socket) this.#tell("lost"); // what the kernel before was asked, it will not answer
+    if (!this.waiting) this.#tell("lost"); // what the kernel before was asked, it will not answer
     this.#open();
+  }
+
+  /** Nobody answers behind this connection: have another. */
+  renew() {
+    if (this.#socket) this.#again();
+  }
+
+  /** Wait no longer for the next attempt to have a connection. */
+  wake() {
+    if (this.#at.channels && !this.#socket) this.#open();
+  }
+
+  /** Let go of the connection. */
+  close() {
+    clearTimeout(this.#next);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (socket) Object.assign(socket, { onopen: null, onclose: null, onmessage: null }).close();
   }
 
   /** Say that there will be no kernel. */
@@ -55,9 +76,14 @@ export class Kernel {
     (this.#handlers[name] ??= []).push(handler);
   }
 
-  /** @param {object} content @param {undefined} [_callbacks] @param {ArrayBuffer[]} [buffers] */
+  /**
+   * Returns whether it went to the kernel: what is said without a connection is not kept.
+   * @param {object} content
+   * @param {undefined} [_callbacks]
+   * @param {ArrayBuffer[]} [buffers]
+   */
   send(content, _callbacks, buffers = []) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return; // an answer never comes, and is missed
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     const header = {
       msg_id: `${this.#session}-${++this.#count}`,
       msg_type: "comm_msg",
@@ -68,33 +94,38 @@ export class Kernel {
     };
     const data = { comm_id: this.#at.comm, data: { method: "custom", content } };
     this.#socket.send(pack([header, {}, {}, data], buffers));
+    return true;
   }
 
   #open() {
-    const old = this.#socket;
+    this.close();
     const socket = (this.#socket = new WebSocket(this.#at.channels, [PROTOCOL]));
-    if (old) Object.assign(old, { onclose: null, onmessage: null }).close();
     socket.binaryType = "arraybuffer";
-    const late = setTimeout(() => socket === this.#socket && this.#tell("lost"), OPENS_WITHIN);
+    const lose = () => {
+      this.#again();
+      this.#tell("lost");
+    };
+    this.#next = setTimeout(lose, OPENS_WITHIN);
     socket.onopen = () => {
-      clearTimeout(late);
-      this.#pause = AGAIN;
+      clearTimeout(this.#next);
       this.waiting = false;
       this.#tell("found");
     };
     socket.onmessage = ({ data }) => this.#hear(unpack(data));
-    socket.onclose = () => {
-      clearTimeout(late);
-      this.#tell("lost");
-      setTimeout(() => socket === this.#socket && this.#open(), this.#pause); // networks come back
-      this.#pause = Math.min(2 * this.#pause, SELDOM);
-    };
+    socket.onclose = lose;
+  }
+
+  #again() {
+    this.close();
+    this.#next = setTimeout(() => this.#open(), this.#pause); // networks come back
+    this.#pause = Math.min(this.#pause * 2 || AGAIN, SELDOM);
   }
 
   /** @param {JupyterMessage} message */
   #hear([header, , , content, ...buffers]) {
     const ours = header.msg_type === "comm_msg" && content.comm_id === this.#at.comm;
     if (ours && content.data?.method === "custom") {
+      this.#pause = 0;
       this.#tell("msg:custom", content.data.content, buffers);
     }
     const state = header.msg_type === "status" && content.execution_state;

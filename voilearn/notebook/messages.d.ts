@@ -7,8 +7,10 @@ export interface Model {
   // biome-ignore lint/suspicious/noExplicitAny: each of a widget's traits has a type of its own
   get(name: string): any;
   on(name: string, hear: Handler): void;
-  send(message: object, callbacks?: undefined, buffers?: ArrayBuffer[]): void;
+  send(message: object, callbacks?: undefined, buffers?: ArrayBuffer[]): unknown; // false: it did not go
   waiting?: boolean; // for a kernel that was never there yet
+  renew?: () => void; // nobody answers
+  wake?: () => void; // somebody waits
   reconnect?: () => Promise<boolean>;
 }
 

@@ -110,6 +110,7 @@ export class Visit extends EventTarget {
     if (line === "reconnecting") return;
     this.#set({ line: "reconnecting" });
     const found = await this.#asker.reconnect?.();
+    if (this.line === "here") return; // the first word came before
     if (found) this.#set({ line: "opening" });
     else if (this.line === "reconnecting") this.#set({ line: "gone" });
   }
