@@ -66,7 +66,7 @@ check: $(VENV)/test node_modules/.package-lock.json ## style and types only
 	$(WITH_NODE) node_modules/.bin/biome check --error-on-warnings
 	$(WITH_NODE) node_modules/.bin/tsc --build
 
-browser: $(VENV)/test ## have a Chromium for the tests, and the proxy of JupyterHub
+browser: $(VENV)/test ## have the browsers of the tests, and the proxy of JupyterHub
 	tests/install-browser.sh $(VENV)
 
 bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and with other tools

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install what the browser tests drive and the machine does not have yet: a Chromium, and the
-# proxy of JupyterHub. Usage: tests/install-browser.sh VENV
+# Install what the browser tests drive and the machine does not have yet: a Chromium, a Firefox,
+# WebKit's small browser, and the proxy of JupyterHub. Usage: tests/install-browser.sh VENV
 set -eu
 venv=$1
 
@@ -19,6 +19,13 @@ apt_install() {
 has_chromium || apt_install chromium fonts-dejavu-core || true
 has_chromium || "$venv/bin/playwright" install --with-deps chromium ||
     echo "No Chromium could be installed: the browser tests will be skipped." >&2
+
+has() { command -v "$1" >/dev/null; }
+has firefox-esr || has firefox || apt_install firefox-esr || true
+{ has WebKitWebDriver && has Xvfb && has dbus-run-session; } ||
+    apt_install webkit2gtk-driver xvfb dbus || true
+has WebKitWebDriver && { has firefox-esr || has firefox; } ||
+    echo "Not all of Firefox and WebKitGTK could be installed: their tests will be skipped." >&2
 
 proxy="$venv/bin/configurable-http-proxy"
 command -v npm >/dev/null || apt_install npm || true

@@ -14,6 +14,7 @@ APART |= {"test_local_service", "test_this_machine"}
 APART |= {"test_onnx_export", "test_compile"}
 EACH_WAY = {"test_ways", "test_exposure"}  # together for each way of running, which is a server
 STUBBED = {"test_access", "test_answers", "test_light", "test_photos", "test_states"}
+EACH_ENGINE = {"test_engines", "test_files"}  # together for each engine, which is a browser
 OWN_SERVER = ("test_a_restarted_server", "test_a_page_without_a_model")
 
 
@@ -28,6 +29,8 @@ def group_of(test: str) -> str:
         return test
     if file.stem in EACH_WAY:
         return parameter
+    if file.stem in EACH_ENGINE:
+        return parameter.partition("-")[0]
     if file.stem in STUBBED:
         return f"{path} {'binder' if 'binder' in parameter.split('-') else 'voila'}"
     return path

@@ -1,4 +1,4 @@
-"""What the browser tests share: a server for every way of running, Chromium, the reference.
+"""What the browser tests share: servers in every way of running, browsers, the reference.
 
 In: the checkout; out: fixtures. Screenshots go to tests/screenshots or VOILEARN_SCREENSHOTS.
 """
@@ -15,8 +15,10 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Error, Page, Playwright, expect, sync_playwright
 
-from tests.browser import stub, ways
+from tests.browser import engines, stub, ways
 from tests.browser.chromium import BROWSERS, QUIET
+from tests.browser.device import build, hosting, write_model
+from tests.browser.engines import Chromium, Engine, Window
 from tests.browser.visitor import ANSWER_WITHIN, Visitor
 from tests.browser.ways import Place, Server
 
@@ -104,6 +106,50 @@ def browser(launch: Callable[[], Browser]) -> Iterator[Browser]:
     running = launch()
     yield running
     running.close()
+
+
+@pytest.fixture(scope="session", params=engines.ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Run each of the three engines, one after the other."""
+    name: str = request.param
+    if lack := engines.lacking(name):
+        _missing(lack)
+    if name == "chromium":
+        yield Chromium(request.getfixturevalue("browser"))
+    else:
+        with engines.firefox() if name == "firefox" else engines.webkit() as running:
+            yield running
+
+
+@pytest.fixture(params=engines.SIZES)
+def window(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Window]:
+    """Open a window in each engine, wide and as narrow as a phone."""
+    with engine.window(request.param) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def notebook_page(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of a notebook whose model is a stub."""
+    scratch = tmp_path_factory.mktemp("notebook")
+    place = Place(stub.lay_out(app, scratch / "app"), scratch)
+    with ways.running("voila", place) as server:
+        yield server.page
+
+
+@pytest.fixture(scope="session")
+def device_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page for devices, with a tiny model."""
+    folder = tmp_path_factory.mktemp("device")
+    with hosting(build(write_model(folder / "model"), folder / "dist")) as host:
+        yield host.url
+
+
+@pytest.fixture(params=["notebook", "device"])
+def page(request: pytest.FixtureRequest) -> str:
+    """The address of each page."""
+    address: str = request.getfixturevalue(f"{request.param}_page")
+    return address
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,33 @@
+"""What must hold in every engine: a photo gets its answer, on a wide window and on a phone's.
+
+In: the page of a notebook whose model is a stub, and the page for devices round a tiny model; out:
+what a visitor reads there, in Chromium, in Firefox and in WebKit.
+"""
+
+from pathlib import Path
+
+from tests.browser.drawn import scene
+from tests.browser.engines import Window
+from tests.conftest import encode
+
+ANSWERED = """() => {
+  const status = document.querySelector('.voilearn-answer, .voilearn-error')
+  return status?.getClientRects().length ? status.textContent : ''
+}"""
+TOO_WIDE = "() => document.documentElement.scrollWidth > innerWidth"
+
+
+def ask(window: Window, photo: Path) -> str:
+    """Give a photo to an open page; return the sentence that comes."""
+    window.wait("() => document.querySelector('input[type=file]') && true")
+    window.give("input[type=file]", photo)
+    return str(window.wait(ANSWERED))
+
+
+def test_a_photo_is_answered(window: Window, page: str, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(encode(scene(1), "JPEG"))
+    window.open(page)
+    assert "sure" in ask(window, photo)
+    assert window.run("() => document.querySelectorAll('.voilearn-bar').length") > 2
+    assert not window.run(TOO_WIDE)
