@@ -22,8 +22,7 @@ has_chromium || "$venv/bin/playwright" install --with-deps chromium ||
 
 has() { command -v "$1" >/dev/null; }
 has firefox-esr || has firefox || apt_install firefox-esr || true
-{ has WebKitWebDriver && has Xvfb && has dbus-run-session; } ||
-    apt_install webkit2gtk-driver xvfb dbus || true
+{ has WebKitWebDriver && has Xvfb; } || apt_install webkit2gtk-driver xvfb || true
 has WebKitWebDriver && { has firefox-esr || has firefox; } ||
     echo "Not all of Firefox and WebKitGTK could be installed: their tests will be skipped." >&2
 

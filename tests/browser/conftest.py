@@ -66,6 +66,10 @@ def pytest_runtest_makereport(
                 _keep(value, item.name)
                 report.sections.append(("the browser's console", "\n".join(value.console)))
                 value = value.server
+            if isinstance(value, Window):
+                with contextlib.suppress(Exception):
+                    report.sections.append(("the page's words", value.text("body")))
+                    value.show(_screenshots(), f"failed-{item.name}")
             if isinstance(value, Server):
                 report.sections.append((f"log of {value.way}", value.log_tail()))
     return report
@@ -155,7 +159,7 @@ def page(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def screenshots() -> Path:
     """Return the folder where pictures of the page are kept."""
-    return Path(os.environ.get("VOILEARN_SCREENSHOTS", HERE.parent / "screenshots"))
+    return _screenshots()
 
 
 @pytest.fixture(scope="session")
@@ -270,9 +274,12 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _keep(visitor: Visitor, name: str) -> None:
-    folder = Path(os.environ.get("VOILEARN_SCREENSHOTS", HERE.parent / "screenshots"))
     with contextlib.suppress(Error):
-        visitor.show(folder, f"failed-{name}")
+        visitor.show(_screenshots(), f"failed-{name}")
+
+
+def _screenshots() -> Path:
+    return Path(os.environ.get("VOILEARN_SCREENSHOTS", HERE.parent / "screenshots"))
 
 
 def _missing(what: str) -> NoReturn:
