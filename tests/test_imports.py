@@ -65,7 +65,9 @@ WIDGETS = {"anywidget", "ipywidgets", "IPython"}
 LEARNER = {"torch", "fastai", "timm", "numpy", "matplotlib", "IPython", "PIL", "prometheus_client"}
 MAY_LOAD: dict[str, set[str]] = {
     "": set(),  # the ground floor, doors and all that stands between
-    **dict.fromkeys(("tiff", "kinds", "image"), {"PIL"}),
+    "tiff": {"PIL"},
+    "kinds": {"PIL"},
+    "image": {"PIL"},
     "classifier": {"PIL"},
     "export": set(),
     "learner": LEARNER | {"filelock"},
