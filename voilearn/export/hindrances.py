@@ -70,6 +70,14 @@ def _unknown_transforms(records: Sequence[Any]) -> Iterator[str]:
         try:
             read_transform(record)
         except UnknownTransform as error:
+            if error.unsaid:
+                yield (
+                    f"has a transform of its author's own, {error.name}, and does not tell whether "
+                    "it changes photos in training alone. If so, take it out of "
+                    "learn.dls.valid.after_item.fs (or after_batch.fs), and learn.export() again. "
+                    + other_files.IF_YOU_TRUST.replace("If you", "If not, and you", 1)
+                )
+                continue
             yield (
                 f"changes each photo by a transform that is not fastai's own: {error.name}. "
                 f"{other_files.IF_YOU_TRUST}"

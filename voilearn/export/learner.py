@@ -5,11 +5,13 @@ and why it could not be made, if so. A learner of another kind is UnusableModel,
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from voilearn.errors import UnusableModel
 from voilearn.export import other_files
+from voilearn.export.classes import put_definitions
 from voilearn.export.hindrances import hindrances
 from voilearn.export.labels import read_classes
 from voilearn.export.leftovers import own_code, unused
@@ -102,6 +104,7 @@ def read_learner(name: str, file: TorchFile) -> LearnerRecord:
     sense.
     """
     pickled = file.pickle
+    put_definitions(pickled)
     names = tuple(today(g.path) for g in pickled.globals)
     _check_is_a_learner(name, pickled.root, names)
     learner = state_of(pickled.root)
@@ -118,6 +121,7 @@ def read_learner(name: str, file: TorchFile) -> LearnerRecord:
     task = CATEGORIZES[name_of(category)]
     photos = after_opening(lists[0])
     used = {id(r) for r in (category, *photos, *items, *batches) if _is_used(r, file)}
+    trained = [record for record in (*items, *batches) if _only_trains(record)]
     everything = [*photos, *items, *batches]
     in_the_way = hindrances(network, lists[0], everything, loader_record, learner.get("loss_func"))
     return LearnerRecord(
@@ -132,7 +136,7 @@ def read_learner(name: str, file: TorchFile) -> LearnerRecord:
         item_transforms=_known(items, file),
         batch_transforms=_known(batches, file),
         network=network,
-        dropped=tuple(unused(learner, [transforms_in(p) for p in lists], [*items, *batches], used)),
+        dropped=tuple(unused(learner, [transforms_in(p) for p in lists], trained, used)),
         own_code=own_code(pickled),
         hindrance=next(in_the_way, unnamed),
     )
@@ -220,6 +224,12 @@ def _with_numbers(transform: Transform, file: TorchFile) -> Transform:
 
 def _is_used(record: Any, file: TorchFile) -> bool:
     return is_category(record) or bool(_known([record], file))
+
+
+def _only_trains(record: Any) -> bool:
+    with suppress(UnknownTransform):
+        return read_transform(record) is None
+    return False
 
 
 def _era(names: Sequence[str], learner: dict[str, Any]) -> str:
