@@ -15,6 +15,50 @@ METACLASSES = ("builtins.type", "fasttransform.transform._TfmMeta", "fastcore.tr
 NAMES = 8  # the place of the names that it uses among what a code object is made of
 
 
+LEARNER = "fastai.learner.Learner"
+LOADER, LOADERS = "fastai.data.core.TfmdDL", "fastai.data.core.DataLoaders"
+# fmt: off
+# What each of fastai's classes has that its predict uses, or may (fastai/learner.py, data/load.py
+# and data/core.py, of 2.8.12): whatever else a class made from it defines is for training.
+PREDICTING = {
+    LEARNER: frozenset((
+        "predict", "get_preds", "validation_context", "no_bar", "no_logging", "no_mbar", "x", "y",
+        "all_batches", "one_batch", "loss_not_reduced", "metrics", "to_detach", "add_cb", "add_cbs",
+        "added_cbs", "remove_cb", "remove_cbs", "removed_cbs", "ordered_cbs", "model", "dls", "dl",
+        "loss_func", "loss", "loss_grad", "cbs", "default_cbs", "xb", "yb", "pred", "training",
+        "epoch", "n_epoch", "iter", "n_iter", "train_iter", "pct_train", "final_record", "lock",
+        "create_mbar", "logger", "recorder", "progress", "cast_to_tensor", "train_eval", "lr",
+        "moms", "wd", "wd_bn_bias", "train_bn", "opt", "opt_func", "path", "model_dir", "splitter",
+        "to_fp32", "to_contiguous", "to_non_native_fp32", "_do_one_batch", "_do_epoch_validate",
+        "_split", "_with_events", "_set_device", "_call_one", "_component_attr_filter", "_default",
+        "_dir", "_metrics", "_end_cleanup", "_grab_cbs", "_xtra",
+    )),
+    LOADER: frozenset((
+        "after_batch", "after_item", "after_iter", "before_batch", "before_iter", "chunkify",
+        "create_batch", "create_batches", "create_item", "dataset", "decode", "decode_batch",
+        "device", "do_batch", "do_item", "get_idxs", "n_inp", "new", "o", "one_batch", "prebatched",
+        "randomize", "retain", "sample", "shuffle_fn", "to", "wif", "bs", "drop_last", "fake_l",
+        "indexed", "n", "num_workers", "offs", "pin_memory", "rng", "shuffle", "timeout", "it",
+        "_component_attr_filter", "_decode_batch", "_default", "_device", "_dir", "_methods",
+        "_n_inp", "_noop_methods", "_one_pass", "_retain_dl", "_types", "_xtra",
+    )),
+    LOADERS: frozenset((
+        "test_dl", "valid", "valid_ds", "train", "train_ds", "loaders", "device", "to", "cpu",
+        "cuda", "path", "new_empty", "n_inp", "decode_batch", "_component_attr_filter", "_default",
+        "_device", "_dir", "_set", "_xtra",
+    )),
+}
+# fmt: on
+# What Python and cloudpickle put into any class
+NOTES = frozenset(
+    f"__{name}__"
+    for name in (
+        *("module", "doc", "qualname", "annotations", "firstlineno", "static_attributes"),
+        *("slotnames", "signature", "parameters", "orig_bases", "type_params", "annotate_func"),
+    )
+)
+
+
 class Lineage(NamedTuple):
     """What an object's class has of its author's: `defined` there, and the library's `base`.
 
@@ -52,6 +96,18 @@ def lineage_of(record: Any) -> Lineage | None:
         defined = {**given, **state_of(of), **defined}
         (of,) = bases
     return None
+
+
+def changed_in(record: Any, base: str) -> list[str] | None:
+    """Return what an object's class changes of what its `base` does to predict, by name.
+
+    None if that can't be told: it is of another base, or its class is not in the file.
+    """
+    lineage = lineage_of(record)
+    if lineage is None or lineage.base != base:
+        return None
+    own = lineage.defined.keys() - NOTES - ({"__init__"} if base == LEARNER else set())
+    return sorted(name for name in own if name in PREDICTING[base] or name.startswith("__"))
 
 
 def names_in_code(function: Any) -> set[str] | None:
