@@ -9,6 +9,7 @@ with classes, transforms and network, or why there is none, in a sentence.
     records.py          those notes: Global, Instance, PersistentId
     old_names.py        what an older release called a class
     plain.py            records that are a list, dict, path or number in disguise
+    classes.py          what a class of the author's own changes, by name
     tensors.py          records that are a tensor, checked against its storage
     learner.py          the parts of a learner, of which a prediction needs these
     labels.py           the names of its classes

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from voilearn.export import other_files
+from voilearn.export.classes import LOADER, LOADERS, changed_in
 from voilearn.export.network import Network, library_of
 from voilearn.export.parts import opening_of, picture_mode, transforms_in
 from voilearn.export.plain import name_of, state_of
@@ -25,19 +26,19 @@ def hindrances(
     network: Network,
     photos: dict[str, Any],
     transforms: Sequence[Any],
+    learner: dict[str, Any],
     loader: Any,
-    loss: Any,
 ) -> Iterator[str]:
     """Yield each thing that stands in the way of building the learner, the gravest first.
 
     `photos` is the state of what opens a photo, `transforms` are the records of all that it goes
-    through, `loader` and `loss` those of the learner's loader and loss.
+    through, `learner` is the learner's state, `loader` the record of the loader that predicts.
     """
     yield from _unknown_layers(network)
     yield from _unknown_pictures(photos)
     yield from _unknown_transforms(transforms)
-    yield from _unknown_loader(loader)
-    yield from _unknown_activation(loss)
+    yield from _unknown_loader(loader, learner.get("dls"))
+    yield from _unknown_activation(learner.get("loss_func"))
 
 
 def _unknown_layers(network: Network) -> Iterator[str]:
@@ -70,20 +71,29 @@ def _unknown_transforms(records: Sequence[Any]) -> Iterator[str]:
         try:
             read_transform(record)
         except UnknownTransform as error:
+            if error.unsaid:
+                yield (
+                    f"has a transform of its author's own, {error.name}, and does not tell whether "
+                    "it changes photos in training alone. If so, take it out of "
+                    "learn.dls.valid.after_item.fs (or after_batch.fs), and learn.export() again. "
+                    + other_files.IF_YOU_TRUST.replace("If you", "If not, and you", 1)
+                )
+                continue
             yield (
                 f"changes each photo by a transform that is not fastai's own: {error.name}. "
                 f"{other_files.IF_YOU_TRUST}"
             )
 
 
-def _unknown_loader(loader: Any) -> Iterator[str]:
+def _unknown_loader(loader: Any, loaders: Any) -> Iterator[str]:
     """Yield what an author put in the place of a loader's own ways to make a batch."""
     state = state_of(loader)
     own = [key for key in LOADER_CODE if not is_own_method(state.get(key), loader, key)]
     if transforms_in(state_of(state.get("before_batch"))):
         own.append("before_batch")
-    if not name_of(loader).startswith("fastai."):
+    if not name_of(loader).startswith("fastai.") and changed_in(loader, LOADER) != []:
         own.append(name_of(loader))
+    own += changed_in(loaders, LOADERS) or []
     if own:
         yield (
             f"makes its batches by code of the author's own: {_listed(own)}. "

@@ -5,11 +5,13 @@ and why it could not be made, if so. A learner of another kind is UnusableModel,
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from voilearn.errors import UnusableModel
+from voilearn.errors import UnusableModel, printable
 from voilearn.export import other_files
+from voilearn.export.classes import LEARNER, changed_in, lineage_of, put_definitions
 from voilearn.export.hindrances import hindrances
 from voilearn.export.labels import read_classes
 from voilearn.export.leftovers import own_code, unused
@@ -31,7 +33,6 @@ from voilearn.export.torch_file import TorchFile
 from voilearn.export.transforms import Transform, UnknownTransform, read_transform
 from voilearn.prediction import Task
 
-LEARNER = "fastai.learner.Learner"
 MAX_TRANSFORMS = 30
 # The losses whose activation fastai's predict applies (fastai/losses.py)
 ACTIVATIONS = {
@@ -102,6 +103,7 @@ def read_learner(name: str, file: TorchFile) -> LearnerRecord:
     sense.
     """
     pickled = file.pickle
+    put_definitions(pickled)
     names = tuple(today(g.path) for g in pickled.globals)
     _check_is_a_learner(name, pickled.root, names)
     learner = state_of(pickled.root)
@@ -118,8 +120,9 @@ def read_learner(name: str, file: TorchFile) -> LearnerRecord:
     task = CATEGORIZES[name_of(category)]
     photos = after_opening(lists[0])
     used = {id(r) for r in (category, *photos, *items, *batches) if _is_used(r, file)}
+    trained = [record for record in (*items, *batches) if _only_trains(record)]
     everything = [*photos, *items, *batches]
-    in_the_way = hindrances(network, lists[0], everything, loader_record, learner.get("loss_func"))
+    in_the_way = hindrances(network, lists[0], everything, learner, loader_record)
     return LearnerRecord(
         fastai=_era([g.path for g in pickled.globals], learner),
         task=task,
@@ -132,7 +135,7 @@ def read_learner(name: str, file: TorchFile) -> LearnerRecord:
         item_transforms=_known(items, file),
         batch_transforms=_known(batches, file),
         network=network,
-        dropped=tuple(unused(learner, [transforms_in(p) for p in lists], [*items, *batches], used)),
+        dropped=tuple(unused(learner, [transforms_in(p) for p in lists], trained, used)),
         own_code=own_code(pickled),
         hindrance=next(in_the_way, unnamed),
     )
@@ -146,14 +149,33 @@ def _check_is_a_learner(name: str, root: Any, names: Sequence[str]) -> None:
     if name_of(root).startswith("fastai.") and "dls" in state_of(root):
         raise other_files.of_learner(name, names)
     if "dls" in state_of(root):
-        raise UnusableModel(
-            f"{name} is a learner of the author's own class, {name_of(root)}. "
-            f"{other_files.IF_YOU_TRUST}"
-        )
+        _check_is_as_fastai_s(name, root, names)
+        return
     raise (
         other_files.of_kind(name, names)
         or other_files.of_part(name, root)
         or other_files.of_pickle(name, names, root)
+    )
+
+
+def _check_is_as_fastai_s(name: str, root: Any, names: Sequence[str]) -> None:
+    """Refuse a learner of the author's own class, unless it predicts as fastai's own does."""
+    lineage = lineage_of(root)
+    if lineage and lineage.base != LEARNER and lineage.base.startswith("fastai."):
+        raise other_files.of_learner(name, names)
+    changed = changed_in(root, LEARNER)
+    if changed == []:
+        return
+    how = (
+        f"changes how it predicts ({', '.join(changed[:4])})"
+        if changed
+        else ("is not in the file, so it may change how it predicts")
+    )
+    raise UnusableModel(
+        f"{name} is a learner of its author's own class, {printable(name_of(root), 80)}, which "
+        f"{how}. If fastai's own answers alike, set learn.__class__ = Learner where it was "
+        "trained, and learn.export() it again. "
+        + other_files.IF_YOU_TRUST.replace("If you", "If not, and you", 1)
     )
 
 
@@ -220,6 +242,12 @@ def _with_numbers(transform: Transform, file: TorchFile) -> Transform:
 
 def _is_used(record: Any, file: TorchFile) -> bool:
     return is_category(record) or bool(_known([record], file))
+
+
+def _only_trains(record: Any) -> bool:
+    with suppress(UnknownTransform):
+        return read_transform(record) is None
+    return False
 
 
 def _era(names: Sequence[str], learner: dict[str, Any]) -> str:

@@ -102,13 +102,13 @@ def _rooms() -> dict[int, int]:
 def unused(
     learner: dict[str, Any],
     found_by: Sequence[Sequence[Any]],
-    transforms: Sequence[Any],
+    trained: Sequence[Any],
     used: set[int],
 ) -> Iterator[str]:
     """Say what of a learner is of no use to a prediction.
 
-    `found_by` are the transforms that found photos and labels, `transforms` those of a photo, and
-    `used` the ids of the records that are used.
+    `found_by` are the transforms that found photos and labels, `trained` those that change photos
+    in training alone, and `used` the ids of the records that are used.
     """
     yield f"loss: {name_of(learner.get('loss_func'))}"
     for part, kind in (("opt_func", "optimizer"), ("metrics", "metrics"), ("cbs", "callbacks")):
@@ -116,9 +116,8 @@ def unused(
         is_list = isinstance(given, list | tuple) or name_of(given) in LISTS
         if names := [_told(value) for value in (items_of(given) if is_list else [given]) if value]:
             yield f"{kind}: {', '.join(names)}"
-    for record in transforms:
-        if id(record) not in used and name_of(record).startswith("fastai."):
-            yield f"in training only: {name_of(record)}"
+    for record in trained:
+        yield f"in training only: {_told(record)}"
     for records, what in zip(found_by, ("photos", "labels"), strict=True):
         if names := [_told(record) for record in records if id(record) not in used]:
             yield f"how {what} were found: {', '.join(names)}"

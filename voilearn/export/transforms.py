@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from voilearn.errors import printable
+from voilearn.export.classes import Lineage, lineage_of, names_in_code
 from voilearn.export.plain import name_of, plain, state_of
 from voilearn.export.records import DamagedPickle, Instance
 from voilearn.export.tensors import Tensor, tensor_of
@@ -18,6 +19,10 @@ RESIZE_METHODS = ("squish", "crop", "pad")
 PAD_MODES = ("zeros", "border", "reflection")
 # What an author may put in the place of a transform's own code, when it is made.
 CODE = ("encodes", "decodes", "before_call", "setups", "__call__")
+# ... and in the place of what heeds split_idx, in an object and in a class; what may set it
+CALLING = {"before_call", "_call", "_call1", "_do_call", "__class__"}
+HEEDING = {"__call__", "_call", "_call1", "_do_call", "__getattribute__"}
+SETTING = {"split_idx", "setattr", "__setattr__", "__dict__", "__class__", "store_attr", "vars"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,13 @@ def _written(value: Any) -> str:
 
 
 class UnknownTransform(DamagedPickle):
-    """An author's own transform, or one that is not read; `name` is its class or function."""
+    """An author's own transform, or one that is not read; `name` is its class or function.
 
-    def __init__(self, name: str) -> None:
-        self.name = printable(name, 80)
+    `unsaid` means that the file does not tell whether it changes photos in training alone.
+    """
+
+    def __init__(self, name: str, unsaid: bool = False) -> None:
+        self.name, self.unsaid = printable(name, 80), unsaid
         super().__init__(f"The transform {self.name} is not one of fastai's.")
 
 
@@ -58,7 +66,9 @@ def read_transform(record: Any) -> Transform | None:
     """
     name = name_of(record)
     state = state_of(record)
-    if name == "fasttransform.transform.Transform" or not isinstance(record, Instance):
+    if name not in READERS and name not in TRAINING_ONLY:
+        if _only_trains(record, name):
+            return None
         raise UnknownTransform(str(state.get("_name") or name))
     if any(key in state and not is_own_method(state[key], record, key) for key in CODE):
         raise UnknownTransform(name)
@@ -67,12 +77,34 @@ def read_transform(record: Any) -> Transform | None:
         if split not in (None, 0) or ("split_idx" in state and split is None):
             raise UnknownTransform(f"{name}(split_idx={split!r})")  # it changes other photos too
         return None
-    if name not in READERS:
-        raise UnknownTransform(name)
     if split == 0 and READERS[name] is not _affine:  # those set it anew at every call
         return None
     order = state.get("order")
     return Transform(*READERS[name](state), order if type(order) is int else None)
+
+
+def _only_trains(record: Any, name: str) -> bool:
+    """Say whether an author's transform leaves a photo alone when it is predicted.
+
+    fastai does that by `split_idx`: 0 is training, 1 all else, None is both
+    (fasttransform/transform.py, `_call`). It is the object's own, or its class's; raises
+    UnknownTransform if it is neither, or if the class has a way of its own to heed it.
+    """
+    state, (defined, base) = state_of(record), lineage_of(record) or Lineage({}, "")
+    split = state.get("split_idx", defined.get("split_idx", SPLITS.get(base, "unsaid")))
+    if (split is None or split == 1) and not defined.keys() & HEEDING:
+        return False
+    by_class = defined.get("split_idx")  # a property there goes before what the object has
+    told = type(split) is int and (by_class is None or type(by_class) is int)
+    if not told or state.keys() & CALLING or defined.keys() & HEEDING:
+        raise UnknownTransform(name, unsaid=True)
+    if base not in SPLITS and state.keys() & {"do", "p"}:  # of a RandTransform, which may set it
+        raise UnknownTransform(name, unsaid=True)
+    if "before_call" in defined:
+        used = names_in_code(defined["before_call"])
+        if used is None or used & SETTING:
+            raise UnknownTransform(name, unsaid=True)
+    return bool(split != 1)
 
 
 def is_own_method(value: Any, record: Any, key: str) -> bool:
@@ -228,4 +260,13 @@ TRAINING_ONLY = {
         *("FlipItem", "DihedralItem", "RandomErasing", "Brightness", "Contrast", "Saturation"),
         *("Hue", "LightingTfm", "SpaceTfm", "HSVTfm"),
     )
+}
+# What each class that authors make their own from has as split_idx
+SPLITS: dict[str, int | None] = {
+    **dict.fromkeys(
+        f"fasttransform.transform.{name}"
+        for name in ("Transform", "DisplayedTransform", "ItemTransform", "InplaceTransform")
+    ),
+    f"{AUGMENT}RandTransform": 0,
+    **dict.fromkeys(TRAINING_ONLY, 0),
 }
