@@ -3,6 +3,7 @@
 In come its bytes; out goes the PhotoError that is true of it. A name's ending tells nothing.
 """
 
+import re
 from collections.abc import Iterator
 
 from voilearn import tiff
@@ -21,6 +22,10 @@ SIGNATURES = (
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 # And of kinds that people send, and that are not.
+MODEL = re.compile(
+    rb"PK\x03\x04.{26}[^/]{1,200}/data\.pkl|\x80[\x02-\x05]|\x08[\x01-\x0f](\x12|.{0,64}(pytorch|onnx))",
+    re.DOTALL,
+)
 RAW = "a camera's raw file"
 VIDEO = "a video"
 OTHERS = (
@@ -72,11 +77,16 @@ def refusal(data: bytes, formats: tuple[str, ...], error: Exception) -> PhotoErr
             "This is a HEIC photo, which can't be read here. Please send it as a JPEG (whoever "
             "runs this app can add HEIC with: pip install pi-heif)."
         )
-    named = next((f"{name}, " for at, magic, name in OTHERS if data.startswith(magic, at)), "")
     return UnsupportedPhoto(
-        f"This file is {named}not a picture we can read. "
+        f"This file is {_named(data)}not a picture we can read. "
         f"Please choose a photo: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF{', HEIC' * heic}."
     )
+
+
+def _named(data: bytes) -> str:
+    if MODEL.match(data[:400]):
+        return "a model, "
+    return next((f"{name}, " for at, magic, name in OTHERS if data.startswith(magic, at)), "")
 
 
 def _begins_as_read(data: bytes) -> bool:
