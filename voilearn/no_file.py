@@ -64,7 +64,7 @@ def _nothing_there(name: str) -> tuple[str, str] | None:
     if address := _address(name):
         return address
     if path.is_symlink():
-        return f"a link to {printable(str(path.readlink()))}, which is not there", "Check the link."
+        return "a link to a file that is not there", "Check the link."
     for meant in (name.strip(AROUND), re.sub(r"\\(.)", r"\1", name.strip(AROUND))):
         if meant and Path(meant).is_file():
             return "the name of no file", f"There is one named {printable(meant)}: type that."
