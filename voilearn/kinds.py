@@ -19,6 +19,7 @@ SIGNATURES = (
     (4, b"ftypavif"),
     (4, b"ftypavis"),
 )
+NETPBM = re.compile(rb"P[1-6f]\s+[#\d-]")
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 # And of kinds that people send, and that are not.
@@ -40,6 +41,7 @@ OTHERS = (
     (0, b"v/1\x01", "an OpenEXR file"),
     (0, b"#?RADIANCE", "a Radiance HDR file"),
     (0, b"PF\n", "a PFM in colour"),
+    (0, b"P7\n", "a PAM"),
     (0, b"<svg", "an SVG drawing"),
     (0, b"\0\0\1\0", "an icon"),
     (0, b"PK\3\4", "a ZIP archive"),
@@ -53,6 +55,9 @@ OTHERS = (
     (0, b"\x1aE\xdf\xa3", VIDEO),
     (8, b"AVI ", VIDEO),
 )
+# What a decoder says of a file that it knows, and knows no way to read: Pillow, and libheif.
+UNREAD = (("Unsupported BMP", "BMP"), ("Support for this compression format", "HEIF"))
+
 JPEG_LS, JPEG_SCAN, JPEG_END = 0xF7, 0xDA, b"\xff\xd9"
 JPEG_FRAMES = {*range(0xC0, 0xD0), JPEG_LS} - {0xC4, 0xC8, 0xCC}
 JPEG_HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
@@ -65,8 +70,9 @@ def refusal(data: bytes, formats: tuple[str, ...], error: Exception) -> PhotoErr
     heic = "HEIF" in formats
     if data.startswith(b"\xff\xd8") and (jpeg := _odd_jpeg(data[:MAX_HEADER])):
         return UnsupportedPhoto(f"This is {jpeg}, which is not read here. {tiff.SAVE_AS}")
-    if _is_heic(data) and "compression format" in str(error):  # libheif's words
-        return UnsupportedPhoto(f"This is a HEIF of a kind that is not read here. {tiff.SAVE_AS}")
+    for decoder_says, kind in UNREAD:
+        if decoder_says in str(error):
+            return UnsupportedPhoto(f"This is a {kind} of a kind that is not read. {tiff.SAVE_AS}")
     if _begins_as_read(data) or tiff.is_tiff(data) or (_is_heic(data) and heic):
         return DamagedPhoto(
             "This picture is damaged or incomplete, so it can't be opened. "
@@ -90,7 +96,8 @@ def _named(data: bytes) -> str:
 
 
 def _begins_as_read(data: bytes) -> bool:
-    return any(data.startswith(magic, at) for at, magic in SIGNATURES)
+    known = any(data.startswith(magic, at) for at, magic in SIGNATURES)
+    return known or bool(NETPBM.match(data))
 
 
 def _is_heic(data: bytes) -> bool:
