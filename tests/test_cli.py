@@ -211,6 +211,14 @@ def test_a_model_that_is_none_is_named(
         assert told in capsys.readouterr().err
 
 
+def test_serve_names_what_is_no_file() -> None:
+    for name, told in ("https://example.org/export.pkl", "is a web address"), ("a" * 300, "longer"):
+        done = run("serve", "--port", 0, "--model", name)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert told in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["export.onnx", "Export.ONNX", "export.pkl", "renamed"])
 def test_compile_of_what_is_compiled_says_so(
     colours: Path, name: str, capsys: pytest.CaptureFixture[str]

@@ -344,6 +344,7 @@ def _compile(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from voilearn.model import is_compiled
+    from voilearn.model_file import check_is_a_file
     from voilearn.service.json_log import log_as_json
     from voilearn.service.serve import Options, is_loopback, serve
 
@@ -355,6 +356,7 @@ def _serve(options: argparse.Namespace) -> int:
         )
     if token and not (token.isascii() and token.isprintable() and " " not in token):
         options.usage("a token is made of ASCII letters, digits and signs, without spaces")
+    check_is_a_file(options.model)
     if options.trust and not is_compiled(options.model):
         print(TRUST.format(shown(options.model)), file=sys.stderr)
     log_as_json()

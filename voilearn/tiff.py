@@ -61,6 +61,7 @@ COLOURS = {
 }
 NUMBERS = {
     SIGNED: "signed numbers",
+    4: "undefined numbers",
     FLOAT: "floating-point numbers",
     **dict.fromkeys((5, 6), "complex numbers"),
 }
