@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 import voilearn
 from tests.conftest import ROOT, draw, encode, with_fastai
-from voilearn.cli import _line, _parser
+from voilearn.cli import _line, _parser, main
 from voilearn.prediction import ModelInfo, Prediction
 
 
@@ -72,7 +73,7 @@ def test_classify_in_words_is_one_line_a_photo(tmp_path: Path) -> None:
 
 def test_a_label_of_blanks_alone_is_seen() -> None:
     model = ModelInfo("export", "0" * 64, "single-label", ("", "b"))
-    line = _line(Path("a.jpg"), Prediction("", {"": 0.75, "b": 0.25}, ("",), model))
+    line = _line("a.jpg", Prediction("", {"": 0.75, "b": 0.25}, ("",), model))
     assert line == "a.jpg: '' ('' 75.0%, b 25.0%)"
 
 
@@ -82,6 +83,205 @@ def test_classify_without_a_model_is_a_sentence(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert done.stderr.startswith("voilearn: There is no file gone.pkl")
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A compiled model, which opens in no time, in the current folder."""
+    for package in ("onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    from tests import onnx_files
+
+    monkeypatch.chdir(tmp_path)
+    return onnx_files.write(tmp_path, onnx_files.model())
+
+
+NO_FILES = {
+    "folder": "This is a folder. Name the photos in it: folder/*",
+    "-": "This is standard input, which is not read.",
+    "https://example.org/a.jpg": "This is a web address, which is not opened.",
+    "*.gif": "This is a pattern that no file matches.",
+    "": "This is an empty name.",
+    "missing.jpg": "This photo can't be read: there is no such file. Check its path.",
+    "export.onnx": "This file is a model, not a picture we can read.",
+}
+AWKWARD = [
+    "a\nb.jpg",
+    "a\x1b[31mb.jpg",
+    "a\u202egpj.b",
+    "a\x85b",
+    "a\x9b31mb",
+    "x\udcff.jpg",
+    "ü\t.jpg",
+]
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["words", "json"])
+def test_classify_names_what_is_no_file_and_goes_on(
+    colours: Path, as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("folder").mkdir()
+    Path("red.png").write_bytes(encode(draw(), "PNG"))
+    names = [*NO_FILES, "red.png"]
+    assert main(["classify", "--model", "export.onnx", *names, *["--json"] * as_json]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(names)
+    for (name, told), line in zip(NO_FILES.items(), lines, strict=False):
+        if as_json:
+            said = json.loads(line)
+            assert said["photo"] == name
+            assert said["error"]["message"].startswith(told)
+        else:
+            assert line.startswith(f"{name or repr(name)}: {told}")
+    assert "red.png" in lines[-1]
+    assert "error" not in lines[-1]
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a photo", "nothing"])
+def test_a_name_goes_to_the_terminal_on_one_line_and_as_it_can_be_shown(
+    colours: Path, there: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in AWKWARD:
+        if there:
+            Path(name).write_bytes(encode(draw(), "PNG"))
+    command = ["classify", "--model", "export.onnx", *AWKWARD]
+    assert main(command) == (not there)
+    words = capsys.readouterr().out.splitlines()
+    assert len(words) == len(AWKWARD)
+    assert all(line.isprintable() for line in words)
+    main([*command, "--json"])
+    assert [json.loads(line)["photo"] for line in capsys.readouterr().out.splitlines()] == AWKWARD
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+@pytest.mark.parametrize("command", [["inspect"], ["compile"], ["classify", "x", "--model"]])
+def test_a_models_name_goes_to_the_terminal_as_it_can_be_shown(
+    command: list[str], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, name]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.removesuffix("\n").isprintable()
+    assert "Traceback" not in told.err
+
+
+def test_what_is_not_understood_is_repeated_as_it_can_be_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for wrong in (["classify", "x", "--\x1b[31m"], ["\x1b[31m"], ["serve", "--port", "\x1b[31m"]):
+        with pytest.raises(SystemExit) as ended:
+            main(wrong)
+        assert ended.value.code == 2
+        assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["classify", "x.jpg", "--model", "a.pkl", "--model", "b.pkl"], "one is enough"),
+        (["classify", "x.jpg", "--model", ""], "the name is empty"),
+        (["inspect", ""], "the name is empty"),
+        (["compile", "export.pkl", "-o", ""], "the name is empty"),
+        (["compile", "export.pkl", "-o", "model.onnx"], "name the folder that export.onnx goes"),
+        (["compile", "a.pkl", "b.pkl"], "unrecognized arguments: b.pkl"),
+    ],
+)
+def test_a_name_that_can_be_none_is_wrong_usage(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("https://example.org/export.pkl", "is a web address, which is not opened. Download"),
+        ("-", "- is standard input"),
+        ("*.pkl", "*.pkl is a pattern that no file matches"),
+        (".", ". is a folder. Name the export.pkl file inside it."),
+        ("red.png", "red.png is a picture. Name the model with --model"),
+        ("red.tif", "red.tif is a picture."),
+        ("red.bmp", "red.bmp is a picture."),
+        ("export.json", "export.json is what `voilearn compile` writes about a model. Name the"),
+    ],
+)
+def test_a_model_that_is_none_is_named(
+    colours: Path, name: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in ("png", "tif", "bmp"):
+        draw().save(f"red.{kind}")
+    for command in (["inspect", name], ["compile", name], ["classify", "x", "--model", name]):
+        assert main(command) == 1
+        assert told in capsys.readouterr().err
+
+
+def test_serve_names_what_is_no_file() -> None:
+    for name, told in ("https://example.org/export.pkl", "is a web address"), ("a" * 300, "longer"):
+        done = run("serve", "--port", 0, "--model", name)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert told in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["export.onnx", "Export.ONNX", "export.pkl", "renamed"])
+def test_compile_of_what_is_compiled_says_so(
+    colours: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = colours.rename(name)
+    Path("export.json").rename(there.with_suffix(".json"))
+    assert main(["compile", name]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"voilearn: {name} is compiled already.")
+    assert ("Name it export.onnx" in told) == (not name.lower().endswith(".onnx"))
+    there.with_suffix(".json").unlink()
+    assert main(["compile", name]) == 1
+    assert "is an ONNX model, so there is nothing to compile." in capsys.readouterr().err
+
+
+def test_compile_prints_no_warnings_of_libraries() -> None:
+    script = (
+        "import sys, types, warnings; from voilearn import cli\n"
+        "def compile_learner(*_):\n"
+        "    with warnings.catch_warnings():\n"
+        "        warnings.simplefilter('always')\n"
+        "        warnings.warn('this will go', FutureWarning)\n"
+        "    raise cli.VoilearnError('done')\n"
+        "made = types.SimpleNamespace(compile_learner=compile_learner)\n"
+        "sys.modules['voilearn.compiled.compile'] = made\n"
+        "sys.exit(cli.main(['compile', 'export.pkl']))"
+    )
+    for more, told in ([], "voilearn: done\n"), (["-W", "default"], "FutureWarning"):
+        command = [sys.executable, *more, "-c", script]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+        assert done.returncode == 1
+        assert (done.stderr == told) if not more else (told in done.stderr)
+
+
+def write_to(stdout: int, arguments: list[str], cwd: Path) -> tuple[int, str]:
+    """The exit code and the errors of a command that writes to an open file."""
+    command = [sys.executable, "-m", "voilearn", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, stdout=stdout, stderr=subprocess.PIPE, text=True, cwd=cwd,
+        env=environment, check=False,
+    )  # fmt: skip
+    os.close(stdout)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["inspect", "export.onnx"]])
+def test_a_reader_that_has_gone_and_a_full_disk_are_no_traceback(
+    colours: Path, arguments: list[str]
+) -> None:
+    read, gone = os.pipe()
+    os.close(read)
+    assert write_to(gone, arguments, colours.parent) == (1, "")
+    full = os.open("/dev/full", os.O_WRONLY)
+    told = "voilearn: Nothing can be written out: No space left on device.\n"
+    assert write_to(full, arguments, colours.parent) == (1, told)
 
 
 @pytest.mark.parametrize("arguments", [[], ["classify"], ["inspect"], ["paint", "x"]])
@@ -207,7 +407,7 @@ def test_all_odd_photos_are_a_line_each_and_no_traceback(photos: Path) -> None:
     ("package", "command", "extras"),
     [
         ("onnxruntime", ["classify", "--model", "x.onnx", "x.jpg"], "onnx"),
-        ("onnx", ["compile", "x.pkl"], "learner,onnx,compile"),
+        ("onnx", ["compile", "export.pkl"], "learner,onnx,compile"),
         pytest.param("torch", ["classify", "x.jpg"], "learner", marks=with_fastai),
     ],
 )

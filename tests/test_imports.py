@@ -20,6 +20,7 @@ PACKAGE = Path(voilearn.__file__).parent
 GROUND_FLOOR = [
     {"__init__"},
     {"errors", "machine"},
+    {"no_file"},
     {"limits", "model_file", "settings", "prediction", "wire", "runtime_folder"},
     {"tiff"},
     {"kinds"},
@@ -65,9 +66,7 @@ WIDGETS = {"anywidget", "ipywidgets", "IPython"}
 LEARNER = {"torch", "fastai", "timm", "numpy", "matplotlib", "IPython", "PIL", "prometheus_client"}
 MAY_LOAD: dict[str, set[str]] = {
     "": set(),  # the ground floor, doors and all that stands between
-    "tiff": {"PIL"},
-    "kinds": {"PIL"},
-    "image": {"PIL"},
+    **{name: {"PIL"} for name in ("tiff", "kinds", "image")},
     "classifier": {"PIL"},
     "export": set(),
     "learner": LEARNER | {"filelock"},

@@ -59,6 +59,10 @@ def test_a_jpeg_whose_frame_is_the_usual_one_is_damaged_and_not_of_another_kind(
         (bytes(128) + b"DICM", "a DICOM file"),
         (b"v/1\x01", "an OpenEXR file"),
         (b"PF\n8 8\n-1.0\n", "a PFM in colour"),
+        (b"P7\nWIDTH 8\n", "a PAM"),
+        (b"PK\x03\x04" + bytes(26) + b"export/data.pkl", "a model"),
+        (b"\x80\x02}q", "a model"),
+        (b"\x08\x0a\x12\x08voilearn", "a model"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
         (b"\0\0\1\0\1\0", "an icon"),
         (b"PK\x03\x04", "a ZIP archive"),
@@ -85,6 +89,43 @@ def test_a_heif_of_another_coder_is_not_called_damaged() -> None:
     av1 = encode(draw(), "AVIF").replace(b"ftypavif", b"ftypheic", 1)
     with pytest.raises(UnsupportedPhoto, match="a HEIF of a kind that is not read"):
         decode_photo(av1)
+
+
+def bmp(bits: int, coding: int, header: int = 40) -> bytes:
+    """A BMP of 8 by 8 black pixels."""
+    body, masks = bytes(8 * 8 * 4), struct.pack("<III", 0xF00, 0xF0, 0xF)
+    told = struct.pack("<IiiHHIIiiII", header, 8, 8, 1, bits, coding, len(body), 0, 0, 0, 0) + masks
+    return (
+        b"BM" + struct.pack("<IHHI", 14 + len(told) + len(body), 0, 0, 14 + len(told)) + told + body
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [bmp(16, coding=3), bmp(24, coding=4), bmp(24, coding=5), bmp(2, coding=0), bmp(64, coding=0)],
+    ids=["4 bits a colour", "jpeg", "png", "2 bits", "64 bits"],
+)
+def test_a_bmp_of_an_uncommon_kind_is_not_called_damaged(data: bytes) -> None:
+    with pytest.raises(UnsupportedPhoto, match="a BMP of a kind that is not read"):
+        decode_photo(data)
+    with pytest.raises(DamagedPhoto):
+        decode_photo(bmp(24, coding=0)[:100])
+
+
+def test_a_netpbm_picture_that_is_cut_off_is_damaged_and_a_text_is_none() -> None:
+    for mode in ("1", "L", "RGB"):
+        data = encode(draw(mode=mode), "PPM")
+        with pytest.raises(DamagedPhoto):
+            decode_photo(data[: len(data) // 2])
+    with pytest.raises(UnsupportedPhoto, match="not a picture"):
+        decode_photo(b"P1 is the first of our problems")
+
+
+def test_an_avif_cut_off_is_damaged_whichever_it_is() -> None:
+    data = encode(draw(), "AVIF")
+    for brand in (b"avif", b"avis"):
+        with pytest.raises(DamagedPhoto):
+            decode_photo(data.replace(b"ftypavif", b"ftyp" + brand, 1)[: len(data) // 2])
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,24 @@ imports its rooms when it runs, so that asking for help loads no torch.
 """
 
 import argparse
+import contextlib
+import errno
 import io
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeAlias
 
 from voilearn import __version__
-from voilearn.errors import PhotoNotFound, VoilearnError
+from voilearn.errors import PhotoNotFound, VoilearnError, printable, shown
 
 if TYPE_CHECKING:
     from voilearn.prediction import Prediction
 
-    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+    Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
 # The extra that brings a package along; what is not named comes with fastai.
 COMPILE = "learner,onnx,compile"
@@ -43,10 +46,13 @@ TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whate
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 1 if a photo or the model was no good (usage: exit 2)."""
-    options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for file names that are no Unicode
+    if not sys.warnoptions:  # what libraries warn of is for those who ask, by -W
+        logging.captureWarnings(True)
+        logging.getLogger("py.warnings").addHandler(logging.NullHandler())
     try:
+        options = _parser().parse_args(arguments)
         return int(options.run(options))
     except VoilearnError as error:
         print(f"voilearn: {error}", file=sys.stderr)
@@ -56,9 +62,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader has had enough, as `head` does
-        sys.stderr.close()
+    except _NotPrinted as error:
+        _silence(sys.stdout)
+        if error.reason:
+            print(f"voilearn: Nothing can be written out: {error.reason}.", file=sys.stderr)
         return 1
+
+
+class _NotPrinted(Exception):
+    """A line could not be written; why not, or None where the reader has had enough, as `head`."""
+
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _print(line: str) -> None:
+    try:
+        print(line, flush=True)
+    except BrokenPipeError as error:
+        raise _NotPrinted(None) from error
+    except OSError as error:
+        raise _NotPrinted(error.strerror) from error
+
+
+def _silence(stream: TextIO) -> None:
+    """Let nothing of what a stream still holds be written as Python ends: it can't be."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that repeats what it was given only as it can be shown."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message, MOST))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message and file in (None, sys.stdout):
+            _print(message.rstrip("\n"))
+        else:
+            super()._print_message(message, file)
+
+
+class _Once(argparse.Action):
+    """An option of which there is one: two are a mistake, of which only the last would count."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, options: argparse.Namespace, value: Any, *_: Any
+    ) -> None:
+        if getattr(options, f"_{self.dest}", False):
+            raise argparse.ArgumentError(self, "one is enough: it was given twice")
+        setattr(options, f"_{self.dest}", True)
+        setattr(options, self.dest, value)
+
+
+def _path(name: str) -> Path:
+    if not name:
+        raise argparse.ArgumentTypeError("the name is empty: type the path of a file or folder")
+    return Path(name)
+
+
+def _folder(name: str) -> Path:
+    if name.lower().endswith(".onnx"):
+        raise argparse.ArgumentTypeError("name the folder that export.onnx goes into, not the file")
+    return _path(name)
 
 
 def _missing(package: str) -> str:
@@ -71,7 +139,7 @@ def _missing(package: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="voilearn",
         description="Use a trained fastai learner.",
         epilog="voilearn COMMAND --help tells what a command takes.",
@@ -90,7 +158,7 @@ def _sentence(told: str) -> str:
 def _add_classify(commands: "Commands") -> None:
     told = "say what is in photos, a line for each"
     classify = commands.add_parser("classify", help=told, description=_sentence(told))
-    classify.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="a photo's file")
+    classify.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo's file")
     _add_model(classify)
     classify.add_argument("--json", action="store_true", help="print a JSON object for each")
     classify.add_argument("--trust", action="store_true", help=TRUST_HELP)
@@ -100,7 +168,7 @@ def _add_classify(commands: "Commands") -> None:
 def _add_inspect(commands: "Commands") -> None:
     told = "tell what is inside a model, running none of its code"
     inspect = commands.add_parser("inspect", help=told, description=_sentence(told))
-    inspect.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
+    inspect.add_argument("model", type=_path, metavar="MODEL", help=MODEL_HELP)
     inspect.add_argument("--json", action="store_true", help="print a JSON object")
     inspect.set_defaults(run=_inspect)
 
@@ -108,18 +176,18 @@ def _add_inspect(commands: "Commands") -> None:
 def _add_compile(commands: "Commands") -> None:
     told = "make export.onnx, which runs without torch"
     compile = commands.add_parser("compile", help=told, description=_sentence(told))
-    compile.add_argument("model", type=Path, metavar="MODEL", help="an export.pkl")
+    compile.add_argument("model", type=_path, metavar="MODEL", help="an export.pkl")
     compile.add_argument(
         "-o",
         dest="folder",
-        type=Path,
+        type=_folder,
         default=Path(),
         metavar="DIR",
         help="the folder for export.onnx and its export.json (default: %(default)s, this one)",
     )
     compile.add_argument(
         "--photos",
-        type=Path,
+        type=_path,
         metavar="DIR",
         help="compare the answers on these, best with a folder for each class "
         "(default: on pictures made by code)",
@@ -156,7 +224,8 @@ def _add_serve(commands: "Commands") -> None:
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
-        type=Path,
+        action=_Once,
+        type=_path,
         default=Path("export.pkl"),
         metavar="FILE",
         help=f"{MODEL_HELP} (default: %(default)s)",
@@ -167,7 +236,7 @@ def _classify(options: argparse.Namespace) -> int:
     from voilearn.model import is_compiled, load_classify
 
     if options.trust and not is_compiled(options.model):
-        print(TRUST.format(options.model), file=sys.stderr)
+        print(TRUST.format(shown(options.model)), file=sys.stderr)
     classify = load_classify(options.model, options.trust)
     failed = 0
     for photo in options.photos:
@@ -176,44 +245,50 @@ def _classify(options: argparse.Namespace) -> int:
             line = _json_line(photo, prediction) if options.json else _line(photo, prediction)
         except VoilearnError as error:
             failed = 1
-            line = _error_line("photo", photo, error) if options.json else f"{photo}: {error}"
-        print(line, flush=True)
+            line = _error_line("photo", photo, error) if options.json else _told(photo, error)
+        _print(line)
     return failed
 
 
-def _read_photo(path: Path) -> bytes:
+def _read_photo(name: str) -> bytes:
     """Read a photo's bytes; of a file over the limit only so many as show that it is."""
     from voilearn.limits import LIMITS, check_size
+    from voilearn.no_file import all_in, no_file
 
+    if found := no_file(name, f"Name the photos in it: {all_in(name)}"):
+        what, instead = found
+        raise PhotoNotFound(f"This is {what}. {instead}")
+    path = Path(name)
     try:
-        if not path.is_file():
-            raise FileNotFoundError(path)
         check_size(path.stat().st_size)
         with path.open("rb") as file:
             return file.read(LIMITS.bytes + 1)
     except OSError as error:
-        reason = error.strerror or "there is no such file"
-        raise PhotoNotFound(f"This photo can't be read: {reason}. Check its path.") from error
+        gone = error.errno == errno.ENOENT
+        reason = "there is no such file. Check its path" if gone else error.strerror
+        raise PhotoNotFound(f"This photo can't be read: {reason}.") from error
 
 
-def _line(photo: Path, prediction: "Prediction") -> str:
-    from voilearn.errors import printable
+def _told(photo: str, error: VoilearnError) -> str:
+    return f"{printable(photo, MOST) or repr(photo)}: {error}"
 
+
+def _line(photo: str, prediction: "Prediction") -> str:
     def told(label: str) -> str:
         return label if label.strip() else repr(label)  # of blanks alone, nothing would be seen
 
     shares = ", ".join(f"{told(name)} {p:.1%}" for name, p in prediction.probabilities.items())
     labels = ", ".join(map(told, prediction.labels)) or "none"
-    return f"{photo}: {printable(labels)} ({printable(shares, MOST)})"
+    return f"{printable(photo, MOST)}: {printable(labels)} ({printable(shares, MOST)})"
 
 
-def _json_line(photo: Path, prediction: "Prediction") -> str:
-    return json.dumps({"photo": str(photo), **prediction.to_dict()})
+def _json_line(photo: str, prediction: "Prediction") -> str:
+    return json.dumps({"photo": photo, **prediction.to_dict()})
 
 
-def _error_line(what: str, path: Path, error: VoilearnError) -> str:
+def _error_line(what: str, path: str, error: VoilearnError) -> str:
     reason = {"type": error.type, "message": str(error)}
-    return json.dumps({what: str(path), "error": reason})
+    return json.dumps({what: path, "error": reason})
 
 
 def _inspect(options: argparse.Namespace) -> int:
@@ -224,7 +299,7 @@ def _inspect(options: argparse.Namespace) -> int:
     except VoilearnError as error:
         if not options.json:
             raise
-        print(_error_line("path", options.model, error))
+        _print(_error_line("path", str(options.model), error))
         return 1
 
 
@@ -233,7 +308,7 @@ def _inspect_export(options: argparse.Namespace) -> int:
     from voilearn.model import inspect_export
 
     export = inspect_export(options.model)
-    print(json.dumps(export.to_dict()) if options.json else describe(export))
+    _print(json.dumps(export.to_dict()) if options.json else describe(export))
     return 0 if export.hindrance is None else 1
 
 
@@ -245,13 +320,15 @@ def _inspect_compiled(options: argparse.Namespace) -> int:
     path = options.model
     file, compiled = check_onnx_file(path), read_compiled(path)
     told = {"path": str(path), **compiled.to_dict(), "operators": dict(file.operators)}
-    print(json.dumps(told) if options.json else describe_compiled(path, compiled, file))
+    _print(json.dumps(told) if options.json else describe_compiled(path, compiled, file))
     return 0
 
 
 def _compile(options: argparse.Namespace) -> int:
+    from voilearn.compiled.description import check_not_compiled
     from voilearn.learner.quiet import quiet_libraries
 
+    check_not_compiled(options.model)
     quiet_libraries()
     from voilearn.compiled.compile import compile_learner
 
@@ -260,13 +337,15 @@ def _compile(options: argparse.Namespace) -> int:
 
     compiled = compile_learner(options.model, options.folder, options.photos, options.int8, say)
     file = options.folder / "export.onnx"
-    print(f"{file} ({compiled.bytes / 1e6:.1f} MB, {compiled.precision}) and export.json written")
-    print(f"agreement with learn.predict: {compiled.agreement}")
+    size = f"{compiled.bytes / 1e6:.1f} MB, {compiled.precision}"
+    _print(f"{printable(str(file), MOST)} ({size}) and export.json written")
+    _print(f"agreement with learn.predict: {compiled.agreement}")
     return 0
 
 
 def _serve(options: argparse.Namespace) -> int:
     from voilearn.model import is_compiled
+    from voilearn.model_file import check_is_a_file
     from voilearn.service.json_log import log_as_json
     from voilearn.service.serve import Options, is_loopback, serve
 
@@ -278,13 +357,14 @@ def _serve(options: argparse.Namespace) -> int:
         )
     if token and not (token.isascii() and token.isprintable() and " " not in token):
         options.usage("a token is made of ASCII letters, digits and signs, without spaces")
+    check_is_a_file(options.model)
     if options.trust and not is_compiled(options.model):
-        print(TRUST.format(options.model), file=sys.stderr)
+        print(TRUST.format(shown(options.model)), file=sys.stderr)
     log_as_json()
     serve(
         Options(
             options.model, options.host, options.port, token, options.allow_origin, options.trust
         ),
-        lambda url, _model: print(f"{url} (documentation: {url}/docs)", flush=True),
+        lambda url, _model: _print(f"{url} (documentation: {url}/docs)"),
     )
     return 0

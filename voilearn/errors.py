@@ -172,4 +172,4 @@ def printable(text: str, most: int = 300) -> str:
 
 def shown(path: Path) -> str:
     """Return a file's name as it can be shown, whatever is in it."""
-    return printable(path.name, 80)
+    return printable(path.name or str(path), 80)

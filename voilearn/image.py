@@ -14,7 +14,7 @@ import time
 import warnings
 from typing import cast
 
-from PIL import Image, ImageMath, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from voilearn import tiff
@@ -178,19 +178,17 @@ def _scale_to_8_bits(picture: Image.Image) -> Image.Image:
         grey = ImageOps.invert(grey)
     clear = picture.info.get("transparency")  # of a PNG of 16 bits
     if isinstance(clear, int):
-        opaque = ImageMath.lambda_eval(
-            lambda given: given["convert"]((given["grey"] != clear) * 255, "L"),
-            grey=picture.convert("I"),
-        )
-        grey.putalpha(opaque)
+        opaque = [255] * 65536
+        opaque[clear] = 0
+        grey.putalpha(picture.convert("I").point(opaque, "L"))
     return grey
 
 
 def _white_of(values: Image.Image, mode: str) -> float:
     """Return the brightest that numbers of no known range are meant to reach."""
-    numbers = ImageMath.lambda_eval(lambda given: given["v"] == given["v"], v=values)
     low, high = cast("tuple[float, float]", values.getextrema())
-    if low < 0 or not math.isfinite(high) or not numbers.getextrema()[0]:
+    mean = values.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))  # no number if one is none
+    if low < 0 or not math.isfinite(cast("float", mean)):
         raise UnsupportedPhoto(
             "This picture is made of numbers below zero, or of none at all in places, so what is "
             f"black and white in it can't be told. {tiff.SAVE_AS}"

@@ -3,6 +3,7 @@
 In come its bytes; out goes the PhotoError that is true of it. A name's ending tells nothing.
 """
 
+import re
 from collections.abc import Iterator
 
 from voilearn import tiff
@@ -18,9 +19,14 @@ SIGNATURES = (
     (4, b"ftypavif"),
     (4, b"ftypavis"),
 )
+NETPBM = re.compile(rb"P[1-6f]\s+[#\d-]")
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 # And of kinds that people send, and that are not.
+MODEL = re.compile(
+    rb"PK\x03\x04.{26}[^/]{1,200}/data\.pkl|\x80[\x02-\x05]|\x08[\x01-\x0f](\x12|.{0,64}(pytorch|onnx))",
+    re.DOTALL,
+)
 RAW = "a camera's raw file"
 VIDEO = "a video"
 OTHERS = (
@@ -35,6 +41,7 @@ OTHERS = (
     (0, b"v/1\x01", "an OpenEXR file"),
     (0, b"#?RADIANCE", "a Radiance HDR file"),
     (0, b"PF\n", "a PFM in colour"),
+    (0, b"P7\n", "a PAM"),
     (0, b"<svg", "an SVG drawing"),
     (0, b"\0\0\1\0", "an icon"),
     (0, b"PK\3\4", "a ZIP archive"),
@@ -48,6 +55,9 @@ OTHERS = (
     (0, b"\x1aE\xdf\xa3", VIDEO),
     (8, b"AVI ", VIDEO),
 )
+# What a decoder says of a file that it knows, and knows no way to read: Pillow, and libheif.
+UNREAD = (("Unsupported BMP", "BMP"), ("Support for this compression format", "HEIF"))
+
 JPEG_LS, JPEG_SCAN, JPEG_END = 0xF7, 0xDA, b"\xff\xd9"
 JPEG_FRAMES = {*range(0xC0, 0xD0), JPEG_LS} - {0xC4, 0xC8, 0xCC}
 JPEG_HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
@@ -60,8 +70,9 @@ def refusal(data: bytes, formats: tuple[str, ...], error: Exception) -> PhotoErr
     heic = "HEIF" in formats
     if data.startswith(b"\xff\xd8") and (jpeg := _odd_jpeg(data[:MAX_HEADER])):
         return UnsupportedPhoto(f"This is {jpeg}, which is not read here. {tiff.SAVE_AS}")
-    if _is_heic(data) and "compression format" in str(error):  # libheif's words
-        return UnsupportedPhoto(f"This is a HEIF of a kind that is not read here. {tiff.SAVE_AS}")
+    for decoder_says, kind in UNREAD:
+        if decoder_says in str(error):
+            return UnsupportedPhoto(f"This is a {kind} of a kind that is not read. {tiff.SAVE_AS}")
     if _begins_as_read(data) or tiff.is_tiff(data) or (_is_heic(data) and heic):
         return DamagedPhoto(
             "This picture is damaged or incomplete, so it can't be opened. "
@@ -72,15 +83,21 @@ def refusal(data: bytes, formats: tuple[str, ...], error: Exception) -> PhotoErr
             "This is a HEIC photo, which can't be read here. Please send it as a JPEG (whoever "
             "runs this app can add HEIC with: pip install pi-heif)."
         )
-    named = next((f"{name}, " for at, magic, name in OTHERS if data.startswith(magic, at)), "")
     return UnsupportedPhoto(
-        f"This file is {named}not a picture we can read. "
+        f"This file is {_named(data)}not a picture we can read. "
         f"Please choose a photo: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF{', HEIC' * heic}."
     )
 
 
+def _named(data: bytes) -> str:
+    if MODEL.match(data[:400]):
+        return "a model, "
+    return next((f"{name}, " for at, magic, name in OTHERS if data.startswith(magic, at)), "")
+
+
 def _begins_as_read(data: bytes) -> bool:
-    return any(data.startswith(magic, at) for at, magic in SIGNATURES)
+    known = any(data.startswith(magic, at) for at, magic in SIGNATURES)
+    return known or bool(NETPBM.match(data))
 
 
 def _is_heic(data: bytes) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from voilearn.errors import UnusableModel, printable, shown
+from voilearn.no_file import no_file
 
 
 def sha256_of(file: BinaryIO) -> str:
@@ -43,20 +44,26 @@ EXPORT = "Run learn.export() where the model was trained, and use the export.pkl
 
 def check_is_a_file(path: Path) -> None:
     """Raise UnusableModel unless `path` is a regular file that is not empty."""
+    if found := no_file(str(path), "Name the export.pkl file inside it."):
+        what, instead = found
+        name = shown(path) if path.is_absolute() else printable(str(path), 80)
+        raise UnusableModel(f"{name} is {what}. {instead}")
     try:
-        is_folder, is_file = path.is_dir(), path.is_file()
-    except (OSError, ValueError):  # a name that is no name
-        is_folder, is_file = False, False
-    if is_folder:
-        inside = "Name the export.pkl file inside it."
-        raise UnusableModel(f"{shown(path)} is a folder. {inside}")
-    if not is_file:
+        size = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
         raise UnusableModel(
             f"There is no file {shown(path)} here. Put the export.pkl that learn.export() wrote "
             "beside app.ipynb, or name it with --model."
-        )
-    if not path.stat().st_size:
+        ) from None
+    except OSError as error:
+        raise UnusableModel(f"{shown(path)} can't be read: {error.strerror}.") from error
+    if not size:
         raise UnusableModel(f"{shown(path)} is empty: it has 0 bytes. Export or download it again.")
+
+
+def is_onnx(head: bytes) -> bool:
+    """Say whether a file's first kilobyte is an ONNX model's."""
+    return bool(re.match(ONNX, head, re.DOTALL))
 
 
 def check_head(name: str, head: bytes) -> None:
@@ -96,6 +103,11 @@ def _without_mark(head: bytes) -> bytes:
 
 
 UNPACK = "Unpack it, and use the export.pkl inside."
+CORE_ML = rb"\x08[\x01-\x0f]\x12.{1,2}?\x0a"
+ONNX = (
+    rb"(?!" + CORE_ML + rb")(\x08[\x01-\x0f].{0,64}(pytorch|onnx|tf2onnx)"
+    rb"|\x08[\x01-\x0f][\x12\"(2:B])"
+)
 HEADS: tuple[tuple[bytes, str], ...] = (
     (
         rb"version https://git-lfs",
@@ -127,11 +139,11 @@ HEADS: tuple[tuple[bytes, str], ...] = (
         "training, learn.model.load_state_dict(safetensors.torch.load_file(…)), learn.export().",
     ),
     (
-        rb"\x08[\x01-\x0f]\x12.{1,2}?\x0a",
+        CORE_ML,
         f"a Core ML model: no runtime of it is here, and it has no transforms. {EXPORT}",
     ),
     (
-        rb"\x08[\x01-\x0f].{0,64}(pytorch|onnx|tf2onnx)|\x08[\x01-\x0f][\x12\"(2:B]",
+        ONNX,
         "an ONNX model. If `voilearn compile` wrote it, name it export.onnx, with its export.json "
         "beside it; otherwise use the export.pkl that it was made of.",
     ),
@@ -160,8 +172,8 @@ HEADS: tuple[tuple[bytes, str], ...] = (
         f"a compressed archive. {UNPACK}",
     ),
     (
-        rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|.{4}ftyp(heic|avif|mif1)|II\*\x00|MM\x00\*"
-        rb"|BM.{4}\x00{4}",
+        rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|II\*\x00|MM\x00\*|BM.{4}\x00{4}|P[1-6]\s"
+        rb"|.{4}ftyp(hei|hev|avi[fs]|mif|msf)",
         "a picture. Name the model with --model, the photos after it.",
     ),
     (
@@ -169,5 +181,9 @@ HEADS: tuple[tuple[bytes, str], ...] = (
         "a video or a sound. Name the model with --model, the photos after it.",
     ),
     (rb"%PDF", f"a PDF document. {EXPORT}"),
+    (
+        rb'\s*\{\s*"model": \{\s*"name"',
+        "what `voilearn compile` writes about a model. Name the export.onnx beside it.",
+    ),
     (rb"\s*\{", f"a JSON or text file, not a fastai export. {EXPORT}"),
 )

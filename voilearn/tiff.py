@@ -8,7 +8,7 @@ import io
 from collections.abc import Mapping
 from typing import Any, cast
 
-from PIL import Image, ImageMath, ImagePalette
+from PIL import Image, ImagePalette
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
     COLORMAP,
@@ -61,6 +61,7 @@ COLOURS = {
 }
 NUMBERS = {
     SIGNED: "signed numbers",
+    4: "undefined numbers",
     FLOAT: "floating-point numbers",
     **dict.fromkeys((5, 6), "complex numbers"),
 }
@@ -186,10 +187,9 @@ def values(picture: Image.Image) -> Image.Image:
     wide = picture.convert("F")
     if picture.mode == "F" or SIGNED in _all(getattr(picture, "tag_v2", {}), SAMPLEFORMAT):
         return wide
-    right: Image.Image = ImageMath.lambda_eval(
-        lambda given: given["v"] + (given["v"] < 0) * 2.0**32, v=wide
-    )
-    return right
+    below_zero = wide.point(lambda value: value * -255.0).convert("L")
+    wide.paste(wide.point(lambda value: value * 1.0 + 2.0**32), mask=below_zero)
+    return wide
 
 
 def white(tags: Tags) -> float:

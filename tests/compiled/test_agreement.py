@@ -63,3 +63,16 @@ def test_photos_are_found_with_the_label_of_their_folder(tmp_path: Path) -> None
 def test_a_folder_without_photos_is_told(tmp_path: Path) -> None:
     with pytest.raises(PhotoNotFound, match=r"There are no photos in .* best with a folder in it"):
         photos_in(tmp_path, ("a",))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("https://example.org/photos", "is a web address"),
+        ("bears/*", "is a pattern that no file matches"),
+        ("a" * 300, "is a name longer than a file's can be"),
+    ],
+)
+def test_what_is_no_folder_is_named(name: str, told: str) -> None:
+    with pytest.raises(PhotoNotFound, match=told):
+        photos_in(Path(name), ("a",))

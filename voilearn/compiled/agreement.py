@@ -13,9 +13,10 @@ from PIL import Image, ImageDraw
 
 from voilearn.classifier import Predict
 from voilearn.compiled.description import Agreement
-from voilearn.errors import PhotoError, PhotoNotFound, shown
+from voilearn.errors import PhotoError, PhotoNotFound, printable, shown
 from voilearn.image import decode_photo
 from voilearn.limits import LIMITS
+from voilearn.no_file import A_FOLDER, no_file
 from voilearn.prediction import Prediction
 
 MADE = 32
@@ -40,7 +41,10 @@ def photos_in(folder: Path, classes: Sequence[str]) -> list[Example]:
 
     Raises PhotoNotFound if there are none.
     """
-    files = sorted(file for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else []
+    there = no_file(str(folder), "")
+    if there and there[0] != A_FOLDER:
+        raise PhotoNotFound(f"{printable(str(folder), 80)} is {there[0]}. {there[1]}")
+    files = sorted(file for file in folder.rglob("*") if file.is_file()) if there else []
     found = [
         Example(partial(_decoded, file), file.parent.name if file.parent.name in classes else None)
         for file in files

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from voilearn.errors import UnusableModel, shown
-from voilearn.model_file import file_sha256
+from voilearn.model_file import check_is_a_file, file_sha256, is_onnx
 from voilearn.prediction import ModelInfo
 
 MAX_JSON = 10_000_000  # bytes: 10,000 classes of 1,000 characters
@@ -112,6 +112,27 @@ def read_compiled(path: Path) -> Compiled:
             f"Copy both from the same place. {AGAIN}"
         )
     return compiled
+
+
+def check_not_compiled(path: Path) -> None:
+    """Raise UnusableModel if a file to be compiled is an ONNX model already, whatever its name."""
+    check_is_a_file(path)
+    try:
+        with path.open("rb") as file:
+            if not is_onnx(file.read(1024)):
+                return
+    except OSError:  # whoever reads all of it says why
+        return
+    try:
+        read_compiled(path)
+    except UnusableModel as error:
+        raise UnusableModel(
+            f"{shown(path)} is an ONNX model, so there is nothing to compile. If `voilearn "
+            "compile` wrote it, put its export.json beside it; otherwise compile the export.pkl "
+            "that it was made of."
+        ) from error
+    use = "Use it" if path.suffix.lower() == ".onnx" else "Name it export.onnx, and use it"
+    raise UnusableModel(f"{shown(path)} is compiled already. {use} with --model.")
 
 
 def _read(path: Path, onnx: str) -> Compiled:
