@@ -272,6 +272,8 @@ def test_a_reader_that_has_gone_and_a_full_disk_are_no_traceback(
     read, gone = os.pipe()
     os.close(read)
     assert write_to(gone, arguments, colours.parent) == (1, "")
+    if not Path("/dev/full").exists():
+        return
     full = os.open("/dev/full", os.O_WRONLY)
     told = "voilearn: Nothing can be written out: No space left on device.\n"
     assert write_to(full, arguments, colours.parent) == (1, told)
