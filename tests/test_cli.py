@@ -95,7 +95,8 @@ NO_FILES = {
     "https://example.org/a.jpg": "This is a web address, which is not opened.",
     "*.gif": "This is a pattern that no file matches.",
     "": "This is an empty name.",
-    "missing.jpg": "This photo can't be read: there is no such file. Check its path.",
+    "missing.jpg": "This photo can't be read: there is no such file. Check its path",
+    "export.onnx/a.jpg": "This photo can't be read: Not a directory. Check its path, and that you",
     "export.onnx": "This file is a model, not a picture we can read.",
 }
 AWKWARD = [

@@ -264,9 +264,10 @@ def _read_photo(name: str) -> bytes:
         with path.open("rb") as file:
             return file.read(LIMITS.bytes + 1)
     except OSError as error:
-        gone = error.errno == errno.ENOENT
-        reason = "there is no such file. Check its path" if gone else error.strerror
-        raise PhotoNotFound(f"This photo can't be read: {reason}.") from error
+        reason = "there is no such file" if error.errno == errno.ENOENT else error.strerror
+        raise PhotoNotFound(
+            f"This photo can't be read: {reason}. Check its path, and that you may read it."
+        ) from error
 
 
 def _told(photo: str, error: VoilearnError) -> str:
