@@ -102,7 +102,8 @@ NO_FILES = {
     "https://example.org/a.jpg": "This is a web address, which is not opened.",
     "*.gif": "This is a pattern that no file matches.",
     "": "This is an empty name.",
-    "missing.jpg": "This photo can't be read: there is no such file. Check its path.",
+    "missing.jpg": "This photo can't be read: there is no such file. Check its path",
+    "export.onnx/a.jpg": "This photo can't be read: Not a directory. Check its path, and that you",
     "export.onnx": "This file is a model, not a picture we can read.",
 }
 AWKWARD = [
@@ -279,6 +280,8 @@ def test_a_reader_that_has_gone_and_a_full_disk_are_no_traceback(
     read, gone = os.pipe()
     os.close(read)
     assert write_to(gone, arguments, colours.parent) == (1, "")
+    if not Path("/dev/full").exists():
+        return
     full = os.open("/dev/full", os.O_WRONLY)
     told = "voilearn: Nothing can be written out: No space left on device.\n"
     assert write_to(full, arguments, colours.parent) == (1, told)

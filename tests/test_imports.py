@@ -20,7 +20,7 @@ PACKAGE = Path(voilearn.__file__).parent
 GROUND_FLOOR = [
     {"__init__"},
     {"errors", "machine"},
-    {"no_file"},
+    {"no_file", "terminal"},
     {"limits", "model_file", "settings", "prediction", "wire", "runtime_folder"},
     {"tiff"},
     {"kinds"},

@@ -1,13 +1,17 @@
 """What a file is that could not be opened: its error says what is true of it, and what to send."""
 
 import struct
+from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.conftest import draw, encode
 from voilearn.errors import DamagedPhoto, UnsupportedPhoto
 from voilearn.image import decode_photo
 from voilearn.kinds import PADDING, is_padded
+
+OPTIONS: dict[str, dict[str, Any]] = {"AVIF": {"speed": 10}, "JPEG": {"optimize": True}}
 
 
 def box(kind: bytes, body: bytes) -> bytes:
@@ -145,4 +149,10 @@ def test_an_avif_cut_off_is_damaged_whichever_it_is() -> None:
     ],
 )
 def test_zeros_in_the_place_of_a_pictures_end_are_seen(data: bytes, padded: bool) -> None:
-    assert is_padded(data) == padded
+    assert is_padded(data, 100) == padded
+
+
+@pytest.mark.parametrize("format", ["WEBP", "AVIF", "JPEG"])
+def test_a_large_picture_of_one_colour_is_not_taken_for_padded(format: str) -> None:
+    data = encode(Image.new("RGB", (8000, 6000), "white"), format, **OPTIONS.get(format, {}))
+    assert not is_padded(data, 48_000_000)

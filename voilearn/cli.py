@@ -5,7 +5,6 @@ imports its rooms when it runs, so that asking for help loads no torch.
 """
 
 import argparse
-import contextlib
 import errno
 import io
 import json
@@ -14,15 +13,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from voilearn import __version__
 from voilearn.errors import PhotoNotFound, VoilearnError, printable, shown
+from voilearn.terminal import MOST, NotPrinted, Once, Parser, as_folder, as_path, put, silence
 
 if TYPE_CHECKING:
     from voilearn.prediction import Prediction
 
-    Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
+    Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 # The extra that brings a package along; what is not named comes with fastai.
 COMPILE = "learner,onnx,compile"
@@ -34,7 +34,6 @@ EXTRAS = {
     "onnx_ir": COMPILE,
     **dict.fromkeys(WEB, "service"),
 }
-MOST = 100_000  # characters of an answer
 MODEL_HELP = "an export.pkl, or an export.onnx that has its export.json beside it"
 ORIGIN_HELP = (
     "a web page's origin whose scripts may ask, as https://example.org; or *; may be given "
@@ -62,71 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except _NotPrinted as error:
-        _silence(sys.stdout)
+    except NotPrinted as error:
+        silence(sys.stdout)
         if error.reason:
             print(f"voilearn: Nothing can be written out: {error.reason}.", file=sys.stderr)
         return 1
-
-
-class _NotPrinted(Exception):
-    """A line could not be written; why not, or None where the reader has had enough, as `head`."""
-
-    def __init__(self, reason: str | None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def _print(line: str) -> None:
-    try:
-        print(line, flush=True)
-    except BrokenPipeError as error:
-        raise _NotPrinted(None) from error
-    except OSError as error:
-        raise _NotPrinted(error.strerror) from error
-
-
-def _silence(stream: TextIO) -> None:
-    """Let nothing of what a stream still holds be written as Python ends: it can't be."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that repeats what it was given only as it can be shown."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(printable(message, MOST))
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        if message and file in (None, sys.stdout):
-            _print(message.rstrip("\n"))
-        else:
-            super()._print_message(message, file)
-
-
-class _Once(argparse.Action):
-    """An option of which there is one: two are a mistake, of which only the last would count."""
-
-    def __call__(
-        self, parser: argparse.ArgumentParser, options: argparse.Namespace, value: Any, *_: Any
-    ) -> None:
-        if getattr(options, f"_{self.dest}", False):
-            raise argparse.ArgumentError(self, "one is enough: it was given twice")
-        setattr(options, f"_{self.dest}", True)
-        setattr(options, self.dest, value)
-
-
-def _path(name: str) -> Path:
-    if not name:
-        raise argparse.ArgumentTypeError("the name is empty: type the path of a file or folder")
-    return Path(name)
-
-
-def _folder(name: str) -> Path:
-    if name.lower().endswith(".onnx"):
-        raise argparse.ArgumentTypeError("name the folder that export.onnx goes into, not the file")
-    return _path(name)
 
 
 def _missing(package: str) -> str:
@@ -139,7 +78,7 @@ def _missing(package: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="voilearn",
         description="Use a trained fastai learner.",
         epilog="voilearn COMMAND --help tells what a command takes.",
@@ -168,7 +107,7 @@ def _add_classify(commands: "Commands") -> None:
 def _add_inspect(commands: "Commands") -> None:
     told = "tell what is inside a model, running none of its code"
     inspect = commands.add_parser("inspect", help=told, description=_sentence(told))
-    inspect.add_argument("model", type=_path, metavar="MODEL", help=MODEL_HELP)
+    inspect.add_argument("model", type=as_path, metavar="MODEL", help=MODEL_HELP)
     inspect.add_argument("--json", action="store_true", help="print a JSON object")
     inspect.set_defaults(run=_inspect)
 
@@ -176,18 +115,18 @@ def _add_inspect(commands: "Commands") -> None:
 def _add_compile(commands: "Commands") -> None:
     told = "make export.onnx, which runs without torch"
     compile = commands.add_parser("compile", help=told, description=_sentence(told))
-    compile.add_argument("model", type=_path, metavar="MODEL", help="an export.pkl")
+    compile.add_argument("model", type=as_path, metavar="MODEL", help="an export.pkl")
     compile.add_argument(
         "-o",
         dest="folder",
-        type=_folder,
+        type=as_folder,
         default=Path(),
         metavar="DIR",
         help="the folder for export.onnx and its export.json (default: %(default)s, this one)",
     )
     compile.add_argument(
         "--photos",
-        type=_path,
+        type=as_path,
         metavar="DIR",
         help="compare the answers on these, best with a folder for each class "
         "(default: on pictures made by code)",
@@ -224,8 +163,8 @@ def _add_serve(commands: "Commands") -> None:
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
-        action=_Once,
-        type=_path,
+        action=Once,
+        type=as_path,
         default=Path("export.pkl"),
         metavar="FILE",
         help=f"{MODEL_HELP} (default: %(default)s)",
@@ -246,7 +185,7 @@ def _classify(options: argparse.Namespace) -> int:
         except VoilearnError as error:
             failed = 1
             line = _error_line("photo", photo, error) if options.json else _told(photo, error)
-        _print(line)
+        put(line)
     return failed
 
 
@@ -264,9 +203,10 @@ def _read_photo(name: str) -> bytes:
         with path.open("rb") as file:
             return file.read(LIMITS.bytes + 1)
     except OSError as error:
-        gone = error.errno == errno.ENOENT
-        reason = "there is no such file. Check its path" if gone else error.strerror
-        raise PhotoNotFound(f"This photo can't be read: {reason}.") from error
+        reason = "there is no such file" if error.errno == errno.ENOENT else error.strerror
+        raise PhotoNotFound(
+            f"This photo can't be read: {reason}. Check its path, and that you may read it."
+        ) from error
 
 
 def _told(photo: str, error: VoilearnError) -> str:
@@ -299,7 +239,7 @@ def _inspect(options: argparse.Namespace) -> int:
     except VoilearnError as error:
         if not options.json:
             raise
-        _print(_error_line("path", str(options.model), error))
+        put(_error_line("path", str(options.model), error))
         return 1
 
 
@@ -308,7 +248,7 @@ def _inspect_export(options: argparse.Namespace) -> int:
     from voilearn.model import inspect_export
 
     export = inspect_export(options.model)
-    _print(json.dumps(export.to_dict()) if options.json else describe(export))
+    put(json.dumps(export.to_dict()) if options.json else describe(export))
     return 0 if export.hindrance is None else 1
 
 
@@ -320,7 +260,7 @@ def _inspect_compiled(options: argparse.Namespace) -> int:
     path = options.model
     file, compiled = check_onnx_file(path), read_compiled(path)
     told = {"path": str(path), **compiled.to_dict(), "operators": dict(file.operators)}
-    _print(json.dumps(told) if options.json else describe_compiled(path, compiled, file))
+    put(json.dumps(told) if options.json else describe_compiled(path, compiled, file))
     return 0
 
 
@@ -338,8 +278,8 @@ def _compile(options: argparse.Namespace) -> int:
     compiled = compile_learner(options.model, options.folder, options.photos, options.int8, say)
     file = options.folder / "export.onnx"
     size = f"{compiled.bytes / 1e6:.1f} MB, {compiled.precision}"
-    _print(f"{printable(str(file), MOST)} ({size}) and export.json written")
-    _print(f"agreement with learn.predict: {compiled.agreement}")
+    put(f"{printable(str(file), MOST)} ({size}) and export.json written")
+    put(f"agreement with learn.predict: {compiled.agreement}")
     return 0
 
 
@@ -365,6 +305,6 @@ def _serve(options: argparse.Namespace) -> int:
         Options(
             options.model, options.host, options.port, token, options.allow_origin, options.trust
         ),
-        lambda url, _model: _print(f"{url} (documentation: {url}/docs)"),
+        lambda url, _model: put(f"{url} (documentation: {url}/docs)"),
     )
     return 0

@@ -25,6 +25,8 @@ from voilearn.limits import LIMITS, Limits, check_size
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
 PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm", "Avif")  # Pillow's modules for these
 
+PADDABLE = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF")  # what decodes though its end is all zeros
+
 ORIENTATION, SHORT = 0x0112, 3
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -98,7 +100,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
         tiff.set_right(picture)
     if picture.format == "PNG":
         _scale_transparency(picture, bits=data[24])
-    if picture.format in ("JPEG", "MPO", "WEBP", "AVIF", "HEIF") and is_padded(data):
+    if picture.format in PADDABLE and is_padded(data, picture.width * picture.height):
         raise EOFError("zeros in the place of a picture's end")
     # A JPEG's every scan goes over the whole picture, and thousands fit into the 64 kB that
     # Pillow decodes at a time: in smaller bites the deadline comes in between.

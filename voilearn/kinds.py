@@ -62,7 +62,8 @@ JPEG_LS, JPEG_SCAN, JPEG_END = 0xF7, 0xDA, b"\xff\xd9"
 JPEG_FRAMES = {*range(0xC0, 0xD0), JPEG_LS} - {0xC4, 0xC8, 0xCC}
 JPEG_HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
 MAX_HEADER = 1_000_000  # bytes of a JPEG before its frame
-PADDING = 4096  # bytes: Windows puts 2,060 zeros into EXIF, and no coder of pictures so many
+PADDING = 4096  # zeros: Windows puts 2,060 into EXIF, which may stand last
+PIXELS_A_ZERO = 5_000  # a lossy WebP of one colour has a zero for each 10,000, all at its end
 
 
 def refusal(data: bytes, formats: tuple[str, ...], error: Exception) -> PhotoError:
@@ -129,8 +130,8 @@ def _segments(jpeg: bytes) -> Iterator[tuple[int, int]]:
         at += 1 if marker == 0xFF else 2 + int.from_bytes(jpeg[at + 2 : at + 4])
 
 
-def is_padded(data: bytes) -> bool:
-    """Say whether a picture ends in zeros, as a download does whose rest never came.
+def is_padded(data: bytes, pixels: int) -> bool:
+    """Say whether a picture of so many pixels ends in zeros, as a download that was not finished.
 
     For JPEG, WebP, AVIF and HEIC, whose decoders may make a picture of them all the same.
     """
@@ -138,7 +139,7 @@ def is_padded(data: bytes) -> bool:
         scan = next((at for marker, at in _segments(data) if marker == JPEG_SCAN), 0)
         return data.endswith(bytes(16)) and data.find(JPEG_END, scan) < 0
     end = _end_of_boxes(data) if data[4:8] == b"ftyp" else 8 + int.from_bytes(data[4:8], "little")
-    return data[:end].endswith(bytes(PADDING))
+    return data[:end].endswith(bytes(PADDING + pixels // PIXELS_A_ZERO))
 
 
 def _end_of_boxes(data: bytes) -> int:
