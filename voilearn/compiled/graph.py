@@ -10,6 +10,7 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -66,7 +67,7 @@ def _network(answer: nn.Module, pixels: Pixels) -> ir.Model:
     example = torch.zeros(1, pixels.channels, *(pixels.size or ANY_SIZE))
     sides = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     shapes = None if pixels.size else ({0: None, 1: None} | sides,)
-    with _quiet(), torch.no_grad():
+    with _quiet(), torch.no_grad(), _step_by_step(answer):
         try:
             traced = torch.export.export(answer, (example,), dynamic_shapes=shapes)
         except Exception as error:  # a layer's code may do anything
@@ -78,6 +79,20 @@ def _network(answer: nn.Module, pixels: Pixels) -> ir.Model:
     assert program is not None  # noqa: S101  # it is None only for the old exporter
     model: ir.Model = program.model
     return model
+
+
+@contextlib.contextmanager
+def _step_by_step(network: nn.Module) -> Iterator[None]:
+    """Have timm's layers do attention in steps, which ONNX has in any number of dimensions."""
+    layers: list[Any] = list(network.modules())
+    fused = [layer for layer in layers if getattr(layer, "fused_attn", False) is True]
+    for layer in fused:
+        layer.fused_attn = False
+    try:
+        yield
+    finally:
+        for layer in fused:
+            layer.fused_attn = True
 
 
 def _untraceable(error: Exception, any_size: bool) -> str:
