@@ -108,6 +108,13 @@ def attentive(name: str) -> Any:
     return Nest(img_size=64, patch_size=4, depths=(1, 1, 1), num_classes=3, **sizes)
 
 
+def test_weights_that_no_onnx_file_holds_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    learn = small_learner([nn.Conv2d(3, 4, 3)])
+    monkeypatch.setattr("voilearn.compiled.graph.MAX_BYTES", 500)
+    with pytest.raises(UnusableModel, match=r"its weights take 0\.0 GB"):
+        graph_of(learn, "RGB")
+
+
 def test_a_network_that_looks_at_its_numbers_is_told() -> None:
     class Moody(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -29,6 +29,7 @@ PHOTO, PROBABILITIES = "photo", "probabilities"
 # all of them for that time: half as much memory again for a resnet18. In the last and heaviest
 # layers that order gains little; `benchmarks/compiled.py` holds what it costs below 15 %.
 HEAVY = 2_000_000
+MAX_BYTES = 2**31 - 10_000_000  # of weights: a protobuf, which an ONNX file is, ends at 2 GB
 ANY_SIZE = (96, 128)  # what a network is traced with that takes photos of any size
 
 
@@ -50,6 +51,7 @@ def graph_of(learn: Learner, mode: str) -> ir.Model:
 
     `mode` is Pillow's name of the pictures the learner takes, RGB or L. Raises UnusableModel.
     """
+    _check_size(learn.model)
     nodes = Nodes()
     photo = ir.val(PHOTO, ir.DataType.UINT8, ["height", "width", 3])
     pixels = write_transforms(nodes, learn, photo, mode)
@@ -60,6 +62,15 @@ def graph_of(learn: Learner, mode: str) -> ir.Model:
         node.metadata_props.clear()
     model.producer_name = "voilearn"
     return model
+
+
+def _check_size(network: nn.Module) -> None:
+    weights = [*network.parameters(), *network.buffers()]
+    if (size := sum(weight.nbytes for weight in weights)) > MAX_BYTES:
+        raise UnusableModel(
+            f"This network can't be compiled: its weights take {size / 1e9:.1f} GB, and an ONNX "
+            f"file holds {MAX_BYTES / 1e9:.1f} GB. Use the export.pkl as it is."
+        )
 
 
 def _network(answer: nn.Module, pixels: Pixels) -> ir.Model:

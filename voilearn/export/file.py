@@ -20,7 +20,8 @@ from voilearn.export.records import DamagedPickle, RefusedPickle, time_limit
 from voilearn.export.torch_file import NotFromTorch, TorchFile, read_torch_file
 from voilearn.model_file import check_head, check_is_a_file, sha256_of
 
-MAX_SECONDS = 8.0  # of this thread's own time, to read the records
+# Of this thread's own time, to read the records; and for so many bytes one second more
+MAX_SECONDS, BYTES_A_SECOND = 8.0, 100e6
 # Not waiting for whoever might write into a pipe; O_BINARY is Windows' own.
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -125,8 +126,7 @@ def read_export_file(path: Path | str) -> ExportFile:
 def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]:
     """Read an export.pkl and keep it open, so that the network's numbers can be read from it."""
     path = Path(path)
-    with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS):
-        size = os.fstat(file.fileno()).st_size
+    with _opened(path) as file, _said_of(path), _granted_time(file) as size:
         with _sense_made():
             contents = read_torch_file(file)
             learner = read_learner(shown(path), contents)
@@ -143,7 +143,7 @@ def read_brought(path: Path) -> Brought:
 
     Raises UnusableModel for a file that is no pickle of torch's.
     """
-    with _opened(path) as file, _said_of(path), time_limit(MAX_SECONDS), _sense_made():
+    with _opened(path) as file, _said_of(path), _granted_time(file), _sense_made():
         contents = read_torch_file(file)
         return Brought(_references(contents), other_python(contents.pickle))
 
@@ -177,6 +177,14 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
+def _granted_time(file: BinaryIO) -> Iterator[int]:
+    """Limit the time that a file may take to read, by its size in bytes, which it yields."""
+    size = os.fstat(file.fileno()).st_size
+    with time_limit(MAX_SECONDS + size / BYTES_A_SECOND):
+        yield size
+
+
+@contextmanager
 def _said_of(path: Path) -> Iterator[None]:
     """Say of which file it is that something is wrong, and what to do about it."""
     try:
@@ -189,7 +197,8 @@ def _said_of(path: Path) -> Iterator[None]:
         raise other_files.of_pickle(shown(path), error.names, error.root) from error
     except RefusedPickle as error:
         raise UnusableModel(
-            f"{shown(path)} can't be opened: {_bare(str(error))}. {other_files.OR_TRUST}"
+            f"{shown(path)} can't be opened: {_bare(str(error))}. "
+            f"{error.advice or other_files.OR_TRUST}"
         ) from error
     except DamagedPickle as error:
         raise UnusableModel(
