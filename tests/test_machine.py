@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from voilearn.machine import granted_cores
+from voilearn.machine import free_memory, granted_cores
 
 MACHINE = 8
 
@@ -96,3 +96,52 @@ def test_free_memory_between_what_is_kept_goes_back_to_the_system() -> None:
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
     )
     assert float(done.stdout) > 40  # of 100 MB
+
+
+MEMINFO = "MemTotal: 9000 kB\nMemFree: 100 kB\nMemAvailable: 8000 kB\nHugePages_Total: 0"
+
+
+@pytest.mark.parametrize(
+    ("ours", "files", "left"),
+    [
+        ("0::/", {}, 8000 * 1024),
+        ("0::/", {"memory.max": "max", "memory.current": "100"}, 8000 * 1024),
+        ("0::/", {"memory.max": "5000", "memory.current": "1000"}, 4000),
+        ("0::/", {"memory.max": "5000", "memory.current": "6000"}, 0),
+        (
+            "0::/",
+            {"memory.max": "5000", "memory.current": "3000", "memory.stat": "inactive_file 1500"},
+            3500,
+        ),
+        (
+            "0::/a/b",
+            {
+                **{"a/b/memory.max": "max", "a/b/memory.current": "10"},
+                **{"a/memory.max": "700", "a/memory.current": "100"},
+            },
+            600,
+        ),
+        (
+            "4:memory:/x\n0::/",
+            {
+                "memory/x/memory.limit_in_bytes": "900",
+                "memory/x/memory.usage_in_bytes": "400",
+                "memory/x/memory.stat": "cache 9\ntotal_inactive_file 100",
+            },
+            600,
+        ),
+        ("0::/", {"memory.max": "nonsense", "memory.current": "1"}, 8000 * 1024),
+    ],
+)
+def test_the_least_memory_that_is_left_counts(
+    tmp_path: Path, ours: str, files: dict[str, str], left: int
+) -> None:
+    granted(tmp_path, ours, files)
+    (tmp_path / "meminfo").write_text(MEMINFO)
+    found = free_memory(tmp_path / "cgroup", tmp_path / "ours", tmp_path / "meminfo")
+    assert found == left
+
+
+def test_this_machine_has_some_memory_left() -> None:
+    found = free_memory()
+    assert found is None or found > 1e6

@@ -81,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="voilearn",
         description="Use a trained fastai learner.",
-        epilog="voilearn COMMAND --help tells what a command takes.",
+        epilog="voilearn COMMAND --help tells what a command takes. With the environment variable "
+        "VOILEARN_COST=N a network may take N times the usual memory and time for a photo.",
     )
     parser.add_argument("--version", action="version", version=f"voilearn {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -1,10 +1,10 @@
 """What the machine grants this process, and gets back from it.
 
-In come the kernel's limits; out goes how many processor cores may be used. A container sees all the
-host's cores and is granted a few of them, so asking for the machine's gives threads that wait for
-each other. And memory goes back that Python has let go of: a photo's pixels come and go in large
-blocks between small ones that stay, so without `trim` a process that has looked at a photo keeps
-megabytes for ever, and a page's kernel does so for each visitor.
+In come the kernel's limits; out goes how many processor cores may be used, and how much memory. A
+container sees all the host's cores and is granted a few of them, so asking for the machine's gives
+threads that wait for each other. And memory goes back that Python has let go of: a photo's pixels
+come and go in large blocks between small ones that stay, so without `trim` a process that has
+looked at a photo keeps megabytes for ever, and a page's kernel does so for each visitor.
 """
 
 import ctypes
@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 CGROUPS = Path("/sys/fs/cgroup")
 OURS = Path("/proc/self/cgroup")
+MEMORY = Path("/proc/meminfo")
 
 
 def granted_cores(cgroups: Path = CGROUPS, ours: Path = OURS) -> int:
@@ -34,9 +35,48 @@ def granted_cores(cgroups: Path = CGROUPS, ours: Path = OURS) -> int:
     return max(1, min([usable, *(math.ceil(quota) for quota in quotas)]))
 
 
+def free_memory(cgroups: Path = CGROUPS, ours: Path = OURS, machine: Path = MEMORY) -> int | None:
+    """Return how many bytes of memory this process may still take; None where it can't be told.
+
+    The least of what is free on the machine and what the limit of its control group (versions 1
+    and 2), or of one above it, leaves; files that the kernel keeps there count as free. Source: the
+    Linux kernel's cgroup-v2, cgroup-v1/memory and proc documentation.
+    """
+    left = [left for folder in _folders(cgroups, ours) if (left := _left(folder)) is not None]
+    if (free := _numbers(machine, ":").get("MemAvailable")) is not None:
+        left.append(1024 * free)
+    elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:  # macOS
+        left.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return max(0, min(left)) if left else None
+
+
+def _left(folder: Path) -> int | None:
+    """Return the bytes that one control group has left, or None if it has no limit."""
+    for limit, used, kept in (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        try:
+            most = int((folder / limit).read_text())  # version 2 says "max" for none
+            taken = int((folder / used).read_text())
+        except (OSError, ValueError):
+            continue
+        return most - taken + _numbers(folder / "memory.stat", " ").get(kept, 0)
+    return None
+
+
+def _numbers(file: Path, after: str) -> dict[str, int]:
+    """Return what a file of the kernel's says, a name and a number a line."""
+    try:
+        lines = [line.partition(after) for line in file.read_text().splitlines()]
+        return {name: int(value.split()[0]) for name, _, value in lines}
+    except (OSError, ValueError, IndexError):
+        return {}
+
+
 def _folders(cgroups: Path, ours: Path) -> list[Path]:
     """Return the folders of this process's control groups, and of all above them."""
-    found = [cgroups, cgroups / "cpu"]
+    found = [cgroups, cgroups / "cpu", cgroups / "memory"]
     try:
         lines = ours.read_text().splitlines()
     except OSError:
@@ -45,7 +85,8 @@ def _folders(cgroups: Path, ours: Path) -> list[Path]:
         if line.count(":") < 2:
             continue
         _, controllers, path = line.split(":", 2)
-        root = cgroups / "cpu" if "cpu" in controllers.split(",") else cgroups
+        each_own = [kind for kind in ("cpu", "memory") if kind in controllers.split(",")]
+        root = cgroups / each_own[0] if each_own else cgroups
         inside = PurePosixPath(path)
         found += [root / each.relative_to("/") for each in (inside, *inside.parents)]
     return found

@@ -20,7 +20,7 @@ THEMES = (
     *("calls", "published", "misread"),
     *("state", "children", "pipeline", "names", "values"),
     *("bombs", "hours", "nesting", "floods"),
-    *("machine", "tensors", "containers", "wrappings", "paths"),
+    *("machine", "tensors", "containers", "wrappings", "paths", "holders"),
 )
 for theme in THEMES:
     importlib.import_module(f"tests.attacks.{theme}")

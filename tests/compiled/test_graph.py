@@ -11,7 +11,10 @@ pytest.importorskip("onnx_ir")
 
 import onnx_ir as ir
 import torch
+from fastai.vision.core import PILImage
 from PIL import Image
+from timm.models.hiera import Hiera
+from timm.models.nest import Nest
 from torch import nn
 
 from tests.conftest import EXPORTS
@@ -80,6 +83,35 @@ def small_learner(layers: list[nn.Module]) -> Any:
 def test_a_layer_that_onnx_does_not_have_is_named() -> None:
     learn = small_learner([nn.Conv2d(3, 4, 3), nn.RReLU()])
     with pytest.raises(UnusableModel, match=r"ONNX has nothing for RReLU at network\.1 \(aten\."):
+        graph_of(learn, "RGB")
+
+
+@pytest.mark.parametrize("name", ["hiera", "nest"])
+def test_attention_of_any_dimensions_compiles(name: str) -> None:
+    torch.manual_seed(0)
+    learn = load_learner(EXPORTS / "2.8.12-from_folder.pkl")
+    learn.model = nn.Sequential(nn.Upsample(size=(64, 64)), attentive(name)).eval()
+    picture = Image.new("RGB", (80, 60), "teal")
+    picture.paste("orange", (10, 5, 50, 40))
+    with learn.no_bar():
+        expected = learn.predict(PILImage.create(picture))[2]
+    session = open_session(ir.to_proto(graph_of(learn, "RGB")).SerializeToString())
+    assert np.allclose(run(session, picture), expected, atol=0.005)
+    assert any(getattr(layer, "fused_attn", False) for layer in learn.model.modules())
+
+
+def attentive(name: str) -> Any:
+    """A small network of a family that does attention in five dimensions."""
+    if name == "hiera":
+        return Hiera(embed_dim=16, stages=(1, 1, 1, 1), img_size=(64, 64), num_classes=3)
+    sizes: dict[str, Any] = {"embed_dims": (16, 32, 64), "num_heads": (1, 2, 4)}
+    return Nest(img_size=64, patch_size=4, depths=(1, 1, 1), num_classes=3, **sizes)
+
+
+def test_weights_that_no_onnx_file_holds_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    learn = small_learner([nn.Conv2d(3, 4, 3)])
+    monkeypatch.setattr("voilearn.compiled.graph.MAX_BYTES", 500)
+    with pytest.raises(UnusableModel, match=r"its weights take 0\.0 GB"):
         graph_of(learn, "RGB")
 
 

@@ -57,7 +57,8 @@ def test_layers_of_no_known_library_are_named() -> None:
 
     MyLayer.__qualname__ = "MyLayer"
     globals()["MyLayer"] = MyLayer
-    assert read(nn.Sequential(MyLayer(), nn.ReLU())).unknown == (f"{__name__}.MyLayer",)
+    inner = nn.Sequential(nn.ReLU(), MyLayer())
+    assert read(nn.Sequential(nn.ReLU(), inner)).unknown == {f"{__name__}.MyLayer": "model.1.1"}
     assert library_of("torch.nn.parallel.DataParallel") is None
 
 

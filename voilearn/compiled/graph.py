@@ -10,6 +10,7 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -28,6 +29,7 @@ PHOTO, PROBABILITIES = "photo", "probabilities"
 # all of them for that time: half as much memory again for a resnet18. In the last and heaviest
 # layers that order gains little; `benchmarks/compiled.py` holds what it costs below 15 %.
 HEAVY = 2_000_000
+MAX_BYTES = 2**31 - 10_000_000  # of weights: a protobuf, which an ONNX file is, ends at 2 GB
 ANY_SIZE = (96, 128)  # what a network is traced with that takes photos of any size
 
 
@@ -49,6 +51,7 @@ def graph_of(learn: Learner, mode: str) -> ir.Model:
 
     `mode` is Pillow's name of the pictures the learner takes, RGB or L. Raises UnusableModel.
     """
+    _check_size(learn.model)
     nodes = Nodes()
     photo = ir.val(PHOTO, ir.DataType.UINT8, ["height", "width", 3])
     pixels = write_transforms(nodes, learn, photo, mode)
@@ -61,12 +64,21 @@ def graph_of(learn: Learner, mode: str) -> ir.Model:
     return model
 
 
+def _check_size(network: nn.Module) -> None:
+    weights = [*network.parameters(), *network.buffers()]
+    if (size := sum(weight.nbytes for weight in weights)) > MAX_BYTES:
+        raise UnusableModel(
+            f"This network can't be compiled: its weights take {size / 1e9:.1f} GB, and an ONNX "
+            f"file holds {MAX_BYTES / 1e9:.1f} GB. Use the export.pkl as it is."
+        )
+
+
 def _network(answer: nn.Module, pixels: Pixels) -> ir.Model:
     """Return the network alone as a graph, from float32 [1, channels, height, width]."""
     example = torch.zeros(1, pixels.channels, *(pixels.size or ANY_SIZE))
     sides = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     shapes = None if pixels.size else ({0: None, 1: None} | sides,)
-    with _quiet(), torch.no_grad():
+    with _quiet(), torch.no_grad(), _step_by_step(answer):
         try:
             traced = torch.export.export(answer, (example,), dynamic_shapes=shapes)
         except Exception as error:  # a layer's code may do anything
@@ -78,6 +90,20 @@ def _network(answer: nn.Module, pixels: Pixels) -> ir.Model:
     assert program is not None  # noqa: S101  # it is None only for the old exporter
     model: ir.Model = program.model
     return model
+
+
+@contextlib.contextmanager
+def _step_by_step(network: nn.Module) -> Iterator[None]:
+    """Have timm's layers do attention in steps, which ONNX has in any number of dimensions."""
+    layers: list[Any] = list(network.modules())
+    fused = [layer for layer in layers if getattr(layer, "fused_attn", False) is True]
+    for layer in fused:
+        layer.fused_attn = False
+    try:
+        yield
+    finally:
+        for layer in fused:
+            layer.fused_attn = True
 
 
 def _untraceable(error: Exception, any_size: bool) -> str:

@@ -20,9 +20,10 @@ from voilearn.export.records import DamagedPickle, RefusedPickle, TooMuch, time_
 from voilearn.export.torch_file import NotFromTorch, TorchFile, read_torch_file
 from voilearn.model_file import check_head, check_is_a_file, check_was_begun, sha256_of
 
-MAX_SECONDS = 8.0  # of this thread's own time, to read the records
-# Not waiting for whoever might write into a pipe; O_BINARY is Windows' own.
+# Of this thread's own time, to read the records; and for so many bytes one second more
+MAX_SECONDS, BYTES_A_SECOND = 8.0, 100e6
 BEGUN_BYTES = 4_000_000  # that are looked through for what else a file may be
+# Not waiting for whoever might write into a pipe; O_BINARY is Windows' own.
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -124,8 +125,7 @@ def read_export_file(path: Path | str) -> ExportFile:
 def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]:
     """Read an export.pkl and keep it open, so that the network's numbers can be read from it."""
     path = Path(path)
-    with _opened(path) as file, _said_of(path, file), time_limit(MAX_SECONDS):
-        size = os.fstat(file.fileno()).st_size
+    with _opened(path) as file, _said_of(path, file), _granted_time(file) as size:
         with _sense_made():
             contents = read_torch_file(file)
         with _whole(), _sense_made():
@@ -153,7 +153,7 @@ def read_brought(path: Path) -> Brought:
 
     Raises UnusableModel for a file that is no pickle of torch's.
     """
-    with _opened(path) as file, _said_of(path, file), time_limit(MAX_SECONDS), _sense_made():
+    with _opened(path) as file, _said_of(path, file), _granted_time(file), _sense_made():
         try:
             contents = read_torch_file(file)
             return Brought(_references(contents), other_python(contents.pickle))
@@ -189,6 +189,14 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
+def _granted_time(file: BinaryIO) -> Iterator[int]:
+    """Limit the time that a file may take to read, by its size in bytes, which it yields."""
+    size = os.fstat(file.fileno()).st_size
+    with time_limit(MAX_SECONDS + size / BYTES_A_SECOND):
+        yield size
+
+
+@contextmanager
 def _said_of(path: Path, file: BinaryIO) -> Iterator[None]:
     """Say of which file it is that something is wrong, and what to do about it."""
     name = shown(path)
@@ -202,7 +210,7 @@ def _said_of(path: Path, file: BinaryIO) -> Iterator[None]:
         raise other_files.of_pickle(name, error.names, error.root) from error
     except RefusedPickle as error:
         raise UnusableModel(
-            f"{name} can't be opened: {_bare(str(error))}. {other_files.OR_TRUST}"
+            f"{name} can't be opened: {_bare(str(error))}. {error.advice or other_files.OR_TRUST}"
         ) from error
     except DamagedPickle as error:
         file.seek(0)

@@ -10,7 +10,7 @@ from typing import Any
 
 from voilearn.export import other_files
 from voilearn.export.classes import LOADER, LOADERS, changed_in
-from voilearn.export.network import Network, library_of
+from voilearn.export.network import LIBRARIES, WRAPPERS, Network, library_of
 from voilearn.export.parts import opening_of, picture_mode, transforms_in
 from voilearn.export.plain import name_of, state_of
 from voilearn.export.transforms import UnknownTransform, is_own_method, read_transform
@@ -20,6 +20,24 @@ LOADER_CODE = (
     *("get_idxs", "sample", "shuffle_fn", "do_batch", "create_item", "create_batch", "retain"),
     *("before_iter", "after_iter", "create_batches", "wif"),
 )
+KNOWN = "torch, torchvision, timm or fastai"
+QUANTIZED = (
+    "They compute in whole numbers of 8 bits: export the network as it was before that. "
+    "voilearn compile --int8 makes such numbers of it."
+)
+# Layers of libraries that are not read, by how their names begin
+WHY = {
+    "torch.fx.": (
+        "What they compute is Python code in the file (torch.fx), and no code of a file is run: "
+        "export the network that they were traced from, with these weights."
+    ),
+    "torch.jit.": "They are compiled by TorchScript: export the network as it was before that.",
+    "torch.ao.": QUANTIZED,
+    "torch.distributed.": (
+        "They hold parts of the weights, for several processes: export the whole network."
+    ),
+    "peft.": "Merge them: learn.model = learn.model.merge_and_unload(), and export it again.",
+}
 
 
 def hindrances(
@@ -42,15 +60,18 @@ def hindrances(
 
 
 def _unknown_layers(network: Network) -> Iterator[str]:
-    if network.unknown:
-        yield (
-            f"has layers that are not torch's, torchvision's, timm's or fastai's: "
-            f"{_listed(network.unknown)}. {other_files.IF_YOU_TRUST}"
-        )
+    unread: dict[str, list[str]] = {}
+    for name, place in network.unknown.items():
+        unread.setdefault(_why(name), []).append(f"{name} at {place}")
+    for why, layers in unread.items():
+        yield (f"has layers that are not read: {_listed(layers)}. {why} {other_files.IF_YOU_TRUST}")
     if network.hooked:
+        hooked = [f"{name} at {place}" for name, place in network.hooked.items()]
         yield (
-            f"has layers with hooks, code that runs whenever they do (weight_norm and "
-            f"spectral_norm are such): {_listed(network.hooked)}. {other_files.IF_YOU_TRUST}"
+            f"has layers with hooks, code that runs whenever they do: {_listed(hooked)}. If no "
+            f"answer needs that code, empty the _forward_hooks, _forward_pre_hooks, "
+            f"_backward_hooks and _backward_pre_hooks of each layer in learn.model.modules(), and "
+            f"export it again. {other_files.IF_YOU_TRUST}"
         )
     libraries = {library_of(name) or "" for name in network.layers} - {""} | {"fastai"}
     for library in sorted(libraries):
@@ -59,6 +80,18 @@ def _unknown_layers(network: Network) -> Iterator[str]:
                 f"needs the Python package {library}, which is not installed here: "
                 f"python -m pip install {library}"
             )
+
+
+def _why(name: str) -> str:
+    """Say what is not read about a layer's class, and what to do about it."""
+    if name in WRAPPERS:
+        return "Something of the author's own is put into them: export the network that they hold."
+    package = name.partition(".")[0]
+    if package in LIBRARIES:
+        told = f"They are {package}'s, but not of its layers that are made without running code."
+        return next((why for start, why in WHY.items() if name.startswith(start)), told)
+    whose = "the author's own" if package == "__main__" else f"of the package {package}"
+    return WHY.get(f"{package}.", f"They are {whose}: train with layers of {KNOWN} instead.")
 
 
 def _unknown_pictures(photos: dict[str, Any]) -> Iterator[str]:

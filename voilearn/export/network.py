@@ -5,23 +5,41 @@ is what can be told before, and why it could not be built.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from voilearn.errors import printable
 from voilearn.export.plain import name_of, state_of
 from voilearn.export.records import DamagedPickle, Instance
 from voilearn.export.tensors import Tensor, tensor_of
 
 MAX_CALLS = 20_000  # of layers, for one photo: a layer that is used twice counts twice
 MAX_DEPTH = 60
+MAX_PLACE = 100  # characters of where a layer is
 
 # The libraries whose layers are made, and what of them runs code that it is given.
 LIBRARIES = {
-    "torch": ("torch.nn.modules.",),
-    "torchvision": ("torchvision.models.", "torchvision.ops."),
+    "torch": (
+        "torch.nn.modules.",
+        # what torchvision's quantizable networks have besides, before they are quantized
+        "torch.ao.quantization.stubs.",
+        "torch.ao.nn.intrinsic.modules.fused.",
+        "torch.ao.nn.quantized.modules.functional_modules.FloatFunctional",
+    ),
+    "torchvision": (
+        "torchvision.models.",
+        "torchvision.ops.",
+        *(f"torchvision.transforms.transforms.{name}" for name in ("Normalize", "Resize")),
+        "torchvision.transforms.functional.InterpolationMode",
+    ),
     "timm": ("timm.layers.", "timm.models."),
-    "fastai": ("fastai.layers.", "fastai.vision.models.", "fastai.vision.learner."),
+    "fastai": (
+        "fastai.layers.",
+        "fastai.vision.models.",
+        "fastai.vision.learner.",
+        "fastai.vision.gan.",
+    ),
 }
 RUN_CODE = (
     "torchvision.models.feature_extraction.",
@@ -31,8 +49,32 @@ RUN_CODE = (
     "fastai.layers.Debugger",  # stops in Python's debugger
 )
 ARCHITECTURES = ("torchvision.models.", "timm.models.", "fastai.vision.models.")
-PARALLEL = "torch.nn.parallel.data_parallel.DataParallel"
+# Layers that hold one other, by the name it has there, and predict what that predicts
+WRAPPERS = {
+    "torch.nn.parallel.data_parallel.DataParallel": "module",
+    "torch.nn.parallel.distributed.DistributedDataParallel": "module",
+    "torch._dynamo.eval_frame.OptimizedModule": "_orig_mod",  # what torch.compile returns
+    "torch.optim.swa_utils.AveragedModel": "module",
+    "torch.distributed.algorithms._checkpoint.checkpoint_wrapper.CheckpointWrapper": (
+        "_checkpoint_wrapped_module"
+    ),
+    "torch.distributed.algorithms._checkpoint.checkpoint_wrapper.OffloadWrapper": (
+        "_checkpoint_wrapped_module"
+    ),
+    "timm.utils.model_ema.ModelEmaV2": "module",
+    "timm.utils.model_ema.ModelEmaV3": "module",
+}
+METHODS = ("forward", "_call_impl", "_wrapped_call_impl", "_compiled_call_impl", "_slow_forward")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+# Hooks of torch's own that compute a weight anew from others, for each call: `learner/derived.py`
+# computes it once. Those of the second row look after saving and loading.
+DERIVING = ("torch.nn.utils.weight_norm.WeightNorm", "torch.nn.utils.spectral_norm.SpectralNorm")
+SAVING = (
+    "torch.nn.utils.spectral_norm.SpectralNormStateDictHook",
+    "torch.nn.utils.spectral_norm.SpectralNormLoadStateDictPreHook",
+)
+PRUNING = "torch.nn.utils.prune."
+WRAPPED_HOOK = "torch.nn.modules.module._WrappedHook"
 # Layers of torchvision's resnets, after which fastai cuts them off: their counts tell which it is.
 RESNETS: dict[tuple[str, tuple[int, ...]], str] = {
     ("BasicBlock", (2, 2, 2, 2)): "resnet18",
@@ -48,16 +90,19 @@ class Network:
     """What plain reading tells of a network.
 
     `layers` counts its layers by class, `unknown` names the classes that are in no library, each
-    once, `hooked` those with code that runs whenever they do; `last` is the last layer's class.
+    once, and the first place of each, as `learn.model` has it; `hooked` those with code that runs
+    whenever they do; `last` is the last layer's class. `weight_bytes` are in the file, `memory` is
+    what they take in single precision.
     """
 
     record: Instance
     architecture: str
     parameters: int
     weight_bytes: int
+    memory: int
     layers: Counter[str]
-    unknown: tuple[str, ...]
-    hooked: tuple[str, ...]
+    unknown: dict[str, str]
+    hooked: dict[str, str]
     last: str
 
 
@@ -68,22 +113,22 @@ def read_network(record: Any, arch: Any = None) -> Network:
     """
     if not isinstance(record, Instance):
         raise DamagedPickle("The learner has no network.")
-    if name_of(record) == PARALLEL:  # on one CPU it is what it holds
-        return read_network(children_of(record).get("module"), arch)
+    record = within(record)
     _check_ends(record)
-    found = list(_modules(record))
+    placed = list(_modules(record))
+    found = [module for _, module in placed]
     names = [name_of(module) for module in found]
     parameters = _tensors(found, "_parameters")
-    stored = {t.key: t.storage_numel * t.item_size for t in _tensors(found, "_buffers")}
-    stored |= {t.key: t.storage_numel * t.item_size for t in parameters}
+    stored = {t.key: t for t in (*_tensors(found, "_buffers"), *parameters)}
     return Network(
         record=record,
         architecture=_given(arch) or _architecture(found),
         parameters=sum(tensor.numel for tensor in parameters),
-        weight_bytes=sum(stored.values()),
+        weight_bytes=sum(t.storage_numel * t.item_size for t in stored.values()),
+        memory=sum(t.storage_numel * max(t.item_size, 4) for t in stored.values()),
         layers=Counter(names),
-        unknown=tuple(sorted({name for name in names if library_of(name) is None})),
-        hooked=tuple(sorted({name_of(m) for m in found if any(named(m, h) for h in HOOKS)})),
+        unknown=_first_places((at, m) for at, m in placed if library_of(name_of(m)) is None),
+        hooked=_first_places((at, m) for at, m in placed if any(own_hooks(m, h) for h in HOOKS)),
         last=names[-1],
     )
 
@@ -96,8 +141,64 @@ def library_of(name: str) -> str | None:
 
 
 def children_of(module: Any) -> dict[str, Any]:
-    """Return the records of a layer's own layers, by name; what is None is left out."""
-    return {name: child for name, child in named(module, "_modules") if child is not None}
+    """Return the records of a layer's own layers, by name; what is None is left out.
+
+    In the place of a wrapper is what it holds.
+    """
+    return {name: within(child) for name, child in named(module, "_modules") if child is not None}
+
+
+def within(module: Any) -> Any:
+    """Return what a wrapper holds, or in it another; a layer that is none as it is.
+
+    One with hooks, or with a method of its own, is left: what it holds would answer otherwise.
+    """
+    for _ in range(MAX_DEPTH):
+        held = WRAPPERS.get(name_of(module)) if isinstance(module, Instance) else None
+        if held is None or any(own_hooks(module, hooks) for hooks in HOOKS):
+            return module
+        if any(key in METHODS or key.startswith("__") for key in state_of(module)):
+            return module
+        module = _held(module, held)
+    raise DamagedPickle("The network's layers are in each other without end.")
+
+
+def _held(wrapper: Instance, part: str) -> Any:
+    """Return a wrapper's layer: among its layers, an attribute, or what it was to be made of."""
+    inner = dict(named(wrapper, "_modules")).get(part, state_of(wrapper).get(part))
+    if inner is None and wrapper.args:
+        return wrapper.args[0]
+    return inner
+
+
+def own_hooks(module: Any, part: str) -> list[Any]:
+    """Return the hooks in one part of a layer's state that are not known to be harmless data."""
+    return [hook for _, hook in named(module, part) if not _is_harmless(hook)]
+
+
+def deriving(module: Any) -> list[Any]:
+    """Return the records of what computes a layer's weights from others, in its order."""
+    return [h for _, h in named(module, "_forward_pre_hooks") if _derives(name_of(h))]
+
+
+def _derives(name: str) -> bool:
+    return name in DERIVING or name.startswith(PRUNING)
+
+
+def _is_harmless(hook: Any) -> bool:
+    if not isinstance(hook, Instance):
+        return False
+    if name_of(hook) == WRAPPED_HOOK:
+        hook = state_of(hook).get("hook")
+    return name_of(hook) in SAVING or _derives(name_of(hook))
+
+
+def _first_places(placed: Iterable[tuple[str, Instance]]) -> dict[str, str]:
+    """Return the classes of layers, each with the first place where it is."""
+    found: dict[str, str] = {}
+    for place, module in placed:
+        found.setdefault(name_of(module), place)
+    return dict(sorted(found.items()))
 
 
 def _tensors(modules: list[Instance], part: str) -> set[Tensor]:
@@ -115,18 +216,24 @@ def named(module: Any, part: str) -> list[tuple[str, Any]]:
     return list(given.items()) if isinstance(given, dict) else []
 
 
-def _modules(record: Instance) -> Iterator[Instance]:
-    """Yield each module once, the outer before the inner, in their order."""
+def _modules(record: Instance) -> Iterator[tuple[str, Instance]]:
+    """Yield each module once with its place, the outer before the inner, in their order."""
     seen: set[int] = set()
-    waiting: list[Any] = [record]
+    waiting: list[tuple[str, Any]] = [("model", record)]
     while waiting:
-        module = waiting.pop()
+        place, module = waiting.pop()
         if not isinstance(module, Instance):
             raise DamagedPickle("A layer of the network is no layer.")
         if id(module) not in seen:
             seen.add(id(module))
-            yield module
-            waiting.extend(reversed(children_of(module).values()))
+            yield place, module
+            inner = children_of(module).items()
+            waiting.extend(reversed([(_place(place, name), child) for name, child in inner]))
+
+
+def _place(outer: str, name: Any) -> str:
+    """Return where a layer is, as far as it can be shown: its name may be of any length."""
+    return printable(f"{outer}.{str(name)[:MAX_PLACE]}", MAX_PLACE)
 
 
 def _check_ends(record: Instance) -> None:

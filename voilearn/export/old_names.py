@@ -40,6 +40,13 @@ FASTAI = {
     "fastai.layers.L1LossFlat": "fastai.losses.L1LossFlat",
     "fastai.layers.BaseLoss": "fastai.losses.BaseLoss",
 }
+# torch 1.13 moved quantizing: https://github.com/pytorch/pytorch/releases/tag/v1.13.0
+TORCH = {
+    "torch.quantization": "torch.ao.quantization",
+    "torch.nn.intrinsic": "torch.ao.nn.intrinsic",
+    "torch.nn.quantized": "torch.ao.nn.quantized",
+    "torch.nn.qat": "torch.ao.nn.qat",
+}
 # torchvision 0.13: torchvision/models/mobilenetv2.py and torchvision/ops/misc.py of that release
 TORCHVISION = {
     "torchvision.models.mobilenet.ConvBNReLU": "torchvision.ops.misc.Conv2dNormActivation",
@@ -68,7 +75,7 @@ TIMM = {
     "timm.models.selecsls.SelecSLSBlock": "timm.models.selecsls.SelecSlsBlock",
     "timm.models.cspnet.ResBottleneck": "timm.models.cspnet.BottleneckBlock",
 }
-ROWS = {**PYTHON_2, **PYTHON_3, **NUMPY, **FASTCORE, **FASTAI, **TORCHVISION, **TIMM}
+ROWS = {**PYTHON_2, **PYTHON_3, **NUMPY, **FASTCORE, **FASTAI, **TORCH, **TORCHVISION, **TIMM}
 
 
 @lru_cache(maxsize=10_000)  # the names are the file's: a stranger's would stay for ever

@@ -5,7 +5,7 @@ a record that is no plain value is NotPlain, by its name.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from voilearn.export.old_names import today
@@ -46,12 +46,16 @@ class NotPlain(RefusedPickle):
         self.name = name
 
 
-def plain(value: Any) -> Any:
-    """Return the plain value that a record stands for.
+def plain(value: Any, other: Callable[[Any], Any] | None = None) -> Any:
+    """Return the plain value that a record stands for; `other` makes what is none, anywhere in it.
 
     Raises NotPlain, and DamagedPickle where the values are nested or repeated without end.
     """
-    return _Reader().read(value, 0)
+    return _Reader(other or _not_plain).read(value, 0)
+
+
+def _not_plain(value: Any) -> Any:
+    raise NotPlain(name_of(value) or "an object")
 
 
 def state_of(value: Any) -> dict[str, Any]:
@@ -102,8 +106,8 @@ def _by_value(of: Any) -> str:
 class _Reader:
     """Counts what it reads: a list that holds itself, or twice what holds another twice, ends."""
 
-    def __init__(self) -> None:
-        self.nodes = 0
+    def __init__(self, other: Callable[[Any], Any]) -> None:
+        self.nodes, self.other = 0, other
 
     def read(self, value: Any, depth: int) -> Any:
         self.nodes += 1
@@ -120,7 +124,7 @@ class _Reader:
             return dict(zip(keys, self.all(value.values(), depth), strict=True))
         if isinstance(value, Instance):
             return self.instance(value, depth)
-        raise NotPlain(name_of(value))
+        return self.other(value)
 
     def all(self, values: Iterable[Any], depth: int) -> list[Any]:
         return [self.read(value, depth + 1) for value in values]
@@ -151,7 +155,7 @@ class _Reader:
             return b""
         if name.startswith("numpy.") or name == "_codecs":
             return self.numpy(value, name, depth)
-        raise NotPlain(name or "an object")
+        return self.other(value)
 
     def pairs(self, value: Instance, depth: int) -> dict[Any, Any]:
         given = [tuple(pair) for pair in _first(value) if isinstance(pair, list | tuple)]

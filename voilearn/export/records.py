@@ -21,7 +21,14 @@ class DamagedPickle(ValueError):
 
 
 class RefusedPickle(DamagedPickle):
-    """A good pickle that asks for what is not done here: to run code, or for unknown layers."""
+    """A good pickle that asks for what is not done here: to run code, or for unknown layers.
+
+    `advice` is what to do about it, as a sentence, where that is not to trust the file.
+    """
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 class TooMuch(DamagedPickle):

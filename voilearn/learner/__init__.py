@@ -7,6 +7,7 @@ Opening `load.py` or `build.py` loads torch and fastai.
     quiet.py        what fastai and torch say while they are imported: nothing of it
     build.py        today's Learner around a network: transforms, classes, loss
     network.py      each layer by `cls.__new__`, with what the record holds
+    derived.py      weights that torch computes from others before each call, computed once
     old_layers.py   what today's class asks of a layer of an older release
     functions.py    functions that layers are known to keep
     cost.py         what one photo costs the network, or that it is too much

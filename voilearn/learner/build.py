@@ -20,7 +20,7 @@ from voilearn.export.learner import LearnerRecord
 from voilearn.export.records import DamagedPickle, RefusedPickle
 from voilearn.export.torch_file import TorchFile
 from voilearn.export.transforms import Transform
-from voilearn.learner.cost import check_cost
+from voilearn.learner.cost import check_cost, check_weights
 from voilearn.learner.network import build_network
 
 
@@ -40,6 +40,7 @@ def build_learner(record: LearnerRecord, file: TorchFile) -> Learner:
 
 
 def _build(record: LearnerRecord, file: TorchFile) -> Learner:
+    check_weights(record.network)
     network = build_network(record.network, file)
     colours = [len(t.arguments["mean"]) for t in record.transforms if t.name == "Normalize"]
     channels = max(3 if record.picture == "RGB" else 1, *colours, 1)  # Normalize makes 3 of 1

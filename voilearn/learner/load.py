@@ -34,12 +34,11 @@ from voilearn.export.file import open_export_file  # noqa: E402
 from voilearn.export.labels import wrong_with  # noqa: E402
 from voilearn.export.records import RefusedPickle  # noqa: E402
 from voilearn.learner.build import build_learner  # noqa: E402
-from voilearn.learner.cost import Clock  # noqa: E402
+from voilearn.learner.cost import Clock, allowance  # noqa: E402
 from voilearn.learner.trusted import load_trusted  # noqa: E402
 from voilearn.model_file import file_sha256  # noqa: E402
 from voilearn.prediction import ModelInfo, Prediction, predict_from  # noqa: E402
 
-OPENING_SECONDS = 9.5  # of one thread, with the first photo
 RESIZES = (Resize, RandomResizedCrop, RatioResize)
 
 
@@ -54,7 +53,8 @@ def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Class
     learn, sha256 = open_learner(Path(path), trust)
     info, size = model_info(learn, Path(path), sha256), picture_size(learn)
     predict = predict_with(learn, Path(path), info)
-    left = OPENING_SECONDS - (time.thread_time() - began)
+    granted = allowance(sum(weight.numel() for weight in learn.model.parameters())).seconds
+    left = granted - (time.thread_time() - began)
     with nullcontext() if trust else Clock(left):
         _try_out(predict, Path(path), size is not None)
     if size is None:
@@ -167,7 +167,8 @@ def _try_out(predict: Predict, path: Path, sized: bool) -> None:
     except UnusableModel:
         raise
     except RefusedPickle as error:
-        raise UnusableModel(f"{shown(path)} can't be used: {str(error).lower()}.") from error
+        reason = f"{shown(path)} can't be used: {str(error)[:1].lower()}{str(error)[1:]}."
+        raise UnusableModel(f"{reason} {error.advice}".strip()) from error
     except Exception as error:
         if not sized:
             return

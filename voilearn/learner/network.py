@@ -11,7 +11,7 @@ layers are; so any network of known layers opens, whoever put it together.
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -19,12 +19,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from voilearn.export.network import Network, library_of, named
+from voilearn.export.network import Network, deriving, library_of, named, own_hooks, within
 from voilearn.export.old_names import today
 from voilearn.export.plain import NotPlain, name_of, plain, state_of
 from voilearn.export.records import Global, Instance, RefusedPickle
 from voilearn.export.tensors import Tensor, tensor_of
 from voilearn.export.torch_file import TorchFile
+from voilearn.learner.derived import derive, derived_name
 from voilearn.learner.functions import function_of
 from voilearn.learner.old_layers import add_what_is_new
 
@@ -51,6 +52,7 @@ class _Builder:
         self.modules: dict[int, nn.Module] = {}
         self.parameters: dict[int, nn.Parameter] = {}
         self.storages: dict[str, tuple[torch.Tensor, torch.dtype]] = {}
+        self.computed = 0  # numbers of weights that are not the file's own, but made of them
 
     def module(self, record: Any, name: str) -> nn.Module:
         """Make one layer, and those in it; the same record is the same layer."""
@@ -58,18 +60,31 @@ class _Builder:
             cls = module_class(name_of(record), name)
             module = cls.__new__(cls)
             nn.Module.__init__(module)
-            _put(module, dict(self.attributes(cls, record, name)))
+            computed = {derived_name(how): how for how in deriving(record)}
+            if len(computed) < len(deriving(record)):
+                raise RefusedPickle(f"{name} has one weight that is computed in two ways")
+            _put(module, dict(self.attributes(cls, record, name, computed)))
+            if (own := _own_forward(cls, record)) is not None:
+                module.forward = getattr(module, own)
             for part, tensor in named(record, "_parameters"):
                 module.register_parameter(_plain_name(part), self.parameter(tensor, name))
             for part, tensor in named(record, "_buffers"):
                 module.register_buffer(_plain_name(part), self.buffer(tensor, name))
             for part, child in named(record, "_modules"):
-                inner = self.module(child, f"{name}.{part}") if child is not None else None
+                inner = self.module(within(child), f"{name}.{part}") if child is not None else None
                 module.add_module(_plain_name(part), inner)
+            for how in computed.values():
+                self.count(derive(module, how, name))
             add_what_is_new(module)
             _check_shapes(module, name)
             self.modules[id(record)] = module
         return self.modules[id(record)]
+
+    def count(self, numbers: int) -> None:
+        """Refuse weights that are computed from the same few numbers again and again."""
+        self.computed += numbers
+        if self.computed > sum(storage.numel() for storage, _ in self.storages.values()):
+            raise RefusedPickle("More weights are computed from others than the file has numbers")
 
     def parameter(self, record: Any, name: str) -> nn.Parameter | None:
         if record is None:
@@ -106,15 +121,20 @@ class _Builder:
             raise RefusedPickle(f"Storage {tensor.key} is of two kinds.")
         return storage.as_strided(tensor.size, tensor.stride, tensor.offset)
 
-    def attributes(self, cls: type, record: Any, name: str) -> Iterator[tuple[str, Any]]:
+    def attributes(
+        self, cls: type, record: Any, name: str, computed: Collection[str]
+    ) -> Iterator[tuple[str, Any]]:
         """Yield what a layer's `__dict__` has beside its weights and layers."""
         for key, value in state_of(record).items():
-            if key in ("_parameters", "_buffers", "_modules") or NOTES.fullmatch(key):
+            if key in ("_parameters", "_buffers", "_modules", *computed) or NOTES.fullmatch(key):
+                continue
+            if key == "forward" and _own_forward(cls, record) is not None:
                 continue
             if key in EMPTIED:
                 yield key, {}
             elif key in EMPTY:
-                _check_empty(key, value, name)
+                if "hooks" not in key or own_hooks(record, key) or not named(record, key):
+                    _check_empty(key, value, name)
                 if key == "training" or key == "_non_persistent_buffers_set":
                     yield key, plain(value)
             else:
@@ -123,22 +143,36 @@ class _Builder:
 
     def value(self, value: Any, name: str) -> Any:
         """Return what an attribute holds: plain values, tensors, functions that are known."""
+        return plain(value, lambda made: self.made(made, name))
+
+    def made(self, value: Any, name: str) -> Any:
+        """Return what is no plain value, of those kinds that layers hold."""
         if (tensor := tensor_of(value)) is not None:
             return self.tensor(tensor)
         if (function := function_of(value)) is not None:
             return function
         if isinstance(value, Global):
             return _named_value(value, name)
-        if today(getattr(value, "path", "")) == "functools.partial":
-            return _partial(value, name)
+        if name_of(value) == "functools.partial":
+            return self.partial(value, name)
+        if name_of(value) == "torch.device":
+            return torch.device("cpu")  # where all of it is
+        if name_of(value) == "builtins.slice":
+            return slice(*plain(value.args))
         if (choice := _choice(value)) is not None:
             return choice
-        if isinstance(value, list | tuple) and any(_is_made(item) for item in value):
-            return type(value)(self.value(item, name) for item in value)
-        try:
-            return plain(value)
-        except NotPlain as error:
-            raise RefusedPickle(f"{name} is {error.name}, which is not read") from error
+        raise RefusedPickle(f"{name} is {name_of(value)}, which is not read")
+
+    def partial(self, record: Instance, name: str) -> Any:
+        """Return the class or function that is to be called, with its arguments."""
+        state = next((s for s in record.states if isinstance(s, tuple) and len(s) == 4), None)
+        of, args, kwargs = (
+            state[:3] if state else (record.args[0], record.args[1:], record.kwargs or {})
+        )
+        if not isinstance(of, Global):
+            raise RefusedPickle(f"{name} is made of what is no class")
+        called = function_of(of) or _named_value(of, name)
+        return partial(called, *self.value(args, name), **self.value(kwargs or {}, name))
 
 
 def module_class(path: str, name: str) -> type[nn.Module]:
@@ -170,6 +204,20 @@ def _check_attribute(cls: type, key: str, name: str) -> None:
     on_class = inspect.getattr_static(cls, key, None)
     if key == "_compiled_call_impl" or callable(on_class) or hasattr(on_class, "__get__"):
         raise RefusedPickle(f"{name} replaces its own method {key}: that would be code that runs")
+
+
+def _own_forward(cls: type, record: Any) -> str | None:
+    """Return which of its own methods a layer computes by, as timm's fasternet chooses; or None.
+
+    pickle writes a method as getattr(the layer, its name).
+    """
+    chosen = state_of(record).get("forward")
+    if not isinstance(chosen, Instance) or name_of(chosen) != "builtins.getattr":
+        return None
+    of, name = chosen.args if len(chosen.args) == 2 else (None, None)
+    if of is not record or not isinstance(name, str) or not name.startswith("forward_"):
+        return None
+    return name if inspect.isfunction(inspect.getattr_static(cls, name, None)) else None
 
 
 def _check_empty(key: str, value: Any, name: str) -> None:
@@ -207,22 +255,6 @@ def _choice(value: Any) -> Enum | None:
     if not isinstance(found, type) or not issubclass(found, Enum):
         return None
     return found(plain(value.args[0]))
-
-
-def _partial(record: Instance, name: str) -> Any:
-    """Return the class or function that is to be called, with its plain arguments."""
-    state = next((s for s in record.states if isinstance(s, tuple) and len(s) == 4), None)
-    of, args, kwargs = (
-        state[:3] if state else (record.args[0], record.args[1:], record.kwargs or {})
-    )
-    if not isinstance(of, Global):
-        raise RefusedPickle(f"{name} is made of what is no class")
-    called = function_of(of) or _named_value(of, name)
-    return partial(called, *plain(args), **plain(kwargs))
-
-
-def _is_made(value: Any) -> bool:
-    return isinstance(value, Instance | Global)
 
 
 def _plain_name(name: Any) -> str:
