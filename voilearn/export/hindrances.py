@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from voilearn.export import other_files
+from voilearn.export.loss import CantTell
 from voilearn.export.network import Network, library_of
 from voilearn.export.parts import opening_of, picture_mode, transforms_in
 from voilearn.export.plain import name_of, state_of
@@ -26,18 +27,19 @@ def hindrances(
     photos: dict[str, Any],
     transforms: Sequence[Any],
     loader: Any,
-    loss: Any,
+    activation: Any,
 ) -> Iterator[str]:
     """Yield each thing that stands in the way of building the learner, the gravest first.
 
     `photos` is the state of what opens a photo, `transforms` are the records of all that it goes
-    through, `loader` and `loss` those of the learner's loader and loss.
+    through, `loader` that of the learner's loader, `activation` what `activation_of` says.
     """
     yield from _unknown_layers(network)
     yield from _unknown_pictures(photos)
     yield from _unknown_transforms(transforms)
     yield from _unknown_loader(loader)
-    yield from _unknown_activation(loss)
+    if isinstance(activation, CantTell):
+        yield activation.why
 
 
 def _unknown_layers(network: Network) -> Iterator[str]:
@@ -88,12 +90,6 @@ def _unknown_loader(loader: Any) -> Iterator[str]:
             f"makes its batches by code of the author's own: {_listed(own)}. "
             f"{other_files.IF_YOU_TRUST}"
         )
-
-
-def _unknown_activation(loss: Any) -> Iterator[str]:
-    own = [key for key in ("activation", "decodes") if key in state_of(loss)]
-    if own:
-        yield f"has a loss with an {own[0]} of the author's own. {other_files.IF_YOU_TRUST}"
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:

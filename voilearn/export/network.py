@@ -48,7 +48,7 @@ class Network:
     """What plain reading tells of a network.
 
     `layers` counts its layers by class, `unknown` names the classes that are in no library, each
-    once, `hooked` those with code that runs whenever they do; `last` is the last layer's class.
+    once, `hooked` those with code that runs whenever they do.
     """
 
     record: Instance
@@ -58,7 +58,6 @@ class Network:
     layers: Counter[str]
     unknown: tuple[str, ...]
     hooked: tuple[str, ...]
-    last: str
 
 
 def read_network(record: Any, arch: Any = None) -> Network:
@@ -84,7 +83,6 @@ def read_network(record: Any, arch: Any = None) -> Network:
         layers=Counter(names),
         unknown=tuple(sorted({name for name in names if library_of(name) is None})),
         hooked=tuple(sorted({name_of(m) for m in found if any(named(m, h) for h in HOOKS)})),
-        last=names[-1],
     )
 
 

@@ -24,6 +24,10 @@ class RefusedPickle(DamagedPickle):
     """A good pickle that asks for what is not done here: to run code, or for unknown layers."""
 
 
+class HinderedLearner(RefusedPickle):
+    """A learner whose answers can't be told; says why and what to do, without the file's name."""
+
+
 @dataclass(eq=False, slots=True)
 class Global:
     """The name of a class or function: `module.name`."""
