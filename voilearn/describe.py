@@ -60,8 +60,7 @@ def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:
     yield "takes", _takes(learner)
     transforms = [str(transform) for transform in learner.transforms]
     yield "transforms", ", ".join(transforms) or "none"
-    assumed = f", assumed: the loss {learner.loss} is not fastai's" if learner.assumed else ""
-    yield "probabilities", f"by {learner.activation}{assumed}"
+    yield "probabilities", _probabilities(learner)
     yield (
         "size by part",
         f"weights {_megabytes(network.weight_bytes)}, objects {_megabytes(export.pickle_bytes)}, "
@@ -78,6 +77,19 @@ def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:
     yield "opens here", "no" if export.hindrance else f"yes, {told}, and nothing in it is run"
     if export.hindrance:
         yield "why not", export.hindrance
+
+
+def _probabilities(learner: LearnerRecord) -> str:
+    loss, ending, by = learner.loss, learner.ending, f"by {learner.activation}"
+    if learner.activation is None:
+        shown = f"as a run shows, for the loss {loss.name} has no activation"
+        return "not known" if learner.hindrance else shown
+    if learner.activation in ("none", "exp"):
+        by = by if learner.activation == "exp" else "the network's own"
+        by += f": it ends in {ending.layer}"
+    elif loss.activation and ending.range and ending.range.probabilities:
+        by += f", as learn.predict does, after the network's own {ending.layer}"
+    return by + (f", assumed: the loss {loss.name} is not fastai's" if learner.assumed else "")
 
 
 def _takes(learner: LearnerRecord) -> str:

@@ -27,7 +27,7 @@ def told(network: Any) -> str:
 
 
 def told_of(record: Any) -> str:
-    return next(hindrances(read_network(record), {}, [], {}, None))
+    return next(hindrances(read_network(record), {}, [], {}, None, None))
 
 
 def named(path: str) -> Any:

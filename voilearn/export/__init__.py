@@ -16,6 +16,9 @@ with classes, transforms and network, or why there is none, in a sentence.
     parts.py            where each release of fastai keeps them
     transforms.py       what a photo goes through
     network.py          layers, size, usual name
+    ranges.py           between what a layer's numbers lie
+    ending.py           what the network ends in: probabilities or scores
+    loss.py             what makes probabilities of its numbers
     hindrances.py       what stands in the way of building it
     leftovers.py        what no prediction needs, and what is code
     other_files.py      what stands in an export's place: a sentence

@@ -16,7 +16,13 @@ from voilearn.errors import UnusableModel, printable, shown
 from voilearn.export import other_files
 from voilearn.export.learner import LearnerRecord, read_learner
 from voilearn.export.leftovers import other_python, unknown_references
-from voilearn.export.records import DamagedPickle, RefusedPickle, TooMuch, time_limit
+from voilearn.export.records import (
+    DamagedPickle,
+    HinderedLearner,
+    RefusedPickle,
+    TooMuch,
+    time_limit,
+)
 from voilearn.export.torch_file import NotFromTorch, TorchFile, read_torch_file
 from voilearn.model_file import check_head, check_is_a_file, check_was_begun, sha256_of
 
@@ -208,6 +214,8 @@ def _said_of(path: Path, file: BinaryIO) -> Iterator[None]:
         if error.root is None and "zip" in str(error):
             raise other_files.of_zip(name, error.names) from error
         raise other_files.of_pickle(name, error.names, error.root) from error
+    except HinderedLearner as error:
+        raise UnusableModel(f"{name} {error}") from error
     except RefusedPickle as error:
         raise UnusableModel(
             f"{name} can't be opened: {_bare(str(error))}. {error.advice or other_files.OR_TRUST}"

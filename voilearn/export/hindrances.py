@@ -10,6 +10,7 @@ from typing import Any
 
 from voilearn.export import other_files
 from voilearn.export.classes import LOADER, LOADERS, changed_in
+from voilearn.export.loss import CantTell
 from voilearn.export.network import LIBRARIES, WRAPPERS, Network, library_of
 from voilearn.export.parts import opening_of, picture_mode, transforms_in
 from voilearn.export.plain import name_of, state_of
@@ -46,17 +47,20 @@ def hindrances(
     transforms: Sequence[Any],
     learner: dict[str, Any],
     loader: Any,
+    activation: Any,
 ) -> Iterator[str]:
     """Yield each thing that stands in the way of building the learner, the gravest first.
 
     `photos` is the state of what opens a photo, `transforms` are the records of all that it goes
-    through, `learner` is the learner's state, `loader` the record of the loader that predicts.
+    through, `learner` is the learner's state, `loader` the record of the loader that predicts,
+    `activation` what `activation_of` says.
     """
     yield from _unknown_layers(network)
     yield from _unknown_pictures(photos)
     yield from _unknown_transforms(transforms)
     yield from _unknown_loader(loader, learner.get("dls"))
-    yield from _unknown_activation(learner.get("loss_func"))
+    if isinstance(activation, CantTell):
+        yield activation.why
 
 
 def _unknown_layers(network: Network) -> Iterator[str]:
@@ -132,12 +136,6 @@ def _unknown_loader(loader: Any, loaders: Any) -> Iterator[str]:
             f"makes its batches by code of the author's own: {_listed(own)}. "
             f"{other_files.IF_YOU_TRUST}"
         )
-
-
-def _unknown_activation(loss: Any) -> Iterator[str]:
-    own = [key for key in ("activation", "decodes") if key in state_of(loss)]
-    if own:
-        yield f"has a loss with an {own[0]} of the author's own. {other_files.IF_YOU_TRUST}"
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:

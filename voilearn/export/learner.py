@@ -12,9 +12,11 @@ from typing import Any
 from voilearn.errors import UnusableModel, printable
 from voilearn.export import other_files
 from voilearn.export.classes import LEARNER, changed_in, lineage_of, put_definitions
+from voilearn.export.ending import Ending, read_ending
 from voilearn.export.hindrances import hindrances
 from voilearn.export.labels import read_classes
 from voilearn.export.leftovers import own_code, unused
+from voilearn.export.loss import Loss, activation_of, read_loss, read_thresholds
 from voilearn.export.network import Network, read_network
 from voilearn.export.old_names import today
 from voilearn.export.parts import (
@@ -26,22 +28,14 @@ from voilearn.export.parts import (
     picture_mode,
     transforms_in,
 )
-from voilearn.export.plain import items_of, name_of, plain, state_of
+from voilearn.export.plain import items_of, name_of, state_of
 from voilearn.export.records import DamagedPickle
-from voilearn.export.tensors import Tensor, tensor_of
+from voilearn.export.tensors import Tensor
 from voilearn.export.torch_file import TorchFile
 from voilearn.export.transforms import Transform, UnknownTransform, read_transform
 from voilearn.prediction import Task
 
 MAX_TRANSFORMS = 30
-# The losses whose activation fastai's predict applies (fastai/losses.py)
-ACTIVATIONS = {
-    "fastai.losses.CrossEntropyLossFlat": "softmax",
-    "fastai.losses.LabelSmoothingCrossEntropyFlat": "softmax",
-    "fastai.losses.LabelSmoothingCrossEntropy": "softmax",
-    "fastai.losses.FocalLossFlat": "softmax",
-    "fastai.losses.BCEWithLogitsLossFlat": "sigmoid",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +44,20 @@ class LearnerRecord:
 
     `fastai` is the releases that write such a file. `classes` are in the order of the network's
     answers; `thresholds`, one for each class, are of a multi-label learner; `activation` makes
-    probabilities of the answers: softmax, sigmoid or none. `picture` is PIL's mode of the photos it
-    takes. `photo_transforms`, `item_transforms` and `batch_transforms` are what a photo goes
-    through when it is predicted, in this order. `dropped` says what is not used, `own_code` what
-    code the file brings along. `hindrance` says why it can't be built, without the file's name in
-    front, or is None.
+    probabilities of the answers, as `loss.py` says, and is None where only a run can show which.
+    `picture` is PIL's mode of the photos it takes. `photo_transforms`, `item_transforms` and
+    `batch_transforms` are what a photo goes through when it is predicted, in this order. `dropped`
+    says what is not used, `own_code` what code the file brings along. `hindrance` says why it can't
+    be built, without the file's name in front, or is None.
     """
 
     fastai: str
     task: Task
     classes: tuple[str, ...]
     thresholds: tuple[float, ...]
-    activation: str
-    loss: str
+    activation: str | None
+    loss: Loss
+    ending: Ending
     picture: str
     photo_transforms: tuple[Transform, ...]
     item_transforms: tuple[Transform, ...]
@@ -79,8 +74,9 @@ class LearnerRecord:
 
     @property
     def assumed(self) -> bool:
-        """Whether the loss is not fastai's, so that the activation is what belongs to the task."""
-        return self.loss not in ACTIVATIONS
+        """Whether fastai's predict does not apply the activation, or is not known not to."""
+        applied = self.activation in ("softmax", "sigmoid") or not self.loss.known
+        return self.loss.activation is None and self.activation is not None and applied
 
     @property
     def picture_size(self) -> tuple[int, int] | None:
@@ -116,20 +112,22 @@ def read_learner(name: str, file: TorchFile) -> LearnerRecord:
     items, batches = (transforms_in(state_of(loader.get(k))) for k in ("after_item", "after_batch"))
     network = read_network(learner.get("model"), learner.get("arch"))
     classes, unnamed = read_classes(category)
-    loss, thresholds = _loss(learner, len(classes), file)
+    loss, ending = read_loss(learner.get("loss_func"), pickled), read_ending(network.record)
     task = CATEGORIZES[name_of(category)]
+    activation = activation_of(loss, ending, task, len(classes))
     photos = after_opening(lists[0])
     used = {id(r) for r in (category, *photos, *items, *batches) if _is_used(r, file)}
     trained = [record for record in (*items, *batches) if _only_trains(record)]
     everything = [*photos, *items, *batches]
-    in_the_way = hindrances(network, lists[0], everything, learner, loader_record)
+    in_the_way = hindrances(network, lists[0], everything, learner, loader_record, activation)
     return LearnerRecord(
         fastai=_era([g.path for g in pickled.globals], learner),
         task=task,
         classes=classes,
-        thresholds=thresholds,
-        activation=_activation(loss, network, task),
+        thresholds=read_thresholds(learner.get("loss_func"), len(classes), file),
+        activation=activation if isinstance(activation, str) else None,
         loss=loss,
+        ending=ending,
         picture=picture_mode(lists[0]) or "RGB",
         photo_transforms=_known(photos, file),
         item_transforms=_known(items, file),
@@ -137,7 +135,7 @@ def read_learner(name: str, file: TorchFile) -> LearnerRecord:
         network=network,
         dropped=tuple(unused(learner, [transforms_in(p) for p in lists], trained, used)),
         own_code=own_code(pickled),
-        hindrance=next(in_the_way, unnamed),
+        hindrance=unnamed or next(in_the_way, None),
     )
 
 
@@ -190,33 +188,6 @@ FASTAI_1 = (
     "fastai.callbacks.",
     "fastai.train.",
 )
-
-
-def _loss(learner: dict[str, Any], classes: int, file: TorchFile) -> tuple[str, tuple[float, ...]]:
-    """Return the loss's name, and the threshold of each class: one for all, or a tensor of them."""
-    given = state_of(learner.get("loss_func")).get("thresh", 0.5)
-    tensor = tensor_of(given)
-    each = file.read_numbers(tensor) if tensor else plain(given)
-    thresholds = list(each) if isinstance(each, list | tuple) else [each]
-    thresholds = thresholds * classes if len(thresholds) == 1 else thresholds
-    if len(thresholds) != classes or not all(isinstance(t, int | float) for t in thresholds):
-        raise DamagedPickle("The thresholds are no numbers, or not one for each class.")
-    return name_of(learner.get("loss_func")), tuple(map(float, thresholds))
-
-
-def _activation(loss: str, network: Network, task: Task) -> str:
-    """Return what makes probabilities of the network's numbers: softmax, sigmoid or nothing.
-
-    For fastai's losses it is what their predict applies. Others have none there, and predict gives
-    plain scores: then it is what belongs to the task, unless the network ends in it.
-    """
-    if loss in ACTIVATIONS:
-        return ACTIVATIONS[loss]
-    if network.last in ("torch.nn.modules.activation.Softmax",):
-        return "none"
-    if network.last == "torch.nn.modules.activation.Sigmoid":
-        return "none"
-    return "softmax" if task == "single-label" else "sigmoid"
 
 
 def _known(records: Sequence[Any], file: TorchFile) -> tuple[Transform, ...]:

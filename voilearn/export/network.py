@@ -91,8 +91,8 @@ class Network:
 
     `layers` counts its layers by class, `unknown` names the classes that are in no library, each
     once, and the first place of each, as `learn.model` has it; `hooked` those with code that runs
-    whenever they do; `last` is the last layer's class. `weight_bytes` are in the file, `memory` is
-    what they take in single precision.
+    whenever they do. `weight_bytes` are in the file, `memory` is what they take in single
+    precision.
     """
 
     record: Instance
@@ -103,7 +103,6 @@ class Network:
     layers: Counter[str]
     unknown: dict[str, str]
     hooked: dict[str, str]
-    last: str
 
 
 def read_network(record: Any, arch: Any = None) -> Network:
@@ -129,7 +128,6 @@ def read_network(record: Any, arch: Any = None) -> Network:
         layers=Counter(names),
         unknown=_first_places((at, m) for at, m in placed if library_of(name_of(m)) is None),
         hooked=_first_places((at, m) for at, m in placed if any(own_hooks(m, h) for h in HOOKS)),
-        last=names[-1],
     )
 
 

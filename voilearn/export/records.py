@@ -35,6 +35,10 @@ class TooMuch(DamagedPickle):
     """This may be a good pickle, but holds more than is read of any; says what."""
 
 
+class HinderedLearner(RefusedPickle):
+    """A learner whose answers can't be told; says why and what to do, without the file's name."""
+
+
 @dataclass(eq=False, slots=True)
 class Global:
     """The name of a class or function: `module.name`."""

@@ -11,5 +11,7 @@ Opening `load.py` or `build.py` loads torch and fastai.
     old_layers.py   what today's class asks of a layer of an older release
     functions.py    functions that layers are known to keep
     cost.py         what one photo costs the network, or that it is too much
+    ending.py       what its numbers are: probabilities or scores
+    activation.py   what makes probabilities of them
     trusted.py      the other way in: fastai's own load_learner, which runs the file's code
 """

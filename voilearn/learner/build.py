@@ -11,23 +11,26 @@ from fastai.data import transforms as data_transforms
 from fastai.data.core import DataLoaders, Datasets, TfmdDL, TfmdLists
 from fastai.data.transforms import Categorize, MultiCategorize, OneHotEncode
 from fastai.learner import Learner
-from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat
 from fastai.vision import augment
 from fastai.vision.core import PILImage, PILImageBW
 from PIL import Image
+from torch import nn
 
 from voilearn.export.learner import LearnerRecord
 from voilearn.export.records import DamagedPickle, RefusedPickle
 from voilearn.export.torch_file import TorchFile
 from voilearn.export.transforms import Transform
+from voilearn.learner.activation import loss_with, told
 from voilearn.learner.cost import check_cost, check_weights
+from voilearn.learner.ending import ending_of
 from voilearn.learner.network import build_network
 
 
 def build_learner(record: LearnerRecord, file: TorchFile) -> Learner:
     """Return a learner that predicts as the exported one did, on the CPU.
 
-    Raises DamagedPickle or RefusedPickle, with the layer's name, for what can't be built.
+    Raises DamagedPickle or RefusedPickle, with the layer's name, for what can't be built, and
+    HinderedLearner, with a sentence.
     """
     try:
         return _build(record, file)
@@ -45,9 +48,18 @@ def _build(record: LearnerRecord, file: TorchFile) -> Learner:
     colours = [len(t.arguments["mean"]) for t in record.transforms if t.name == "Normalize"]
     channels = max(3 if record.picture == "RGB" else 1, *colours, 1)  # Normalize makes 3 of 1
     check_cost(network, channels, record.picture_size)
-    loss = _loss(record)
+    activation = _activation(record, network, channels)
+    loss = loss_with(activation, record.task, torch.tensor(record.thresholds))
     learn: Learner = Learner(_loaders(record), network, loss_func=loss, path=".")
     return learn
+
+
+def _activation(record: LearnerRecord, network: nn.Module, channels: int) -> str:
+    """Return what makes probabilities of the network's numbers, as the loss and a run tell."""
+    if record.loss.activation:
+        return record.loss.activation
+    ending = ending_of(network, channels, record.picture_size) or record.ending
+    return told(record.loss, ending, record.task, len(record.classes))
 
 
 def _loaders(record: LearnerRecord) -> DataLoaders:
@@ -84,16 +96,3 @@ def _transform(transform: Transform) -> Any:
     if transform.order is not None:
         made.order = transform.order
     return made
-
-
-def _loss(record: LearnerRecord) -> Any:
-    """Return a loss, for its activation: what makes probabilities of the network's numbers."""
-    if record.task == "multi-label" and record.activation == "sigmoid":
-        return BCEWithLogitsLossFlat(thresh=torch.tensor(record.thresholds))
-    loss = CrossEntropyLossFlat()
-    if record.activation != "softmax":
-        loss.activation = torch.sigmoid if record.activation == "sigmoid" else torch.clone
-    if record.task == "multi-label":
-        thresholds = torch.tensor(record.thresholds)
-        loss.decodes = lambda numbers: numbers > thresholds
-    return loss

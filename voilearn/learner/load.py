@@ -32,7 +32,8 @@ from voilearn.classifier import Classifier, Predict  # noqa: E402
 from voilearn.errors import UnusableModel, VoilearnError, shown  # noqa: E402
 from voilearn.export.file import open_export_file  # noqa: E402
 from voilearn.export.labels import wrong_with  # noqa: E402
-from voilearn.export.records import RefusedPickle  # noqa: E402
+from voilearn.export.records import HinderedLearner, RefusedPickle  # noqa: E402
+from voilearn.learner.activation import Make, probabilities_of  # noqa: E402
 from voilearn.learner.build import build_learner  # noqa: E402
 from voilearn.learner.cost import Clock, allowance  # noqa: E402
 from voilearn.learner.trusted import load_trusted  # noqa: E402
@@ -71,15 +72,25 @@ def predict_with(learn: Learner, path: Path, model: ModelInfo) -> Predict:
     """
     limits = thresholds(learn, len(model.classes))
     kind = picture_kind(learn, path)
+    made: list[Make] = []  # once the first picture has shown it
     turn = threading.Lock()
 
     def predict(picture: Image.Image) -> Prediction:
         item = kind.create(picture.convert(kind._open_args["mode"]))
         with turn, learn.no_bar():
-            probabilities = learn.predict(item)[2]
-        return predict_from(probabilities.tolist(), model, limits)
+            numbers = learn.predict(item)[2]
+            if not made:
+                made.append(_probabilities_of(learn, item, model, path))
+        return predict_from(made[0](numbers).tolist(), model, limits)
 
     return predict
+
+
+def _probabilities_of(learn: Learner, item: Any, model: ModelInfo, path: Path) -> Make:
+    try:
+        return probabilities_of(learn, item, model)
+    except HinderedLearner as error:
+        raise UnusableModel(f"{shown(path)} {error}") from error
 
 
 def load_learner(path: Path | str, trust: bool = False) -> Learner:
