@@ -71,7 +71,8 @@ def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:
     yield (
         "load_learner",
         f"would import {len(export.references)} names; of no known library: "
-        f"{_listed(list(export.unknown_references)) or 'none'}",
+        f"{_listed(list(export.unknown_references)) or 'none'}"
+        + (f"; runs the bytecode of Python {other}" if (other := export.other_python) else ""),
     )
     told = "it was opened" if export.opened else "as far as reading tells"
     yield "opens here", "no" if export.hindrance else f"yes, {told}, and nothing in it is run"

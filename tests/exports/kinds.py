@@ -74,7 +74,7 @@ def author_layer():
     return train(Learner(loaders(), net))
 
 
-@recipe("a Learner of the author's own class", PLAIN, expect="refused", names=["MyLearner"])
+@recipe("a Learner of the author's own class", PLAIN)
 def author_callback():
     return train(MyLearner(loaders(), networks.plain(3), cbs=Shout()))
 

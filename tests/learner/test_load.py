@@ -4,6 +4,7 @@ import datetime
 import importlib
 import opcode
 import pickle
+import re
 import sys
 import threading
 import zipfile
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import draw, encode
+from tests.conftest import EXPORTS, draw, encode
 
 torch = pytest.importorskip("torch")
 
@@ -41,6 +42,7 @@ from fastai.vision.data import ImageBlock  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch import nn  # noqa: E402
 
+from voilearn.describe import describe  # noqa: E402
 from voilearn.errors import DamagedPhoto, UnusableModel  # noqa: E402
 from voilearn.export.file import read_export_file  # noqa: E402
 from voilearn.image import decode_photo  # noqa: E402
@@ -441,11 +443,16 @@ def test_a_trusted_class_of_the_author_s_own_answers(of_an_author: Path) -> None
     assert set(classify(encode(draw(), "PNG")).probabilities) == {"even", "odd"}
 
 
-def test_code_that_another_python_wrote_is_not_run(of_an_author: Path, tmp_path: Path) -> None:
+def written_by_another(export: Path, target: Path) -> Path:
+    """Write an export anew as if its functions were of another Python."""
     here = opcode.opmap["RESUME"]
-    other, number = ("3.13", 149) if here == 151 else ("3.11 or 3.12", 151)
-    changed = {f"{chr(here)}\0".encode(): f"{chr(number)}\0".encode()}
-    foreign = rewritten(of_an_author, tmp_path / "foreign.pkl", changed)
+    other = 149 if here == 151 else 151
+    return rewritten(export, target, {f"{chr(here)}\0".encode(): f"{chr(other)}\0".encode()})
+
+
+def test_code_that_another_python_wrote_is_not_run(of_an_author: Path, tmp_path: Path) -> None:
+    other = "3.13" if opcode.opmap["RESUME"] == 151 else "3.11 or 3.12"
+    foreign = written_by_another(of_an_author, tmp_path / "foreign.pkl")
     with pytest.raises(UnusableModel, match=f"the bytecode of Python {other}, and that runs in no"):
         load_learner(foreign, trust=True)
 
@@ -459,16 +466,53 @@ class Elsewhere:
     [
         ("no_such_package", "pip install no_such_package"),
         ("fastcore.transform", r"fastai before 2\.8"),
-        ("tests.conftest", "of its own notebook"),
+        ("tests.conftest", r"class of its author's own, tests\.conftest\.Elsewhere, which is not"),
     ],
 )
 def test_an_export_that_needs_what_is_not_here_names_it(
     tmp_path: Path, gone: str, told: str
 ) -> None:
-    """A legacy export by hand: the pickle asks for a class that is nowhere."""
-    body = b"\x80\x02(cfastai.learner\nLearner\nc" + gone.encode() + b"\nElsewhere\nt."
-    magic = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps({}, 2)
-    wrong = tmp_path / "export.pkl"
-    wrong.write_bytes(magic + body + pickle.dumps([], 2))
+    """The pickle asks for a class that is nowhere."""
     with pytest.raises(UnusableModel, match=told):
-        load_classify(wrong, trust=True)
+        load_classify(by_hand(tmp_path, b"c" + gone.encode() + b"\nElsewhere\n"), trust=True)
+
+
+def by_hand(folder: Path, asked: bytes) -> Path:
+    """A legacy export whose pickle asks for something beside the learner."""
+    body = b"\x80\x02(cfastai.learner\nLearner\n" + asked + b"t."
+    magic = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps({}, 2)
+    (folder / "export.pkl").write_bytes(magic + body + pickle.dumps([], 2))
+    return folder / "export.pkl"
+
+
+def test_code_that_fails_as_it_is_loaded_is_told_with_what_is_installed(tmp_path: Path) -> None:
+    path = by_hand(tmp_path, b"coperator\ntruediv\nK\x01K\x00\x86R")
+    told = r"by its own code \(ZeroDivisionError\)\. .*Python 3\.\d+, torch \d.*, fastai 2"
+    with pytest.raises(UnusableModel, match=told):
+        load_classify(path, trust=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("2.3.1-author_item_transform", r"--trust .*But --trust opens only .* 2\.8 or newer"),
+        ("2.7.13-author_network", r"--trust .*But --trust opens only exports of fastai 2\.8"),
+        ("2.8.12-author_network", "where the file is opened.$"),
+    ],
+)
+def test_what_stands_in_the_way_of_trust_too_is_told(path: str, told: str) -> None:
+    hindrance = read_export_file(EXPORTS / f"{path}.pkl").hindrance
+    if opcode.opmap["RESUME"] == 151:  # the Python that wrote the last of them
+        assert re.search(told, hindrance or "")
+
+
+def test_that_another_python_wrote_it_is_told_before_it_is_trusted(
+    of_an_author: Path, tmp_path: Path
+) -> None:
+    foreign = written_by_another(of_an_author, tmp_path / "foreign.pkl")
+    export = read_export_file(foreign)
+    assert export.other_python == export.to_dict()["other_python"] is not None
+    told = f"--trust .*But its functions are the bytecode of Python {export.other_python}: --trust"
+    assert re.search(told, export.hindrance or "")
+    assert f"bytecode of Python {export.other_python}" in " ".join(describe(export).split())
+    assert read_export_file(of_an_author).other_python is None

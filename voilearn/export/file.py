@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 from voilearn.errors import UnusableModel, printable, shown
 from voilearn.export import other_files
 from voilearn.export.learner import LearnerRecord, read_learner
-from voilearn.export.leftovers import other_python, unknown_references
+from voilearn.export.leftovers import other_python, trusting, unknown_references
 from voilearn.export.records import (
     DamagedPickle,
     HinderedLearner,
@@ -38,7 +38,8 @@ class ExportFile:
     """What plain reading tells of an export.pkl.
 
     `format` is torch's container, `zip` or `legacy`; `references` are the `module.name`s that
-    opening it the usual way would import, sorted. `hindrance` says why it can't be opened without
+    opening it the usual way would import, sorted, `other_python` the Python that wrote its
+    functions, if it was not this one. `hindrance` says why it can't be opened without
     trusting it, as a sentence, and is None if nothing that was read stands in the way; `opened`
     says that it was opened since, and did.
     """
@@ -49,6 +50,7 @@ class ExportFile:
     format: str
     pickle_bytes: int
     references: tuple[str, ...]
+    other_python: str | None
     learner: LearnerRecord
     hindrance: str | None
     opened: bool = False
@@ -94,6 +96,7 @@ class ExportFile:
             "references": list(self.references),
             "unknown_references": list(self.unknown_references),
             "own_code": list(learner.own_code),
+            "other_python": self.other_python,
             "opens": self.hindrance is None,
             "hindrance": self.hindrance,
         }
@@ -138,20 +141,22 @@ def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]
             learner = read_learner(shown(path), contents)
             names = _references(contents)
         sha256 = sha256_of(file)
-        hindrance = learner.hindrance and f"{shown(path)} {learner.hindrance}"
-        yield (
-            ExportFile(
-                path,
-                size,
-                sha256,
-                contents.format,
-                contents.pickle_bytes,
-                names,
-                learner,
-                hindrance,
-            ),
-            contents,
+        note = trusting(contents.pickle)
+        export = ExportFile(
+            path=path,
+            size=size,
+            sha256=sha256,
+            format=contents.format,
+            pickle_bytes=contents.pickle_bytes,
+            references=names,
+            other_python=other_python(contents.pickle),
+            learner=learner,
+            hindrance=_advised(shown(path), learner.hindrance, note),
         )
+        try:
+            yield export, contents
+        except RefusedPickle as error:
+            raise _refused(shown(path), error, note) from error
 
 
 def read_brought(path: Path) -> Brought:
@@ -217,9 +222,7 @@ def _said_of(path: Path, file: BinaryIO) -> Iterator[None]:
     except HinderedLearner as error:
         raise UnusableModel(f"{name} {error}") from error
     except RefusedPickle as error:
-        raise UnusableModel(
-            f"{name} can't be opened: {_bare(str(error))}. {error.advice or other_files.OR_TRUST}"
-        ) from error
+        raise _refused(name, error) from error
     except DamagedPickle as error:
         file.seek(0)
         begun = file.read(BEGUN_BYTES)
@@ -227,6 +230,18 @@ def _said_of(path: Path, file: BinaryIO) -> Iterator[None]:
         raise other_files.of_unreadable(name, begun) or _unreadable(name, error) from error
     except RecursionError as error:
         raise UnusableModel(f"{name} holds values in values without end.") from error
+
+
+def _advised(name: str, hindrance: str | None, note: str) -> str | None:
+    """Put the file's name before a hindrance, and behind it what stands in trust's way too."""
+    if hindrance is None:
+        return None
+    return f"{name} {hindrance} {note if '--trust' in hindrance else ''}".rstrip()
+
+
+def _refused(name: str, error: RefusedPickle, note: str = "") -> UnusableModel:
+    refused = f"can't be opened: {_bare(str(error))}. {error.advice or other_files.OR_TRUST}"
+    return UnusableModel(str(_advised(name, refused, note)))
 
 
 def _unreadable(name: str, error: DamagedPickle) -> UnusableModel:

@@ -29,6 +29,7 @@ RUNS_CODE = {
     for module in ("builtins", "__builtin__")
     for name in ("eval", "exec", "compile", "open", "__import__", "breakpoint", "input")
 }
+MOVED_IN_FASTAI_2_8 = ("fastcore.transform.", "fastcore.dispatch.")  # to the package fasttransform
 # The number, in each Python, of the opcode RESUME, with which a function begins after its cells.
 RESUME = {151: ("3.11", "3.12"), 149: ("3.13",), 128: ("3.14 or newer",)}
 # How a code object is made: with 18 arguments since Python 3.11, and fewer before.
@@ -57,6 +58,21 @@ def other_python(pickled: Pickle) -> str | None:
     this one's, to a wrong answer or a crash. None if there is none, or if it is as this one's.
     """
     return next(filter(None, map(_other_writer, _codes(pickled))), None)
+
+
+def trusting(pickled: Pickle) -> str:
+    """Return why opening a file by its own code would not work here, as a sentence; "" if it may.
+
+    Before 2.8, fastai's transforms were fastcore's, which today's `load_learner` does not find.
+    """
+    if any(name.path.startswith(MOVED_IN_FASTAI_2_8) for name in pickled.globals):
+        return (
+            "But --trust opens only exports of fastai 2.8 or newer, and this one is older: then "
+            "open it where it was made, and export it again with today's fastai."
+        )
+    if python := other_python(pickled):
+        return f"But its functions are the bytecode of Python {python}: --trust needs that Python."
+    return ""
 
 
 def _other_writer(code: Instance) -> str | None:

@@ -7,20 +7,22 @@ with layers or transforms of their author's own; every other opens without (`reb
 import importlib.util
 import os
 import pathlib
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import fastai
+import torch
 from fastai.learner import Learner
 from fastai.learner import load_learner as fastai_load_learner
 
-from voilearn.errors import UnusableModel, shown
+from voilearn.errors import UnusableModel, printable, shown
 from voilearn.export.file import Brought, read_brought
+from voilearn.export.leftovers import MOVED_IN_FASTAI_2_8
 
-# Older exports name these; they became the package fasttransform (fastai.learner.load_learner).
-MOVED_IN_FASTAI_2_8 = ("fastcore.transform.", "fastcore.dispatch.")
 # Names of Python 2 that pickle maps to today's, and the notebook the learner was trained in.
 PICKLES_OWN = {"__builtin__", "copy_reg", "__main__"}
 
@@ -97,14 +99,21 @@ def _reasons_told(path: Path) -> Iterator[None]:
     """Turn what fastai raises on a file it can't open into a sentence with what to do."""
     try:
         yield
-    except AttributeError as error:
-        raise UnusableModel(
-            f"{shown(path)} was exported with a function or class of its own notebook, which is "
-            f"not here: {str(error).strip().splitlines()[-1].strip()}. "
-            "Export the learner again without it, or define it before loading."
-        ) from error
     except Exception as error:  # unpickling may raise anything
+        if missing := MISSING.search(str(error)):
+            name, module = map(printable, missing.groups())
+            raise UnusableModel(
+                f"{shown(path)} needs a function or class of its author's own, {module}.{name}, "
+                "which is not here. Define it there before loading, or export the learner again "
+                "without it."
+            ) from error
         raise UnusableModel(
-            f"{shown(path)} can't be opened: it is damaged, or was saved by versions of Python, "
-            "torch and fastai too far from those installed here. Export or download it again."
+            f"{shown(path)} can't be opened by its own code ({type(error).__name__}). It may need "
+            f"other versions than those here: Python {sys.version_info.major}."
+            f"{sys.version_info.minor}, torch {torch.__version__}, fastai {fastai.__version__}. "
+            "Open it where it was made, and export it again with these."
         ) from error
+
+
+# What pickle says of a name that its module has not
+MISSING = re.compile(r"Can't get attribute '([^']+)' on <module '([^']+)'")
