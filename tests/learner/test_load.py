@@ -1,6 +1,7 @@
 """The reference: our `classify` is fastai's `learn.predict` on an upright picture."""
 
 import importlib
+import io
 import opcode
 import pickle
 import sys
@@ -27,6 +28,7 @@ from fastai.data.all import (  # noqa: E402
 )
 from fastai.layers import Lambda  # noqa: E402
 from fastai.learner import Learner  # noqa: E402
+from fastai.learner import load_learner as fastai_load_learner  # noqa: E402
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat  # noqa: E402
 from fastai.vision.augment import (  # noqa: E402
     Brightness,
@@ -37,6 +39,7 @@ from fastai.vision.augment import (  # noqa: E402
 )
 from fastai.vision.core import PILImage, PILImageBW, imagenet_stats  # noqa: E402
 from fastai.vision.data import ImageBlock  # noqa: E402
+from fastai.vision.models.xresnet import xresnet18  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -297,8 +300,41 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "something before each batch": ({"loader": {"before_batch": darker}}, "before_batch"),
     "a loader": ({"dl_type": MyLoader}, "MyLoader"),
     "an activation": ({"loss": set_activation}, "activation"),
-    "a hook": ({"net": lambda: torch.nn.utils.spectral_norm(network(2)[2])}, "hooks"),
+    "a hook": ({"net": lambda: with_hook(network(2)[2])}, "hooks"),
 }  # fmt: skip
+
+
+def with_hook(layer: Any) -> Any:
+    layer.register_forward_hook(lambda layer, given, found: -found)
+    return layer
+
+
+# fastai's, torch's and timm's own ways to put a network together
+RECIPES: dict[str, Any] = {
+    "torch.compile": lambda: torch.compile(network(2), backend="eager"),
+    "torch.compile of a part": lambda: nn.Sequential(torch.compile(network(2), backend="eager")),
+    "DataParallel of a part": lambda: nn.Sequential(nn.DataParallel(network(2)[:2]), network(2)[2]),
+    "AveragedModel": lambda: torch.optim.swa_utils.AveragedModel(network(2)),
+    "weight_norm": lambda: nn.Sequential(nn.utils.weight_norm(nn.Conv2d(3, 3, 3)), *network(2)),
+    "spectral_norm": lambda: nn.Sequential(nn.utils.spectral_norm(nn.Conv2d(3, 3, 3)), *network(2)),
+    "xresnet18(sa=True)": lambda: xresnet18(sa=True, n_out=2),
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("make", RECIPES.values(), ids=RECIPES)
+def test_a_network_of_the_libraries_own_recipes_answers_as_it_did(
+    make: Any, tmp_path: Path
+) -> None:
+    tfms = {"item_tfms": Resize(32)}
+    export = make_export(tmp_path, CategoryBlock, LOSS(), parity, net=make().eval(), **tfms)
+    assert read_export_file(export).hindrance is None
+    original, data = fastai_load_learner(export), encode(draw((60, 50)), "PNG")
+    with original.no_bar():
+        expected = original.predict(PILImage.create(io.BytesIO(data)))[2]
+    prediction = load_classify(export)(data)
+    found = [prediction.probabilities[str(label)] for label in original.dls.vocab]
+    assert found == pytest.approx(expected.tolist(), abs=1e-5)
 
 
 def always(transform: Any) -> list[Any]:

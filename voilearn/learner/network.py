@@ -34,8 +34,12 @@ EMPTY = nn.Module().__dict__
 PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 # What decorators and annotations leave in a layer's __dict__; no layer computes with it.
 NOTES = re.compile("__(annotations|doc|module|name|qualname|signature|stored_args|wrapped)__")
-# timm's cards of where pretrained weights come from, and a levit's store of what it computes anew
-EMPTIED = ("default_cfg", "pretrained_cfg", "pretrained_cfg_overlay", "attention_bias_cache")
+# timm's cards of where pretrained weights come from and which layers are for other tasks, and a
+# levit's store of what it computes anew
+EMPTIED = (
+    *("default_cfg", "pretrained_cfg", "pretrained_cfg_overlay", "feature_info"),
+    "attention_bias_cache",
+)
 
 
 def build_network(network: Network, file: TorchFile) -> nn.Module:
