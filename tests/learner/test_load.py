@@ -356,6 +356,25 @@ def test_what_would_change_the_answer_is_refused_by_name(
         load_learner(export)
 
 
+def test_a_network_that_takes_too_much_is_told_how_to_allow_it(
+    export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voilearn.learner.cost.BYTES", 1_000_000)
+    monkeypatch.setattr("voilearn.learner.cost.BYTES_A_WEIGHT", 0)
+    with pytest.raises(UnusableModel, match="allowed are") as told:
+        load_classify(export)
+    assert "VOILEARN_COST=" in str(told.value)
+    assert "--trust" not in str(told.value)
+
+
+def test_a_first_photo_that_takes_too_long_is_told_how_to_allow_it(
+    export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voilearn.learner.cost.OPENING_SECONDS", 0)
+    with pytest.raises(UnusableModel, match=r"takes too long.*VOILEARN_COST=2"):
+        load_classify(export)
+
+
 def test_a_loss_of_the_author_s_is_told_to_be_assumed(tmp_path: Path) -> None:
     export = make_export(tmp_path, CategoryBlock, MyLoss(), parity)
     told = read_export_file(export).to_dict()

@@ -280,7 +280,7 @@ def check_cost(network: nn.Module, channels: int, size: tuple[int, int] | None) 
             return meter.cost
         raise RefusedPickle(
             f"The network does not run on a picture of {width} x {height} pixels: {_reason(error)}",
-            "Check that learn.predict works in the notebook it was trained in, and export it again.",
+            "Check that learn.predict works in its notebook, and export it again.",
         ) from error
     allowed.check(meter.cost)
     return meter.cost
