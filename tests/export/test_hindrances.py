@@ -73,6 +73,11 @@ def hooked(network: Any) -> Any:
     return network
 
 
+def replaced(network: Any, forward: Any) -> Any:
+    network[1].__dict__["forward"] = forward
+    return network
+
+
 HOLDS: dict[str, tuple[Callable[[], Any], str]] = {
     "a hook": (
         lambda: hooked(nn.Sequential(nn.ReLU(), nn.Sigmoid())),
@@ -81,6 +86,14 @@ HOLDS: dict[str, tuple[Callable[[], Any], str]] = {
     "a hook of a wrapper": (
         lambda: hooked(nn.Sequential(nn.ReLU(), nn.DataParallel(nn.ReLU()))),
         "DataParallel at model.1. Something of the author's own is put into them",
+    ),
+    "another forward": (
+        lambda: replaced(nn.Sequential(nn.ReLU(), nn.Sigmoid()), torch.tanh),
+        "in the place of their own forward(): torch.nn.modules.activation.Sigmoid at model.1.",
+    ),
+    "another layer's forward": (
+        lambda: replaced(nn.Sequential(nn.ReLU(), nn.Sigmoid()), nn.ReLU().forward),
+        "unwrap_model",
     ),
     "a traced part": (
         lambda: nn.Sequential(nn.ReLU(), torch.fx.symbolic_trace(nn.Sequential(nn.ReLU()))),

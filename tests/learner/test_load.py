@@ -2,6 +2,7 @@
 
 import datetime
 import importlib
+import io
 import opcode
 import pickle
 import re
@@ -29,6 +30,7 @@ from fastai.data.all import (  # noqa: E402
 )
 from fastai.layers import Lambda  # noqa: E402
 from fastai.learner import Learner  # noqa: E402
+from fastai.learner import load_learner as fastai_load_learner  # noqa: E402
 from fastai.losses import BCEWithLogitsLossFlat, CrossEntropyLossFlat  # noqa: E402
 from fastai.vision.augment import (  # noqa: E402
     Brightness,
@@ -39,6 +41,7 @@ from fastai.vision.augment import (  # noqa: E402
 )
 from fastai.vision.core import PILImage, PILImageBW, imagenet_stats  # noqa: E402
 from fastai.vision.data import ImageBlock  # noqa: E402
+from fastai.vision.models.xresnet import xresnet18  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -324,8 +327,41 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "something before each batch": ({"loader": {"before_batch": darker}}, "before_batch"),
     "a loader": ({"dl_type": MyLoader}, "MyLoader"),
     "an activation": ({"loss": set_activation}, "activation"),
-    "a hook": ({"net": lambda: torch.nn.utils.spectral_norm(network(2)[2])}, "hooks"),
+    "a hook": ({"net": lambda: with_hook(network(2)[2])}, "hooks"),
 }  # fmt: skip
+
+
+def with_hook(layer: Any) -> Any:
+    layer.register_forward_hook(lambda layer, given, found: -found)
+    return layer
+
+
+# fastai's, torch's and timm's own ways to put a network together
+RECIPES: dict[str, Any] = {
+    "torch.compile": lambda: torch.compile(network(2), backend="eager"),
+    "torch.compile of a part": lambda: nn.Sequential(torch.compile(network(2), backend="eager")),
+    "DataParallel of a part": lambda: nn.Sequential(nn.DataParallel(network(2)[:2]), network(2)[2]),
+    "AveragedModel": lambda: torch.optim.swa_utils.AveragedModel(network(2)),
+    "weight_norm": lambda: nn.Sequential(nn.utils.weight_norm(nn.Conv2d(3, 3, 3)), *network(2)),
+    "spectral_norm": lambda: nn.Sequential(nn.utils.spectral_norm(nn.Conv2d(3, 3, 3)), *network(2)),
+    "xresnet18(sa=True)": lambda: xresnet18(sa=True, n_out=2),
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("make", RECIPES.values(), ids=RECIPES)
+def test_a_network_of_the_libraries_own_recipes_answers_as_it_did(
+    make: Any, tmp_path: Path
+) -> None:
+    tfms = {"item_tfms": Resize(32)}
+    export = make_export(tmp_path, CategoryBlock, LOSS(), parity, net=make().eval(), **tfms)
+    assert read_export_file(export).hindrance is None
+    original, data = fastai_load_learner(export), encode(draw((60, 50)), "PNG")
+    with original.no_bar():
+        expected = original.predict(PILImage.create(io.BytesIO(data)))[2]
+    prediction = load_classify(export)(data)
+    found = [prediction.probabilities[str(label)] for label in original.dls.vocab]
+    assert found == pytest.approx(expected.tolist(), abs=1e-5)
 
 
 def always(transform: Any) -> list[Any]:
@@ -345,6 +381,25 @@ def test_what_would_change_the_answer_is_refused_by_name(
     export = make_export(tmp_path, CategoryBlock, loss, parity, **made)
     with pytest.raises(UnusableModel, match=named):
         load_learner(export)
+
+
+def test_a_network_that_takes_too_much_is_told_how_to_allow_it(
+    export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voilearn.learner.cost.BYTES", 1_000_000)
+    monkeypatch.setattr("voilearn.learner.cost.BYTES_A_WEIGHT", 0)
+    with pytest.raises(UnusableModel, match="allowed are") as told:
+        load_classify(export)
+    assert "VOILEARN_COST=" in str(told.value)
+    assert "--trust" not in str(told.value)
+
+
+def test_a_first_photo_that_takes_too_long_is_told_how_to_allow_it(
+    export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voilearn.learner.cost.OPENING_SECONDS", 0)
+    with pytest.raises(UnusableModel, match=r"takes too long.*VOILEARN_COST=2"):
+        load_classify(export)
 
 
 def test_a_loss_of_the_author_s_is_told_to_be_assumed(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import timm  # noqa: E402
 import torchvision  # noqa: E402
 import torchvision.models.quantization  # noqa: E402
 from timm.layers.format import Format  # noqa: E402
+from timm.models._features import FeatureInfo  # noqa: E402
 from timm.models.fasternet import Partial_conv3  # noqa: E402
 from timm.utils.model_ema import ModelEmaV2, ModelEmaV3  # noqa: E402
 from torch import nn  # noqa: E402
@@ -77,7 +78,8 @@ TIMM = (
     "mobilevit_xxs", "tiny_vit_5m_224", "efficientformer_l1", "poolformer_s12",
     "cait_xxs24_224", "xcit_nano_12_p16_224", "pvt_v2_b0", "gcvit_xxtiny",
     "focalnet_tiny_srf", "eva02_tiny_patch14_224", "davit_tiny", "mobilenetv4_conv_small",
-    "starnet_s1", "dm_nfnet_f0",
+    "starnet_s1", "dm_nfnet_f0", "nextvit_small", "fasternet_t0", "hiera_tiny_224", "nest_tiny",
+    "vit_small_resnet26d_224", "sequencer2d_s",
 )
 TORCHVISION = (
     "alexnet", "vgg11", "densenet121", "mnasnet0_5", "mobilenet_v2", "shufflenet_v2_x0_5",
@@ -240,6 +242,13 @@ def test_what_a_layer_holds_may_be_nested(value: Any) -> None:
     holder.held = value
     held = rebuilt(holder).held
     assert repr(held) == repr(value) or held == value
+
+
+def test_what_only_other_tasks_need_is_left_out() -> None:
+    """A hybrid vision transformer of timm's keeps the card of its backbone."""
+    holder: Any = Holder(nn.ReLU())
+    holder.feature_info = FeatureInfo([{"num_chs": 4, "reduction": 2, "module": "0"}], (0,))
+    assert rebuilt(holder).feature_info == {}
 
 
 def test_lists_of_parameters_and_dicts_of_layers_are_read() -> None:

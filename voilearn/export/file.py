@@ -219,8 +219,6 @@ def _said_of(path: Path, file: BinaryIO) -> Iterator[None]:
         if error.root is None and "zip" in str(error):
             raise other_files.of_zip(name, error.names) from error
         raise other_files.of_pickle(name, error.names, error.root) from error
-    except HinderedLearner as error:
-        raise UnusableModel(f"{name} {error}") from error
     except RefusedPickle as error:
         raise _refused(name, error) from error
     except DamagedPickle as error:
@@ -240,7 +238,10 @@ def _advised(name: str, hindrance: str | None, note: str) -> str | None:
 
 
 def _refused(name: str, error: RefusedPickle, note: str = "") -> UnusableModel:
-    refused = f"can't be opened: {_bare(str(error))}. {error.advice or other_files.OR_TRUST}"
+    if isinstance(error, HinderedLearner):
+        refused = str(error)
+    else:
+        refused = f"can't be opened: {_bare(str(error))}. {error.advice or other_files.OR_TRUST}"
     return UnusableModel(str(_advised(name, refused, note)))
 
 

@@ -77,6 +77,13 @@ def _unknown_layers(network: Network) -> Iterator[str]:
             f"_backward_hooks and _backward_pre_hooks of each layer in learn.model.modules(), and "
             f"export it again. {other_files.IF_YOU_TRUST}"
         )
+    if network.replaced:
+        replaced = [f"{name} at {place}" for name, place in network.replaced.items()]
+        yield (
+            f"has layers with code in the place of their own forward(): {_listed(replaced)}. "
+            f"Accelerate puts such there: learn.model = accelerator.unwrap_model(learn.model, "
+            f"keep_fp32_wrapper=False), and export it again. {other_files.IF_YOU_TRUST}"
+        )
     libraries = {library_of(name) or "" for name in network.layers} - {""} | {"fastai"}
     for library in sorted(libraries):
         if importlib.util.find_spec(library) is None:

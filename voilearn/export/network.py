@@ -91,8 +91,8 @@ class Network:
 
     `layers` counts its layers by class, `unknown` names the classes that are in no library, each
     once, and the first place of each, as `learn.model` has it; `hooked` those with code that runs
-    whenever they do. `weight_bytes` are in the file, `memory` is what they take in single
-    precision.
+    whenever they do, `replaced` those that have other code in the place of their own.
+    `weight_bytes` are in the file, `memory` is what they take in single precision.
     """
 
     record: Instance
@@ -103,6 +103,7 @@ class Network:
     layers: Counter[str]
     unknown: dict[str, str]
     hooked: dict[str, str]
+    replaced: dict[str, str]
 
 
 def read_network(record: Any, arch: Any = None) -> Network:
@@ -128,6 +129,7 @@ def read_network(record: Any, arch: Any = None) -> Network:
         layers=Counter(names),
         unknown=_first_places((at, m) for at, m in placed if library_of(name_of(m)) is None),
         hooked=_first_places((at, m) for at, m in placed if any(own_hooks(m, h) for h in HOOKS)),
+        replaced=_first_places((at, m) for at, m in placed if _is_replaced(m)),
     )
 
 
@@ -155,10 +157,28 @@ def within(module: Any) -> Any:
         held = WRAPPERS.get(name_of(module)) if isinstance(module, Instance) else None
         if held is None or any(own_hooks(module, hooks) for hooks in HOOKS):
             return module
-        if any(key in METHODS or key.startswith("__") for key in state_of(module)):
+        if _is_replaced(module) or any(key.startswith("__") for key in state_of(module)):
             return module
         module = _held(module, held)
     raise DamagedPickle("The network's layers are in each other without end.")
+
+
+def chosen_forward(module: Any) -> str | None:
+    """Return which of its own methods a layer computes by, as timm's fasternet chooses; or None.
+
+    pickle writes a method as getattr(the layer, its name).
+    """
+    chosen = state_of(module).get("forward")
+    if not isinstance(chosen, Instance) or name_of(chosen) != "builtins.getattr":
+        return None
+    of, name = chosen.args if len(chosen.args) == 2 else (None, None)
+    is_own = of is module and isinstance(name, str) and name.startswith("forward_")
+    return name if is_own else None
+
+
+def _is_replaced(module: Any) -> bool:
+    own = ("forward",) if chosen_forward(module) else ()
+    return any(key in METHODS and key not in own for key in state_of(module))
 
 
 def _held(wrapper: Instance, part: str) -> Any:

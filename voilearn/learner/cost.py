@@ -278,7 +278,8 @@ def check_cost(network: nn.Module, channels: int, size: tuple[int, int] | None) 
         if size is None:
             return meter.cost
         raise RefusedPickle(
-            f"The network does not run on a picture of {width} x {height} pixels: {_reason(error)}"
+            f"The network does not run on a picture of {width} x {height} pixels: {_reason(error)}",
+            "Check that learn.predict works in its notebook, and export it again.",
         ) from error
     allowed.check(meter.cost)
     return meter.cost

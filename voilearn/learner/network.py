@@ -19,7 +19,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from voilearn.export.network import Network, deriving, library_of, named, own_hooks, within
+from voilearn.export.network import (
+    Network,
+    chosen_forward,
+    deriving,
+    library_of,
+    named,
+    own_hooks,
+    within,
+)
 from voilearn.export.old_names import today
 from voilearn.export.plain import NotPlain, name_of, plain, state_of
 from voilearn.export.records import Global, Instance, RefusedPickle
@@ -34,8 +42,12 @@ EMPTY = nn.Module().__dict__
 PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 # What decorators and annotations leave in a layer's __dict__; no layer computes with it.
 NOTES = re.compile("__(annotations|doc|module|name|qualname|signature|stored_args|wrapped)__")
-# timm's cards of where pretrained weights come from, and a levit's store of what it computes anew
-EMPTIED = ("default_cfg", "pretrained_cfg", "pretrained_cfg_overlay", "attention_bias_cache")
+# timm's cards of where pretrained weights come from and which layers are for other tasks, and a
+# levit's store of what it computes anew
+EMPTIED = (
+    *("default_cfg", "pretrained_cfg", "pretrained_cfg_overlay", "feature_info"),
+    "attention_bias_cache",
+)
 
 
 def build_network(network: Network, file: TorchFile) -> nn.Module:
@@ -207,17 +219,9 @@ def _check_attribute(cls: type, key: str, name: str) -> None:
 
 
 def _own_forward(cls: type, record: Any) -> str | None:
-    """Return which of its own methods a layer computes by, as timm's fasternet chooses; or None.
-
-    pickle writes a method as getattr(the layer, its name).
-    """
-    chosen = state_of(record).get("forward")
-    if not isinstance(chosen, Instance) or name_of(chosen) != "builtins.getattr":
-        return None
-    of, name = chosen.args if len(chosen.args) == 2 else (None, None)
-    if of is not record or not isinstance(name, str) or not name.startswith("forward_"):
-        return None
-    return name if inspect.isfunction(inspect.getattr_static(cls, name, None)) else None
+    """Return the method that a layer has chosen to compute by, if its class has it."""
+    name = chosen_forward(record)
+    return name if name and inspect.isfunction(inspect.getattr_static(cls, name, None)) else None
 
 
 def _check_empty(key: str, value: Any, name: str) -> None:
