@@ -16,7 +16,7 @@ from voilearn.errors import UnusableModel, printable, shown
 from voilearn.export import other_files
 from voilearn.export.learner import LearnerRecord, read_learner
 from voilearn.export.leftovers import other_python, unknown_references
-from voilearn.export.records import DamagedPickle, HinderedLearner, RefusedPickle, time_limit
+from voilearn.export.records import DamagedPickle, RefusedPickle, time_limit
 from voilearn.export.torch_file import NotFromTorch, TorchFile, read_torch_file
 from voilearn.model_file import check_head, check_is_a_file, sha256_of
 
@@ -187,8 +187,6 @@ def _said_of(path: Path) -> Iterator[None]:
         if error.root is None and "zip" in str(error):
             raise other_files.of_zip(shown(path), error.names) from error
         raise other_files.of_pickle(shown(path), error.names, error.root) from error
-    except HinderedLearner as error:
-        raise UnusableModel(f"{shown(path)} {error}") from error
     except RefusedPickle as error:
         raise UnusableModel(
             f"{shown(path)} can't be opened: {_bare(str(error))}. {other_files.OR_TRUST}"
