@@ -21,10 +21,15 @@ from tests.learner import many  # noqa: E402
 from voilearn.errors import UnusableModel  # noqa: E402
 from voilearn.export.file import read_export_file  # noqa: E402
 from voilearn.learner.load import load_classify  # noqa: E402
+from voilearn.model import load_classify as open_any  # noqa: E402
 
 pytestmark = pytest.mark.model
 
 COUNT = 200
+ROWS = list(many.rows(COUNT))
+# Without Resize, a network may run for a photo of one size alone, and is refused by its name.
+COMPILED = [row for row in ROWS[::5] if row.items != "as they are"]
+EXACT = draw((many.SIDE, many.SIDE))  # as large as most of them resize it to
 PICTURES = (draw((64, 48)), Image.linear_gradient("L").resize((48, 80)).convert("RGB"))
 
 
@@ -43,7 +48,7 @@ def said(learn: Any, row: many.Row, picture: Image.Image) -> Any:
         return learn.get_preds(dl=learn.dls.test_dl([item], num_workers=0))[0][0]
 
 
-@pytest.mark.parametrize("row", many.rows(COUNT), ids=map(str, range(COUNT)))
+@pytest.mark.parametrize("row", ROWS, ids=map(str, range(COUNT)))
 def test_a_learner_answers_as_its_own_predict(row: many.Row, folder: Path) -> None:
     learn = many.make(row, folder)
     file = many.export(row, learn, folder)
@@ -63,3 +68,23 @@ def test_a_learner_answers_as_its_own_predict(row: many.Row, folder: Path) -> No
         found = [prediction.probabilities[name] for name in prediction.model.classes]
         assert found == pytest.approx(numbers.tolist(), abs=1e-5), row
         assert list(prediction.model.classes) == [str(name) for name in learn.dls.vocab]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", COMPILED, ids=map(str, range(len(COMPILED))))
+def test_its_compiled_file_answers_as_its_own_predict(
+    row: many.Row, folder: Path, tmp_path: Path
+) -> None:
+    from voilearn.compiled.compile import compile_learner
+
+    learn = many.make(row, folder)
+    file = many.export(row, learn, folder)
+    numbers = many.expected(row, said(learn, row, EXACT))
+    if numbers is None:
+        with pytest.raises(UnusableModel):
+            compile_learner(file, tmp_path)
+        return
+    compile_learner(file, tmp_path)
+    prediction = open_any(tmp_path / "export.onnx")(encode(EXACT, "PNG"))
+    found = [prediction.probabilities[name] for name in prediction.model.classes]
+    assert found == pytest.approx(numbers.tolist(), abs=0.02), row

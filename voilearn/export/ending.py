@@ -31,8 +31,9 @@ class Ending:
 
 def read_ending(network: Instance) -> Ending:
     """Read what a network ends in."""
-    tail = []
+    tail, pooled = [], False
     for layer in _layers_from_the_end(network):
+        pooled |= "pool" in name_of(layer).lower()
         if not name_of(layer).startswith(KEEPING):
             tail.append(layer)
             if name_of(layer).startswith(SCORING):
@@ -41,7 +42,7 @@ def read_ending(network: Instance) -> Ending:
     for layer in reversed(tail):
         found = _after(layer, found)
     last = name_of(tail[0]) if tail else name_of(network)
-    return Ending(last.rpartition(".")[2], found, _count(tail))
+    return Ending(last.rpartition(".")[2], found, None if pooled else _count(tail))
 
 
 def _layers_from_the_end(module: Any) -> Iterator[Any]:
@@ -57,9 +58,9 @@ def _layers_from_the_end(module: Any) -> Iterator[Any]:
 
 def _count(tail: list[Any]) -> int | None:
     """Return how many numbers a linear layer gives, if what follows changes each by itself."""
-    if not tail or name_of(tail[-1]) != "torch.nn.modules.linear.Linear":
+    if not tail or any(_function(layer) is None for layer in tail[:-1]):
         return None
-    if any(_function(layer) is None for layer in tail[:-1]):
+    if name_of(tail[-1]) != "torch.nn.modules.linear.Linear":
         return None
     count = state_of(tail[-1]).get("out_features")
     return count if isinstance(count, int) else None

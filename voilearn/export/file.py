@@ -16,13 +16,7 @@ from voilearn.errors import UnusableModel, printable, shown
 from voilearn.export import other_files
 from voilearn.export.learner import LearnerRecord, read_learner
 from voilearn.export.leftovers import other_python, trusting, unknown_references
-from voilearn.export.records import (
-    DamagedPickle,
-    HinderedLearner,
-    RefusedPickle,
-    TooMuch,
-    time_limit,
-)
+from voilearn.export.records import DamagedPickle, RefusedPickle, TooMuch, time_limit
 from voilearn.export.torch_file import NotFromTorch, TorchFile, read_torch_file
 from voilearn.model_file import check_head, check_is_a_file, check_was_begun, sha256_of
 
@@ -238,10 +232,7 @@ def _advised(name: str, hindrance: str | None, note: str) -> str | None:
 
 
 def _refused(name: str, error: RefusedPickle, note: str = "") -> UnusableModel:
-    if isinstance(error, HinderedLearner):
-        refused = str(error)
-    else:
-        refused = f"can't be opened: {_bare(str(error))}. {error.advice or other_files.OR_TRUST}"
+    refused = f"can't be opened: {_bare(str(error))}. {error.advice or other_files.OR_TRUST}"
     return UnusableModel(str(_advised(name, refused, note)))
 
 

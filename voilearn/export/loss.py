@@ -118,7 +118,7 @@ def activation_of(loss: Loss, ending: Ending, task: Task, classes: int) -> str |
 
     None where only a run can show what the network ends in, CantTell where nothing can.
     """
-    if ending.count not in (None, classes):
+    if ending.count and classes and ending.count != classes:
         return CantTell(
             f"has {classes:,} classes, and a network that gives {ending.count:,} numbers for a "
             "photo. Give it an output for each class, train it, and export it again."

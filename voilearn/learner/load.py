@@ -7,7 +7,8 @@ file's own code. Importing this room takes 5 s and 500 MB, for fastai and torch.
 
 import threading
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +81,18 @@ def predict_with(learn: Learner, path: Path, model: ModelInfo) -> Predict:
         with turn, learn.no_bar():
             numbers = learn.predict(item)[2]
             if not made:
-                made.append(_probabilities_of(learn, item, model, path))
+                with _named(path):
+                    made.append(probabilities_of(learn, item, model))
         return predict_from(made[0](numbers).tolist(), model, limits)
 
     return predict
 
 
-def _probabilities_of(learn: Learner, item: Any, model: ModelInfo, path: Path) -> Make:
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say of which file it is that a learner's answers can't be told."""
     try:
-        return probabilities_of(learn, item, model)
+        yield
     except HinderedLearner as error:
         raise UnusableModel(f"{shown(path)} {error}") from error
 
@@ -115,7 +119,8 @@ def open_learner(path: Path, trust: bool = False) -> tuple[Learner, str]:
     with open_export_file(path) as (export, file):
         if export.hindrance:
             raise UnusableModel(export.hindrance)
-        return build_learner(export.learner, file), export.sha256
+        with _named(path):
+            return build_learner(export.learner, file), export.sha256
 
 
 def model_info(learn: Learner, path: Path, sha256: str) -> ModelInfo:
