@@ -16,6 +16,7 @@ from voilearn.errors import VoilearnError, error_of
 
 MEDIA_TYPE = "application/problem+json"
 URN = "urn:voilearn:"
+CHOSEN = "image/*"  # the Content-Type of a photo that a person chose, of whatever kind it is
 
 
 def problem_of(error: VoilearnError) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A service elsewhere, asked as if the model were here; and whatever else answers at an address."""
 
+import base64
 import http.client
 import http.server
 import json
@@ -199,6 +200,9 @@ def test_retry_after_arrives_if_it_is_a_number(told: str, seconds: int | None) -
         "http://example.org:0",
         "http://example.org:http",
         "http://[::1",
+        "http://example.org?key=secret",
+        "http://example.org/#/app",
+        '"http://example.org"',
         " ",
         "/",
     ],
@@ -220,7 +224,7 @@ def test_a_host_that_there_is_not_is_a_sentence(host: str) -> None:
 def test_nobody_there_is_a_sentence_without_what_is_secret() -> None:
     port = free_port()
     with pytest.raises(ServiceUnreachable) as caught:
-        Remote(f"http://me:password@127.0.0.1:{port}/secret", "token")(PHOTO)
+        Remote(f"http://me:password@127.0.0.1:{port}/secret")(PHOTO)
     assert str(caught.value) == (
         f"There is no service at http://127.0.0.1:{port}: Connection refused."
     )
@@ -272,9 +276,9 @@ STRANGERS = {
     "half a Prediction": response(body=json.dumps(FLAT).encode()),
     "a list of them": response(body=json.dumps([PREDICTION.to_dict()]).encode()),
     "deep JSON": response(body=b"[" * 100_000),
-    "a redirect": response(302, Location="https://example.org/login"),
-    "a proxy's password": response(401, b"<html>", "text/html", WWW_Authenticate="Basic"),
-    "a proxy's error": response(502, b"<html>", "text/html"),
+    "a redirect to nowhere": response(302),
+    "nothing at this path": response(404, b"<html>", "text/html"),
+    "our own 404": response(404, b'{"type": "about:blank", "detail": "Nothing here."}'),
     "another's problem": response(500, b'{"type": "about:blank", "detail": "No."}'),
     "a problem of no kind": response(500, b'{"type": "urn:voilearn:", "detail": 5}'),
 }
@@ -289,6 +293,148 @@ def test_something_else_that_answers_is_told_as_that(answer: bytes) -> None:
         Remote(there.url)(PHOTO)
     assert "Check VOILEARN_URL" in str(caught.value)
     assert len(there.asked) == 1
+
+
+def html(status: int, **headers: str) -> bytes:
+    return response(status, b"<html>Sorry</html>", "text/html", **headers)
+
+
+GATEWAYS = [502, 503, 504, 520, 521, 522, 523, 524, 530]
+
+
+@pytest.mark.parametrize("status", GATEWAYS)
+@pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"", b'{"message": "upstr'])
+def test_a_proxy_that_does_not_reach_the_service_is_asked_once_more(
+    status: int, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "AGAIN", 0.01)
+    with standing_in(response(status, body, "text/html"), GOOD) as there:
+        assert Remote(there.url)(PHOTO) == PREDICTION
+        assert len(there.asked) == 2
+    with (
+        standing_in(response(status, body, "text/html")) as there,
+        pytest.raises(ServiceUnreachable, match=r"Please try again in a moment\.$") as caught,
+    ):
+        Remote(there.url)(PHOTO)
+    assert f"(status {status})" in str(caught.value)
+    assert "Check VOILEARN_URL" not in str(caught.value)
+    assert len(there.asked) == 2
+
+
+def test_a_proxy_that_says_when_is_asked_then_or_not_at_all() -> None:
+    with standing_in(html(503, Retry_After="0"), GOOD) as there:
+        assert Remote(there.url)(PHOTO) == PREDICTION
+    with (
+        standing_in(html(503, Retry_After="3600")) as there,
+        pytest.raises(ServiceUnreachable) as caught,
+    ):
+        Remote(there.url)(PHOTO)
+    assert caught.value.retry_after == 3600
+    assert len(there.asked) == 1
+
+
+def test_an_answer_that_was_cut_inside_is_asked_for_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remote, "AGAIN", 0.01)
+    whole = json.dumps(PREDICTION.to_dict()).encode()
+    with standing_in(response(body=whole[:-20]), GOOD) as there:
+        assert Remote(there.url)(PHOTO) == PREDICTION
+    with (
+        standing_in(response(body=whole[:-20])) as there,
+        pytest.raises(ServiceUnreachable, match="was cut short on its way"),
+    ):
+        Remote(there.url)(PHOTO)
+    assert len(there.asked) == 2
+
+
+IN_FRONT = {
+    "a login": (
+        html(401, WWW_Authenticate='Basic realm="x"'),
+        "asks for a login (status 401). Put it into VOILEARN_URL: https://NAME:PASSWORD@",
+    ),
+    "a login of others": (
+        html(401, WWW_Authenticate="Negotiate"),
+        "Its kind is negotiate, which can't be given here",
+    ),
+    "a login of no kind": (html(401), "Its kind is not told"),
+    "a token": (html(401, WWW_Authenticate="Bearer"), "wants a token: check VOILEARN_TOKEN"),
+    "a proxy's own login": (
+        html(407, Proxy_Authenticate="Basic"),
+        "asks for a login (status 407). Put it into VOILEARN_URL",
+    ),
+    "a closed door": (html(403), "lets nobody in from here"),
+    "a redirect to https": (
+        html(301, Location="https://127.0.0.1/v1/classify?secret"),
+        "sends on to https://127.0.0.1 (status 301). If that is the service, put it into",
+    ),
+    "a lasting redirect": (html(308, Location="/other/v1/classify"), "(status 308)"),
+    "a redirect to a login": (
+        html(302, Location="https://me:secret@login.example.org/?to=secret"),
+        "sends on to https://login.example.org (status 302)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "said"), IN_FRONT.values(), ids=IN_FRONT)
+def test_what_stands_in_front_is_told_as_that(answer: bytes, said: str) -> None:
+    with standing_in(answer) as there, pytest.raises(ServiceUnreachable) as caught:
+        Remote(there.url)(PHOTO)
+    assert said in str(caught.value)
+    assert NOT_OURS not in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert len(there.asked) == 1
+
+
+def test_limits_of_a_proxy_are_told_as_the_services_own_are() -> None:
+    with standing_in(html(413)) as there, pytest.raises(errors.PhotoTooLarge, match="lets through"):
+        Remote(there.url)(PHOTO)
+    with (
+        standing_in(html(429, Retry_After="7")) as there,
+        pytest.raises(TooManyRequests, match="try again in a moment") as caught,
+    ):
+        Remote(there.url)(PHOTO)
+    assert caught.value.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("login", "sent"),
+    [
+        ("me:password", "me:password"),
+        ("me", "me:"),
+        ("me@example.org".replace("@", "%40") + ":p%3A%2Fss", "me@example.org:p:/ss"),
+        ("b%C3%A4r:h%C3%B6hle", "bär:höhle"),
+    ],
+)
+def test_a_login_in_the_address_is_sent(login: str, sent: str) -> None:
+    with standing_in(GOOD) as there:
+        assert Remote(there.url.replace("://", f"://{login}@"))(PHOTO) == PREDICTION
+    basic = base64.b64encode(sent.encode())
+    assert b"\r\nAuthorization: Basic " + basic + b"\r\n" in there.asked[0]
+    assert login.encode() not in there.asked[0]
+
+
+def test_a_login_that_is_refused_is_told() -> None:
+    refusing = html(401, WWW_Authenticate="Basic")
+    with (
+        standing_in(refusing) as there,
+        pytest.raises(ServiceUnreachable, match="does not take the one that is in VOILEARN_URL"),
+    ):
+        Remote(there.url.replace("://", "://me:secret@"))(PHOTO)
+
+
+def test_a_login_and_a_token_can_not_both_be_sent() -> None:
+    with pytest.raises(TokenRefused, match="same header") as caught:
+        Remote("http://me:password@127.0.0.1:1", "secret")
+    assert "password" not in str(caught.value)
+
+
+@pytest.mark.parametrize("end", ["", "/", "//", "/v1", "/v1/", "/v1/classify", "/docs"])
+@pytest.mark.parametrize("prefix", ["", "/bears"])
+def test_an_address_with_more_than_it_needs_is_understood(prefix: str, end: str) -> None:
+    with standing_in(GOOD) as there:
+        assert Remote(f" {there.url}{prefix}{end} ")(PHOTO) == PREDICTION
+    assert there.asked[0].startswith(f"POST {prefix}/v1/classify ".encode())
 
 
 def close(_: socket.socket) -> None:

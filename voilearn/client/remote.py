@@ -4,6 +4,7 @@ In comes a photo's bytes; out goes the Prediction of the service. Its errors are
 model were here.
 """
 
+import base64
 import contextlib
 import http.client
 import json
@@ -18,21 +19,28 @@ from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from voilearn.errors import (
+    PhotoTooLarge,
+    ServiceError,
     ServiceNotReady,
     ServiceUnreachable,
     TokenRefused,
+    TooManyRequests,
+    printable,
 )
 from voilearn.prediction import Prediction, prediction_from
-from voilearn.wire import CHALLENGE, PROOF, error_in, proof
+from voilearn.wire import CHALLENGE, CHOSEN, PROOF, error_in, proof
 
 CONNECT_SECONDS = 5.0
 PROOF_SECONDS = 30.0  # while Python loads torch from a slow disk, the service says nothing
 ANSWER_SECONDS = 60.0
 LOAD_SECONDS = 180.0  # until its model has answered once
 LOOK = 0.1  # seconds between two looks whether a model is loaded
+AGAIN = 1.0  # seconds until what stands in front of a service is asked once more,
+MOST_AGAIN = 10.0  # or as many as it says, if they are no more than these
+GATEWAY = (502, 503, 504, *range(520, 531))  # of proxies; the latter are Cloudflare's
 MOST = 50_000_000  # bytes of an answer
 BROKEN = (OSError, http.client.HTTPException)
 _T = TypeVar("_T")
@@ -46,6 +54,10 @@ class Lost(Gone):
     """The connection ended before the answer: the service had the photo, or some of it."""
 
 
+class Behind(ServiceUnreachable):
+    """What stands in front of the service does not reach it just now."""
+
+
 class Remote:
     """The service at an address, as a `Classify`.
 
@@ -53,14 +65,23 @@ class Remote:
     """
 
     def __init__(self, url: str, token: str | None = None, prove: bool = False) -> None:
-        self._at = _parsed(url)
+        self._at = at = _parsed(url)
         token = (token or "").strip()  # a token in a file often ends in a new line
         if not (token.isascii() and token.isprintable()):
             raise TokenRefused("VOILEARN_TOKEN is no token: it has other signs than ASCII's.")
         self._token, self._prove = token, prove and bool(token)
-        self._headers = {"Content-Type": "application/octet-stream"}
+        self._headers = {"Content-Type": CHOSEN}
+        if token and at.username is not None:
+            raise TokenRefused(
+                "VOILEARN_URL has a login in it, and VOILEARN_TOKEN is set: both are sent in the "
+                "same header. Leave one of them out; a proxy that checks the login can put in the "
+                "token."
+            )
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
+        elif at.username is not None:
+            login = f"{unquote(at.username)}:{unquote(at.password or '')}".encode()
+            self._headers["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
         self._idle: list[http.client.HTTPConnection] = []
 
     def __call__(self, photo: bytes) -> Prediction:
@@ -69,9 +90,16 @@ class Remote:
         One that is full is not waited for: ServiceBusy and TooManyRequests say when to ask again.
         """
         began = time.monotonic()
+        asked_again = False
         while True:
             try:
                 return self._ask(photo).prediction(self._at)
+            except Behind as error:
+                pause = AGAIN if error.retry_after is None else error.retry_after
+                if asked_again or pause > MOST_AGAIN:
+                    raise
+                asked_again = True  # a photo that is looked at twice does no harm
+                time.sleep(pause)
             except ServiceNotReady as error:
                 pause = LOOK if self._prove else float(error.retry_after or 1)
                 if time.monotonic() + pause > began + LOAD_SECONDS:
@@ -151,7 +179,7 @@ class Remote:
         seconds: float | None = None,
     ) -> "_Answer":
         seconds = ANSWER_SECONDS if seconds is None else seconds
-        path = quote(self._at.path.rstrip("/"), safe="/%:@!$&'()*+,;=~") + path
+        path = quote(self._at.path, safe="/%:@!$&'()*+,;=~") + path
         try:
             if connection.sock is None:
                 raise http.client.NotConnected("it was closed")
@@ -189,18 +217,76 @@ class _Answer:
         try:
             if self.status == HTTPStatus.OK:
                 return read(json.loads(self.body))
-        except (ValueError, LookupError, TypeError, RecursionError):
-            pass
-        error = error_in(self.body)
-        if error is None:
-            raise ServiceUnreachable(
-                f"What answers at {_shown(at)} is not Voilearn's service (status {self.status}). "
-                "Check VOILEARN_URL: it is the service's address, without /v1."
-            )
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            if isinstance(error, json.JSONDecodeError) and self.body.startswith(b'{"label":'):
+                raise Behind(
+                    f"The answer of the service at {_shown(at)} was cut short on its way. Please "
+                    "try again."
+                ) from error
+        told = error_in(self.body) or self._of_another(at)
         retry_after = self.headers.get("Retry-After", "")
         seconds = re.fullmatch("[0-9]{1,9}", retry_after)
-        error.retry_after = int(retry_after) if seconds else None
-        raise error
+        told.retry_after = int(retry_after) if seconds else None
+        raise told
+
+    def _of_another(self, at: SplitResult) -> ServiceError | PhotoTooLarge:
+        """Return what an answer says that is not the service's own."""
+        status, there = self.status, _shown(at)
+        front = f"What stands in front of the service at {there}"
+        if status in (401, 407):
+            return ServiceUnreachable(
+                f"{front} asks for a login (status {status}). {self._login(at)}"
+            )
+        if status == 403:
+            return ServiceUnreachable(
+                f"{front} lets nobody in from here, or not with this login (status 403). Ask "
+                "whoever runs it."
+            )
+        if status == 413:
+            return PhotoTooLarge(
+                f"This photo is larger than {front[0].lower()}{front[1:]} lets through (status "
+                "413). Please send a smaller version of the photo."
+            )
+        if status == 429:
+            return TooManyRequests(f"{front} has too many requests. Please try again in a moment.")
+        if status in GATEWAY:
+            return Behind(
+                f"{front} does not reach it just now (status {status}). Please try again in a "
+                "moment."
+            )
+        if 300 <= status < 400 and (to := self._moved_to(at)):
+            return ServiceUnreachable(
+                f"What answers at {there} sends on to {to} (status {status}). If that is the "
+                "service, put it into VOILEARN_URL; if it is a login, nothing can log in there."
+            )
+        return ServiceUnreachable(
+            f"What answers at {there} is not Voilearn's service (status {status}). Check "
+            "VOILEARN_URL: it is the service's address, without /v1."
+        )
+
+    def _login(self, at: SplitResult) -> str:
+        """Return what to do about a login."""
+        named = self.headers.get_all("WWW-Authenticate") or self.headers.get_all(
+            "Proxy-Authenticate"
+        )
+        kinds = [each.split(" ")[0].lower() for each in named or ()]
+        if "bearer" in kinds:
+            return "It wants a token: check VOILEARN_TOKEN."
+        if "basic" not in kinds:
+            kind = printable(", ".join(kinds), 40) or "not told"
+            return f"Its kind is {kind}, which can't be given here. Ask whoever runs it."
+        if at.username is not None:
+            return "It does not take the one that is in VOILEARN_URL."
+        return "Put it into VOILEARN_URL: https://NAME:PASSWORD@… and leave out VOILEARN_TOKEN."
+
+    def _moved_to(self, at: SplitResult) -> str | None:
+        """Return the address that a redirect names, without what may be secret in it."""
+        location = self.headers.get("Location")
+        with contextlib.suppress(ValueError):
+            to = urlsplit(urljoin(at.geturl(), location))
+            if location and to.hostname:
+                return printable(_shown(to), 100)
+        return None
 
 
 @contextlib.contextmanager
@@ -234,12 +320,12 @@ def _parsed(url: str) -> SplitResult:
         port, known = at.port, at.scheme in ("http", "https")
     except ValueError:
         port, known = None, False
-    if not known or not at.hostname or port == 0:
+    if not known or not at.hostname or port == 0 or at.query or at.fragment:
         raise ServiceUnreachable(
             "VOILEARN_URL is not the address of a service. It looks like https://example.org, or "
             "http://10.0.0.5:8000."
         )
-    return at
+    return at._replace(path=re.sub(r"(/v1(/classify)?|/docs)?/*$", "", at.path))
 
 
 def _shown(at: SplitResult) -> str:
