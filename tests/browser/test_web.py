@@ -230,6 +230,26 @@ def settled(tiny_page: Path, browser: Browser) -> Iterator[Device]:
 
 
 MODEL, RUNTIME = ".onnx.gz", ".wasm.gz"
+GIVE_SEVERAL = """photos => {
+  const given = new DataTransfer()
+  for (const photo of photos) given.items.add(new File([new Uint8Array(photo)], 'photo.jpg'))
+  document.dispatchEvent(new DragEvent('drop', {dataTransfer: given, bubbles: true}))
+}"""
+# The texts on the page, also hidden ones and names, that are one of its English sentences.
+ENGLISH_LEFT = """async () => {
+  const own = document.querySelector('script[type=module]').src
+  const {TABLE, language} = await import(new URL('../page/words.js', own))
+  const escaped = (text) => text.replace(/[.*+?^$()|[\\]\\\\{}]/g, '\\\\$&')
+  const english = Object.entries(TABLE.en)
+    .filter(([key, words]) => key in TABLE[language] && TABLE[language][key] !== words)
+    .map(([, words]) => new RegExp('^' + words.split(/\\{\\w+\\}/).map(escaped).join('.*') + '$'))
+  const texts = [...(window.said ?? []), document.title]
+  for (const each of document.querySelectorAll('.voilearn-page, .voilearn-page *')) {
+    for (const name of ['aria-label', 'alt', 'title']) texts.push(each.getAttribute(name) ?? '')
+    for (const node of each.childNodes) if (node.nodeType === 3) texts.push(node.data.trim())
+  }
+  return texts.filter((text) => english.some((sentence) => sentence.test(text)))
+}"""
 BROKEN: list[tuple[str, Fault, str]] = [
     (MODEL, lambda data: 404, "The model is missing on the server, which answers 404."),
     (RUNTIME, lambda data: 503, "The runtime is missing on the server, which answers 503."),
@@ -288,11 +308,14 @@ def test_the_status_line_tells_how_much_has_come(device: Device) -> None:
 
 PNG_HEADER = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 BAD = {
-    "empty": (b"", "This file is empty: it has 0 bytes."),
+    "empty": (b"", "This file is empty."),
     "text": (b"dear diary, " * 99, "This file is not a picture this browser can open."),
     "cut": (jpeg("top left")[:900], "This JPEG picture is damaged or incomplete"),
-    "heic": (b"\0\0\0\x18ftypheic" + bytes(99), "This is a HEIC photo"),
-    "tiff": (encode(red("top left"), "TIFF"), "This is a TIFF picture"),
+    "heic": (
+        b"\0\0\0\x18ftypheic" + bytes(99),
+        "This is a HEIC picture, which this browser can't open.",
+    ),
+    "tiff": (encode(red("top left"), "TIFF"), "This is a TIFF picture, which"),
     "pixels": (PNG_HEADER + b"\0\0\x40\0" * 2 + bytes(9), "has 268 megapixels; the limit is 50."),
 }
 
@@ -534,7 +557,7 @@ def test_it_answers_on_plain_http_too(
     browser.close()
 
 
-@pytest.mark.parametrize("lacking", ["DecompressionStream", "OffscreenCanvas", "WebAssembly"])
+@pytest.mark.parametrize("lacking", ["DecompressionStream", "OffscreenCanvas"])
 def test_too_old_a_browser_is_told(device: Device, lacking: str) -> None:
     device.page.add_init_script(f"delete globalThis.{lacking}")
     device.open()
@@ -542,6 +565,70 @@ def test_too_old_a_browser_is_told(device: Device, lacking: str) -> None:
     expect(device.again).to_be_hidden()
     device.choose(jpeg("top left"))
     expect(device.status).to_contain_text("too old")
+
+
+def test_what_is_turned_off_is_told_and_not_called_old(
+    host: Host, playwright: Playwright, chromium_path: str
+) -> None:
+    flags = [*QUIET, "--js-flags=--jitless"]
+    browser = playwright.chromium.launch(executable_path=chromium_path, args=flags)
+    device = Device(browser.new_page(), host.url).open()
+    expect(device.status).to_contain_text("This page needs WebAssembly, which is turned off")
+    expect(device.again).to_be_hidden()
+    browser.close()
+
+
+# What a setting, a proxy or a frame takes away, and the page does without.
+BLOCKED = {
+    "caches": "Object.defineProperty(globalThis, 'caches', {get() { throw new DOMException() }})",
+    "service worker": "Object.defineProperty(Navigator.prototype, 'serviceWorker', "
+    "{get() { throw new DOMException('', 'SecurityError') }})",
+    "cookies": "Object.defineProperty(Document.prototype, 'cookie', "
+    "{get() { throw new DOMException('', 'SecurityError') }})",
+    "shared memory": "delete globalThis.SharedArrayBuffer",
+    "storage": "delete globalThis.indexedDB",
+}
+
+
+@pytest.mark.parametrize("what", BLOCKED)
+def test_it_answers_without_what_it_only_likes_to_have(device: Device, what: str) -> None:
+    device.page.add_init_script(BLOCKED[what])
+    assert best(device.open().ask(jpeg("top left"))) == "top left"
+
+
+def test_a_worker_that_is_not_allowed_is_told(device: Device) -> None:
+    device.page.add_init_script("globalThis.Worker = class { constructor() { throw Error() } }")
+    device.open()
+    expect(device.status).to_contain_text("does not let this page run its model here")
+
+
+def test_of_several_photos_the_page_says_which_one_it_answers(device: Device) -> None:
+    device.open_ready()
+    device.page.evaluate(GIVE_SEVERAL, [list(jpeg("bottom left")), list(jpeg("top left"))])
+    assert best(device.answer()) == "bottom left"
+    told = "Of these 2 photos, only the first one is answered."
+    expect(device.page.locator("#note")).to_contain_text(told)
+
+
+def test_a_browser_without_javascript_says_so_in_every_language(
+    host: Host, browser: Browser, screenshots: Path
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    device = Device(context.new_page(), host.url).open()
+    told = device.page.locator(".voilearn-unopened p:visible")
+    expect(told).to_have_count(5)
+    expect(told.first).to_contain_text("This page needs JavaScript")
+    expect(device.page.locator(".voilearn-choose")).to_be_hidden()
+    device.show(screenshots, "web-no-script")
+    context.close()
+
+
+def test_a_page_that_does_not_start_says_what_it_needs(device: Device, host: Host) -> None:
+    host.faults["app.js"] = lambda _: b"this is no script"
+    device.open()
+    told = device.page.locator(".voilearn-late p")
+    expect(told.first).to_contain_text("It needs a browser of 2023 or newer")
+    expect(told.first).to_be_visible()
 
 
 def test_a_worker_that_can_not_start_is_told(device: Device, host: Host) -> None:
@@ -601,15 +688,48 @@ def test_an_answer_is_in_the_language_of_the_browser(
     host: Host, browser: Browser, screenshots: Path
 ) -> None:
     context = browser.new_context(locale="de-AT", color_scheme="dark")
-    device = Device(context.new_page(), host.url).open_ready()
-    expect(device.status).to_have_attribute("lang", "en")  # the page's own sentences are
+    device = Device(context.new_page(), host.url).open_kept()
     expect(device.page.get_by_label("Foto auswählen")).to_be_attached()
     device.ask(jpeg("top left"))
     expect(device.status).to_have_text("Top left, zu über 99 % sicher")
-    expect(device.status).to_have_attribute("lang", "de")
+    expect(device.page.locator("html")).to_have_attribute("lang", "de")
     device.show(screenshots, "web-german-dark")
     device.choose(b"no picture")
     expect(device.status).to_contain_text("Das ist kein Bild")
+    context.close()
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es", "zh"])
+def test_no_english_is_left_in_any_state(host: Host, browser: Browser, language: str) -> None:
+    context = browser.new_context(locale=language)
+    device = Device(context.new_page(), host.url)
+    device.page.add_init_script(f"addEventListener('DOMContentLoaded', {WATCH})")
+    device.open_kept()
+    assert device.page.evaluate(ENGLISH_LEFT) == []
+    device.ask(jpeg("top left"))
+    assert device.page.evaluate(ENGLISH_LEFT) == []
+    for data, _ in BAD.values():
+        device.ask(jpeg("top left"))
+        device.choose(data)
+        expect(device.page.locator(".voilearn-error")).to_be_visible(timeout=WITHIN)
+        assert device.page.evaluate(ENGLISH_LEFT) == []
+    host.faults[MODEL] = host.faults[RUNTIME] = lambda data: 404
+    lost = Device(browser.new_context(locale=language).new_page(), host.url).open()
+    expect(lost.page.locator(".voilearn-error")).to_be_visible(timeout=WITHIN)
+    assert lost.page.evaluate(ENGLISH_LEFT) == []
+    lost.page.context.close()
+    context.close()
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es", "zh"])
+def test_the_reason_of_a_refusal_is_told_in_every_language(
+    host: Host, browser: Browser, language: str
+) -> None:
+    context = browser.new_context(locale=language)
+    device = Device(context.new_page(), host.url).open()
+    device.choose(BAD["heic"][0])
+    expect(device.status).to_contain_text("HEIC", timeout=WITHIN)
+    expect(device.status).to_contain_text("JPEG")
     context.close()
 
 

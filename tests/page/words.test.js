@@ -1,6 +1,7 @@
 // The page's words: five languages that say the same, and the one that a visitor gets.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { speak } from "../scripts/english.js";
 
@@ -43,6 +44,18 @@ for (const language of TRANSLATED) {
       const english = Object.entries(TABLE.en).find(([each]) => each === key)?.[1];
       assert.deepEqual(places(text), places(english), key);
       assert.equal(text, text?.trim(), key);
+    }
+  });
+}
+
+for (const [key, file] of /** @type {const} */ ([
+  ["noScript", "page/noscript.html"],
+  ["unopened", "device/index.html"],
+])) {
+  test(`${file} says in every language what no script can say: ${key}`, () => {
+    const html = readFileSync(new URL(`../../voilearn/${file}`, import.meta.url), "utf-8");
+    for (const [language, table] of Object.entries(TABLE)) {
+      assert.ok(html.includes(`<p lang="${language}">${table[key]}</p>`), language);
     }
   });
 }

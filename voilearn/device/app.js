@@ -6,11 +6,12 @@
  * @import { News, Order, Start } from "./messages.d.ts"
  * @import { Model } from "./prediction.js"
  */
-import { descriptionOf, sentenceOf, showBars } from "../page/answer.js";
+import { bringIntoSight, descriptionOf, sentenceOf, showBars } from "../page/answer.js";
 import { listenForPhotos } from "../page/choosing.js";
-import { inWords, PageError, tooOld } from "./errors.js";
+import { inWords, lacking, PageError } from "./errors.js";
 import { predictFrom } from "./prediction.js";
-import { language, say, sayError, translate } from "../page/words.js";
+import { translate } from "../page/translate.js";
+import { language, say } from "../page/words.js";
 
 /** @template {HTMLElement} [E=HTMLElement] @param {string} selector */
 const find = (selector) => /** @type {E} */ (document.querySelector(selector));
@@ -25,9 +26,11 @@ let worker;
 let number = 0; // of the photo that was chosen last
 /** @type {File | undefined} */
 let photo; // that photo, until it is answered
+let refused = false; // it was
+let others = ""; // what is said of those chosen with it
 /** @type {number | undefined} */
 let step; // of the download, in tenths, that the status line told last
-let state = "Starting…"; // of the model; "" when it is ready
+let state = say("starting"); // of the model; "" when it is ready
 
 /** @type {({ [Kind in keyof News]: (facts: News[Kind]) => void })} */
 const news = {
@@ -38,63 +41,63 @@ const news = {
     const progress = find("#progress");
     progress.value = done;
     if (step === (step = Math.floor(10 * done))) return; // a screen reader reads each aloud
-    tellState(`Downloading the model: ${megabytes(done * total)} of ${megabytes(total)} MB.`);
+    tellState(say("downloading", { loaded: megabytes(done * total), total: megabytes(total) }));
   },
   starting() {
     find(".voilearn-sending").hidden = true;
-    tellState("Starting the model…");
+    tellState(say("startingModel"));
   },
   ready() {
     find(".voilearn-sending").hidden = true;
     state = "";
-    if (photo) tell("busy", say("looking"), language);
-    else tell("busy", "Ready. Choose a photo.");
+    if (!refused) tell("busy", say(photo ? "looking" : "ready"));
   },
   kept() {
     worksOffline().catch(console.error); // the page answers all the same
   },
   read({ preview }) {
     show(preview);
-    if (!state) tell("busy", say("looking"), language);
+    if (!state) tell("busy", say("looking"));
   },
   answer({ probabilities, seconds }) {
     photo = undefined;
     const prediction = predictFrom(probabilities, model);
-    tell("answer", sentenceOf(prediction, classes), language);
+    tell("answer", sentenceOf(prediction, classes));
     find(".voilearn-description").textContent = descriptionOf(prediction, classes);
     showBars(find(".voilearn-bars"), find(".voilearn-more"), prediction, classes);
-    note(`Answered in ${seconds.toFixed(seconds < 10 ? 1 : 0)} s, on this device.`);
+    note(say("seconds", { seconds: seconds.toFixed(seconds < 10 ? 1 : 0) }));
   },
-  refused(error) {
+  refused({ key, values }) {
     photo = undefined;
+    refused = true;
     find(".voilearn-preview").hidden = true; // there will be none
-    tell("error", sayError(error), language);
+    tell("error", say(key, values));
   },
-  failed({ sentence, retry }) {
+  failed({ key, values, what, retry }) {
     worker?.terminate();
     worker = undefined;
     find(".voilearn-sending").hidden = true;
     find("#again").hidden = !retry;
-    state = sentence;
-    tell("error", sentence);
+    state = say(key, what ? { ...values, what: say(what) } : values);
+    tell("error", state);
   },
 };
 
 function begin({ reload = false } = {}) {
   find("#again").hidden = true;
   step = undefined;
-  tellState("Starting…");
-  worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  tellState(say("starting"));
+  try {
+    worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  } catch {
+    return news.failed(new PageError("noWorker", { retry: false })); // as in a frame without an origin
+  }
   worker.onmessage = ({ data: { kind, ...facts } }) => hear(kind, facts);
   worker.onerror = (event) => {
     event.preventDefault();
-    news.failed({
-      sentence: "A part of this page is missing or could not run. Please reload the page.",
-      retry: true,
-    });
+    news.failed(new PageError("noPart"));
   };
-  const served = Boolean(navigator.serviceWorker?.controller);
-  ask({ kind: "start", model, base, reload, served });
+  ask({ kind: "start", model, base, reload, served: Boolean(keeper()?.controller) });
   if (photo) ask({ kind: "photo", number, file: photo });
 }
 
@@ -115,31 +118,35 @@ function hear(kind, facts) {
     news[kind](facts);
   } catch (error) {
     const told = inWords(error);
-    news.failed({ sentence: told.message, retry: told instanceof PageError && told.retry });
+    news.failed({ ...told, retry: told instanceof PageError && told.retry });
   }
 }
 
-/** @param {File} file */
-function take(file) {
+/** @param {File[]} files */
+function take(files) {
+  const [file] = files;
   number += 1;
   photo = file;
+  refused = false;
+  others = files.length > 1 ? say("onlyFirst", { count: files.length }) : "";
   show(undefined);
   note("");
   find(".voilearn-upload").classList.add("voilearn-small");
   find(".voilearn-preview").hidden = false;
+  look();
   if (!worker) return tell("error", state); // the page can't answer; the photo waits for Try again
   if (state) tell("busy", waiting());
-  else tell("busy", say("reading"), language);
+  else tell("busy", say("reading"));
   ask({ kind: "photo", number, file });
 }
 
 /** @param {string} sentence */
 function tellState(sentence) {
   state = sentence;
-  tell("busy", photo ? waiting() : sentence);
+  if (!refused) tell("busy", photo ? waiting() : sentence);
 }
 
-const waiting = () => `Your photo waits for the model. ${state}`;
+const waiting = () => say("waits", { state });
 
 /** @param {ImageBitmap} [preview] */
 function show(preview) {
@@ -153,29 +160,43 @@ function show(preview) {
 
 /** @param {string} sentence */
 function note(sentence) {
-  find("#note").textContent = sentence;
+  find("#note").textContent = `${sentence} ${others}`.trim();
 }
 
 /**
- * Says what goes on, in the place of an older answer. This page's own sentences are English.
+ * Says what goes on, in the place of an older answer.
  * @param {"busy" | "answer" | "error"} kind
  * @param {string} sentence
- * @param {string} [lang]
  */
-function tell(kind, sentence, lang = "en") {
-  Object.assign(find(".voilearn-status"), { className: `voilearn-status voilearn-${kind}`, lang });
+function tell(kind, sentence) {
+  find(".voilearn-status").className = `voilearn-status voilearn-${kind}`;
   find(".voilearn-status").textContent = sentence;
   find(".voilearn-description").textContent = "";
   find(".voilearn-bars").replaceChildren();
   find(".voilearn-more").hidden = true;
+  if (kind !== "busy") look();
+}
+
+function look() {
+  bringIntoSight(find(".voilearn-result"), find(".voilearn-status"));
 }
 
 // Once the large files are kept, the service worker keeps the small ones.
 async function worksOffline() {
-  if (!navigator.serviceWorker) return; // plain http
-  await navigator.serviceWorker.register(new URL("sw.js", base));
-  await navigator.serviceWorker.ready;
+  const workers = keeper();
+  if (!workers) return;
+  await workers.register(new URL("sw.js", base));
+  await workers.ready;
   find("#offline").hidden = false;
+}
+
+/** What keeps the page for a visit without a network, where there is that. */
+function keeper() {
+  try {
+    return navigator.serviceWorker; // none on plain http
+  } catch {
+    return undefined; // a frame that may keep nothing
+  }
 }
 
 /** @param {number} bytes */
@@ -183,10 +204,11 @@ function megabytes(bytes) {
   return (bytes / 1e6).toFixed(1);
 }
 
-page.lang = language; // what stays English says so
+document.documentElement.lang = language;
+find(".voilearn-late").remove();
 translate(page);
 find("#again button").addEventListener("click", () => begin({ reload: true }));
-const sentence = tooOld();
-if (sentence) news.failed({ sentence, retry: false });
+const lack = lacking();
+if (lack) news.failed(lack);
 else begin();
-listenForPhotos(page, true, ([file]) => take(file));
+listenForPhotos(page, true, take);

@@ -44,12 +44,19 @@ OWN = (
     "device/reduce.js",
     "device/worker.js",
 )
-SHARED = ("page/answer.js", "page/choosing.js", "page/page.css", "page/words.js")
+SHARED = (
+    "page/answer.js",
+    "page/choosing.js",
+    "page/page.css",
+    "page/translate.js",
+    "page/words.js",
+)
 LOADED_AT_ONCE = (  # by app.js
     "page/answer.js",
     "page/choosing.js",
     "device/errors.js",
     "device/prediction.js",
+    "page/translate.js",
     "page/words.js",
 )
 ICON_SIZES = (192, 512)
@@ -302,6 +309,7 @@ def _fill_pages(
             folder=folder,
             preloads="\n    ".join(preloads),
             dialog=_dialog(),
+            noscript=(ROOMS / "page" / "noscript.html").read_text("utf-8").strip(),
             model=json.dumps(facts).replace("<", "\\u003c"),  # or a class could end the element
         ),
         "manifest.webmanifest": _fill(

@@ -7,10 +7,12 @@
 
 import { PageError } from "./errors.js";
 
+/** @import { Key } from "../page/words.js" */
+
 /**
  * One of the two files, as the build wrote it.
  * @typedef {object} Large
- * @property {string} what  in a sentence
+ * @property {Key & ("model" | "runtime")} what
  * @property {string} name
  * @property {string} sha256
  * @property {number} bytes
@@ -56,8 +58,12 @@ export async function keepFiles(files, base) {
 
 /** @param {Large} file @param {string} base */
 export async function isKept(file, base) {
-  const cache = await globalThis.caches?.open(cacheName(base));
-  return Boolean(await cache?.match(addressOf(file, base)));
+  try {
+    const cache = await caches.open(cacheName(base));
+    return Boolean(await cache.match(addressOf(file, base)));
+  } catch {
+    return false; // plain http, or a browser that keeps nothing
+  }
 }
 
 /**
@@ -92,10 +98,7 @@ async function ask(file, base, reload) {
     throw outOfReach(file);
   });
   if (response.ok) return response;
-  throw new PageError(
-    `The ${file.what} is missing on the server, which answers ${response.status}. ` +
-      "Please try again later; whoever runs this page can put it back with: make web",
-  );
+  throw new PageError("missing", { what: file.what, values: { status: response.status } });
 }
 
 /** @param {Response} response @param {Large} file @param {(bytes: number) => void} progressed */
@@ -161,18 +164,11 @@ async function isRight(bytes, file) {
 }
 
 /** @param {Large} file */
-function outOfReach(file) {
-  return new PageError(
-    `The ${file.what} could not be downloaded: the network or the server is out of reach. ` +
-      "Please check your connection and try again.",
-  );
+function outOfReach({ what }) {
+  return new PageError("outOfReach", { what });
 }
 
 /** @param {Large} file */
-function damaged(file) {
-  return new PageError(
-    `The ${file.what} arrived damaged or cut short: it is not the file this page was built with. ` +
-      "Please try again; if that does not help, whoever runs this page can build it anew with: " +
-      "make web",
-  );
+function damaged({ what }) {
+  return new PageError("brokenFile", { what });
 }

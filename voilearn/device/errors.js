@@ -1,27 +1,39 @@
 // What a visitor is told when something is wrong.
-// In: what went wrong; out: an error whose message is a sentence, and whether trying again helps.
+// In: what went wrong; out: an error with the key of its sentence, and whether trying again helps.
+
+/** @import { Key } from "../page/words.js" */
+
+/** @typedef {Record<string, string | number>} Values */
 
 /** A photo that can't be answered: the next one may be. */
 export class PhotoError extends Error {
   /**
    * @param {string} type  that of the same error in Python
-   * @param {string} sentence
+   * @param {Key} key  of its sentence
+   * @param {Values} [values]
    */
-  constructor(type, sentence) {
-    super(sentence);
+  constructor(type, key, values = {}) {
+    super(key);
     this.type = type;
+    this.key = key;
+    this.values = values;
   }
 }
 
 /** The page itself can't go on. */
 export class PageError extends Error {
   /**
-   * @param {string} sentence
+   * @param {Key} key  of its sentence
    * @param {object} [options]
+   * @param {Values} [options.values]
+   * @param {Key} [options.what]  is wrong, where the sentence has a place for it
    * @param {boolean} [options.retry]  the same once more may work
    */
-  constructor(sentence, { retry = true } = {}) {
-    super(sentence);
+  constructor(key, { values = {}, what, retry = true } = {}) {
+    super(key);
+    this.key = key;
+    this.values = values;
+    this.what = what;
     this.retry = retry;
   }
 }
@@ -35,42 +47,36 @@ const NO_MEMORY = /memory|alloc|too large|maximum.*size/i;
 export function inWords(error) {
   if (error instanceof PhotoError || error instanceof PageError) return error;
   console.error(error);
-  if (error instanceof RangeError || NO_MEMORY.test(error instanceof Error ? error.message : String(error))) {
-    return new PageError(
-      "This device has not enough free memory for that. Please close other tabs or apps and try " +
-        "again, or choose a smaller photo.",
-    );
-  }
-  return new PageError("Something went wrong on this page. Please try again, or reload the page.");
+  const noMemory =
+    error instanceof RangeError || NO_MEMORY.test(error instanceof Error ? error.message : String(error));
+  return new PageError(noMemory ? "noMemory" : "wrong");
 }
 
 /**
- * Returns the sentence for a browser that lacks something, or nothing.
+ * Returns the error for a browser that lacks something, or nothing. Where one of 2023 lacks no more
+ * than what a setting turns off, it is not too old.
  * @param {Partial<typeof globalThis>} [scope]
  */
-export function tooOld(scope = globalThis) {
-  /** @type {Record<string, unknown>} */
-  const needed = {
-    "web workers": scope.Worker,
-    DecompressionStream: scope.DecompressionStream,
-    OffscreenCanvas: scope.OffscreenCanvas,
-    createImageBitmap: scope.createImageBitmap,
-    "WebAssembly with SIMD": runsSimd(scope),
-  };
-  const missing = Object.keys(needed).filter((name) => !needed[name]);
-  if (!missing.length) return "";
-  return (
-    `This browser is too old for this page: it has no ${missing.join(", no ")}. ` +
-    "Please update it, or open the page in a current Chrome, Edge, Firefox or Safari."
-  );
+export function lacking(scope = globalThis) {
+  const { DecompressionStream, OffscreenCanvas, createImageBitmap, WebAssembly, Worker } = scope;
+  const always = { DecompressionStream, OffscreenCanvas, createImageBitmap };
+  const wasm = WebAssembly ? { "WebAssembly SIMD": runsSimd(WebAssembly) } : { WebAssembly };
+  const old = namesOf(always);
+  const missing = [...old, ...namesOf({ Worker, ...wasm })].join(", ");
+  return missing && new PageError(old.length ? "tooOld" : "turnedOff", { values: { missing }, retry: false });
+}
+
+/** @param {Record<string, unknown>} features */
+function namesOf(features) {
+  return Object.keys(features).filter((name) => !features[name]);
 }
 
 // The smallest program with a SIMD instruction: (func v128.const 0; i8x16.popcnt; drop).
 const SIMD =
   "0061736d01000000 010401600000 03020100 0a19011700 fd0c00000000000000000000000000000000 fd62 1a 0b";
 
-/** @param {Partial<typeof globalThis>} scope */
-function runsSimd({ WebAssembly }) {
+/** @param {typeof WebAssembly} wasm */
+function runsSimd(wasm) {
   const bytes = Array.from(SIMD.matchAll(/\w\w/g), ([pair]) => parseInt(pair, 16));
-  return WebAssembly?.validate(new Uint8Array(bytes));
+  return wasm.validate(new Uint8Array(bytes));
 }

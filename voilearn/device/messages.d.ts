@@ -1,6 +1,8 @@
 // What the page and its worker say to each other; types only, which no visitor downloads.
 
+import type { Key } from "../page/words.js";
 import type { Large } from "./download.js";
+import type { Values } from "./errors.js";
 
 /** To the worker: to start, once; then each photo, of which it answers the last. */
 export type Order = ({ kind: "start" } & Start) | ({ kind: "photo" } & Numbered);
@@ -25,6 +27,12 @@ export interface News {
   kept: object; // for a visit without a network
   read: { number: number; preview: ImageBitmap };
   answer: { number: number; probabilities: number[]; seconds: number };
-  refused: { number: number; type: string; message: string };
-  failed: { sentence: string; retry: boolean };
+  refused: { number: number; type: string } & Told;
+  failed: { what?: Key; retry: boolean } & Told;
+}
+
+/** A sentence: its key, and what stands in its places. */
+export interface Told {
+  key: Key;
+  values: Values;
 }

@@ -40,10 +40,7 @@ async function decode(file) {
     .slice(0, HEADER_BYTES)
     .arrayBuffer()
     .catch(() => {
-      throw new PhotoError(
-        "PhotoNotFound",
-        "This file can't be read any more. Please choose the photo again.",
-      );
+      throw new PhotoError("PhotoNotFound", "unreadable");
     });
   const { kind, width, height } = readHeader(new Uint8Array(start));
   checkPixels(width, height);
@@ -66,27 +63,17 @@ function shrink(picture) {
 
 /** @param {number} bytes */
 function checkBytes(bytes) {
-  if (!bytes) {
-    throw new PhotoError("EmptyPhoto", "This file is empty: it has 0 bytes. Please choose the photo again.");
-  }
-  if (bytes > MAX_BYTES) {
-    throw new PhotoError(
-      "PhotoTooLarge",
-      `This file has ${(bytes / 1e6).toFixed(1)} MB; the limit is ${MAX_BYTES / 1e6} MB. ` +
-        "Please choose a smaller version of the photo.",
-    );
-  }
+  if (!bytes) throw new PhotoError("EmptyPhoto", "EmptyPhoto");
+  if (bytes <= MAX_BYTES) return;
+  const values = { megabytes: (bytes / 1e6).toFixed(1), most: MAX_BYTES / 1e6 };
+  throw new PhotoError("PhotoTooLarge", "largeFile", values);
 }
 
 /** @param {number} width @param {number} height */
 function checkPixels(width, height) {
-  if (width * height > MAX_PIXELS) {
-    throw new PhotoError(
-      "PhotoTooLarge",
-      `This picture has ${Math.round((width * height) / 1e6)} megapixels; the limit is ` +
-        `${MAX_PIXELS / 1e6}. Please choose a smaller one.`,
-    );
-  }
+  if (width * height <= MAX_PIXELS) return;
+  const values = { megapixels: Math.round((width * height) / 1e6), most: MAX_PIXELS / 1e6 };
+  throw new PhotoError("PhotoTooLarge", "largePicture", values);
 }
 
 /** @param {string} kind  as the header tells it */
@@ -94,22 +81,10 @@ function undecodable(kind) {
   switch (kind) {
     case "HEIC":
     case "TIFF":
-      return new PhotoError(
-        "UnsupportedPhoto",
-        `This is a ${kind === "HEIC" ? "HEIC photo" : "TIFF picture"}, which this browser can't open. ` +
-          "Please save it as a JPEG and choose that.",
-      );
+      return new PhotoError("UnsupportedPhoto", "unopenable", { kind });
     case "":
-      return new PhotoError(
-        "UnsupportedPhoto",
-        "This file is not a picture this browser can open. " +
-          "Please choose a photo: JPEG, PNG, WebP, GIF, BMP or AVIF.",
-      );
+      return new PhotoError("UnsupportedPhoto", "noPicture");
     default:
-      return new PhotoError(
-        "DamagedPhoto",
-        `This ${kind} picture is damaged or incomplete, so it can't be opened. ` +
-          "Please choose the original file again, or another photo.",
-      );
+      return new PhotoError("DamagedPhoto", "brokenPicture", { kind });
   }
 }

@@ -37,10 +37,6 @@ function check(probabilities, classes) {
   /** @param {number} p */
   const usable = (p) => Number.isFinite(p) && p >= -1e-3 && p <= 1 + 1e-3;
   if (probabilities.length === classes.length && probabilities.every(usable)) return;
-  throw new PageError(
-    `The model's answer can't be read: it gave ${probabilities.length} numbers for its ` +
-      `${classes.length} classes, or some that are no probabilities. Whoever runs this page can ` +
-      "compile it anew with: make web",
-    { retry: false },
-  );
+  const values = { numbers: probabilities.length, classes: classes.length };
+  throw new PageError("noAnswer", { values, retry: false });
 }

@@ -38,7 +38,9 @@ const tell = (kind, facts, transfer) => self.postMessage({ kind, ...facts }, tra
 /** @param {unknown} error */
 function fail(error) {
   const told = inWords(error);
-  tell("failed", { sentence: told.message, retry: told instanceof PageError && told.retry });
+  const { key, values } = told;
+  const { what, retry = false } = told instanceof PageError ? told : {};
+  tell("failed", { key, values, what, retry });
 }
 
 /**
@@ -74,10 +76,7 @@ async function start({ model, base, reload, served }) {
 
 /** @returns {never} */
 function noRuntime() {
-  throw new PageError(
-    "The runtime that runs the model is missing on the server. Please try again later; whoever " +
-      "runs this page can put it back with: make web",
-  );
+  throw new PageError("noRuntime");
 }
 
 /**
@@ -106,11 +105,7 @@ async function createSession(ort, weights) {
     });
   } catch (error) {
     const told = inWords(error);
-    if (/memory/.test(told.message)) throw told;
-    throw new PageError(
-      "The model can't be started in this browser. Whoever runs this page can compile it anew " +
-        "with: make web",
-    );
+    throw told.key === "noMemory" ? told : new PageError("noStart");
   }
 }
 
@@ -145,7 +140,8 @@ async function answer({ number, file }) {
 function refuse(number, error) {
   const told = inWords(error);
   if (told instanceof PageError) throw told;
-  tell("refused", { number, type: told.type, message: told.message });
+  const { type, key, values } = told;
+  tell("refused", { number, type, key, values });
 }
 
 /** @param {Ready} model @param {Pixels} pixels */

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOMS = Path(__file__).parents[1]
 MODULES = (
     "page/words.js",
+    "page/translate.js",
     "page/problem.js",
     "page/scaling.js",
     "page/choosing.js",

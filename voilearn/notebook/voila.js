@@ -6,25 +6,29 @@
 
 /** @import { Settings } from "../page/types.d.ts" */
 import { showPage } from "../page/page.js";
+import { translate } from "../page/translate.js";
 import { Visit } from "../page/visit.js";
 import { KernelAsker } from "./asker.js";
 import { Kernel } from "./kernel.js";
 
+// A cookie of a page in another site's frame, which a browser may keep for that site alone.
+const IN_A_FRAME = ["samesite=none; secure; partitioned", "samesite=none; secure"];
 const STARTS_WITHIN = 60_000; // milliseconds, a kernel with its model
 
 const { base = "/" } = document.documentElement.dataset; // of the server's addresses
 const kernel = new Kernel();
 /** @type {string | undefined} */
 let id; // of the kernel
-
-const visit = new Visit(new KernelAsker(kernel));
-const el = /** @type {HTMLElement} */ (document.querySelector(".voilearn-page"));
-showPage(el, visit, { everywhere: true });
-if (document.readyState !== "loading") begin();
-else document.addEventListener("DOMContentLoaded", begin); // the cells have been run by then
+const ended = new Set(); // ids of kernels before
 
 function begin() {
-  if (!adopt(document)) kernel.fail();
+  token(); // a cookie made as the page is left may come after the goodbye that needs it
+  if (adopt(document)) return;
+  for (const cell of document.querySelectorAll(".voilearn-cell:has(.voilearn-error)")) {
+    translate(/** @type {HTMLElement} */ (cell));
+    el.before(cell); // the reason is what is read first
+  }
+  kernel.fail();
 }
 
 /**
@@ -88,9 +92,20 @@ kernel.reconnect = async () => {
   return false;
 };
 
-// A visitor who leaves needs no kernel any more.
-addEventListener("pagehide", (event) => {
-  if (!event.persisted) end(id ?? started(document));
+const visit = new Visit(new KernelAsker(kernel));
+const el = /** @type {HTMLElement} */ (document.querySelector(".voilearn-page"));
+showPage(el, visit, { everywhere: true });
+if (document.readyState !== "loading") begin();
+else document.addEventListener("DOMContentLoaded", begin); // the cells have been run by then
+
+// A visitor who leaves needs no kernel any more, whether or not the browser keeps the page: one who
+// comes back to a kept page gets another.
+addEventListener("pagehide", () => {
+  end(id ?? started(document));
+  kernel.close();
+});
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) visit.reconnect();
 });
 
 /**
@@ -105,7 +120,8 @@ function started(page) {
 
 /** @param {string} [kernelId] */
 function end(kernelId) {
-  if (!kernelId) return;
+  if (!kernelId || ended.has(kernelId)) return;
+  ended.add(kernelId);
   const form = new FormData();
   form.append("_xsrf", token() ?? "");
   navigator.sendBeacon(`${base}voila/api/shutdown/${kernelId}`, form);
@@ -115,8 +131,10 @@ function end(kernelId) {
 // https://www.tornadoweb.org/en/stable/guide/security.html. Voilà's page may come without one.
 function token() {
   const found = () => /\b_xsrf=([^;]*)/.exec(document.cookie)?.[1];
-  if (!found())
+  for (const sites of [...(self === top ? [] : IN_A_FRAME), "samesite=strict"]) {
+    if (found()) break;
     // biome-ignore lint/suspicious/noDocumentCookie: on plain http there is no cookieStore
-    document.cookie = `_xsrf=${crypto.getRandomValues(new Uint32Array(4)).join("")}; path=${base}; samesite=strict`;
+    document.cookie = `_xsrf=${crypto.getRandomValues(new Uint32Array(4)).join("")}; path=${base}; ${sites}`;
+  }
   return found();
 }

@@ -5,6 +5,7 @@ Prediction or a problem (`types.d.ts` says which). Out comes a page that is true
 Nothing here knows a host, and no script imports one from outside this folder.
 
     markup.html, page.css   elements and looks
+    noscript.html           what a browser without JavaScript shows
     page.js                 the page of those elements
     choosing.js             chosen, dropped, pasted, photographed: files
     types.d.ts              the shapes that scripts hand to each other; no visitor gets them
@@ -13,6 +14,7 @@ Nothing here knows a host, and no script imports one from outside this folder.
     scaling.js              what to send of a file: upright, scaled down
     answer.js               a Prediction as a sentence and bars
     words.js                every sentence, in five languages
+    translate.js            the words that elements have from the start
     saving.js               answers as text, JSON, CSV
     gallery.py              the author's folder of examples: thumbnails, and a photo's bytes
 """

@@ -37,6 +37,18 @@ export function descriptionOf({ label }, classes = {}) {
 }
 
 /**
+ * Has the visitor see a photo with its answer, or, in a small window, the line that says it.
+ * @param {HTMLElement} section  with the photo and all that is said of it
+ * @param {HTMLElement} line
+ */
+export function bringIntoSight(section, line) {
+  const whole = section.offsetHeight <= innerHeight;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const behavior = still ? "instant" : "smooth";
+  (whole ? section : line).scrollIntoView({ block: "nearest", behavior });
+}
+
+/**
  * Fills a list with a bar for every class, the highest first. Of many, the first few are shown.
  * @param {HTMLElement} list
  * @param {HTMLElement} more  the button that shows the rest

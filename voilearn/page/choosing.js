@@ -13,23 +13,47 @@ import { say } from "./words.js";
  */
 export function listenForPhotos(el, everywhere, take) {
   const input = /** @type {HTMLInputElement} */ (el.querySelector(".voilearn-upload input"));
+  /** @type {FileList | null} */
+  let held;
   const choose = () => {
-    const files = [...(input.files ?? [])];
-    input.value = ""; // so that choosing the same file again is a choice too
-    if (files.length) take(files);
+    held = input.files;
+    if (held?.length) take([...held]);
   };
   input.addEventListener("change", choose);
+  input.addEventListener("click", () => (input.value = "")); // the same file again is a choice too
+  input.addEventListener("cancel", () => (input.files = held));
   choose(); // somebody may have been quicker than this script
+  /** @type {Take} */
+  const give = (files) => {
+    input.files = held = listOf(files); // what the field says is true of photos given otherwise too
+    take(files);
+  };
   /** @type {GlobalEventHandlers} */
   const place = everywhere ? document : el;
-  listenForDrops(place, el, take);
+  listenForDrops(place, el, give);
   place.addEventListener("paste", (event) => {
     const files = picturesOf(event.clipboardData);
     if (!files.length) return;
     event.preventDefault();
-    take(files);
+    give(files);
   });
-  offerCamera(el, take);
+  offerCamera(el, give);
+}
+
+/**
+ * Have the file field say that it holds no file.
+ * @param {HTMLElement} upload
+ */
+export function empty(upload) {
+  const [input] = upload.getElementsByTagName("input");
+  input.value = "";
+}
+
+/** @param {File[]} files */
+function listOf(files) {
+  const list = new DataTransfer();
+  for (const file of files) list.items.add(file);
+  return list.files;
 }
 
 /** @param {GlobalEventHandlers} place @param {HTMLElement} el @param {Take} take */

@@ -7,17 +7,20 @@
  * @import { Visit } from "./visit.js"
  * @import { Key } from "./words.js"
  */
-import { descriptionOf, sentenceOf, showBars } from "./answer.js";
-import { listenForPhotos } from "./choosing.js";
+import { bringIntoSight, descriptionOf, sentenceOf, showBars } from "./answer.js";
+import { empty, listenForPhotos } from "./choosing.js";
 import { asCsv, asJson, asText, copy, save } from "./saving.js";
 import { isDone } from "./visit.js";
-import { isAtFault, language, say, sayError, translate } from "./words.js";
+import { translate } from "./translate.js";
+import { isAtFault, language, say, sayError } from "./words.js";
 
 const COPIED_FOR = 2000; // milliseconds
 
 /**
  * What is drawn, so that it need not be drawn again.
  * @typedef {object} Drawn
+ * @property {Photo} [shown]
+ * @property {boolean} [done]  that one is
  * @property {Prediction} [prediction]  in bars
  * @property {Map<Photo, Thumbnail>} thumbnails  of the history
  * @property {boolean} gallery  whether the examples were asked for
@@ -41,6 +44,8 @@ export function showPage(el, visit, { everywhere }) {
   (everywhere ? document.documentElement : el).lang = language;
   translate(el);
   listenForPhotos(el, everywhere, (files) => visit.take(files));
+  const look = () => bringIntoSight(find("result"), find("status"));
+  find("preview").querySelector("img")?.addEventListener("load", look); // which moves what is below
   find("status").tabIndex = -1;
   find("cancel").onclick = () => visit.shown && visit.cancel(visit.shown);
   find("classify").onclick = () => again(visit);
@@ -51,6 +56,7 @@ export function showPage(el, visit, { everywhere }) {
     const focused = el.contains(document.activeElement) && document.activeElement;
     showAlert(find("alert"), visit);
     showResult(find, visit, drawn);
+    if (isNews(visit, drawn)) look();
     showHistory(find("history"), visit, drawn);
     if (visit.line === "here" && visit.photos.every(isDone)) showGallery(find("gallery"), visit, drawn);
     if (focused && (!focused.isConnected || focused.matches(":disabled") || focused.closest("[hidden]"))) {
@@ -119,6 +125,7 @@ function showResult(find, visit, drawn) {
   find("preview").hidden = !photo || (isDone(photo) && !photo.url); // there is nothing to see
   if (!photo) return;
   find("upload").classList.add("voilearn-small");
+  if (photo.example !== undefined) empty(find("upload"));
   showPreview(find("preview"), photo);
   const [kind, sentence] = statusOf(photo, settings);
   const again = photo.state === "busy" && photo.counting; // each second, which is read but once
@@ -136,6 +143,18 @@ function showResult(find, visit, drawn) {
   /** @type {HTMLButtonElement} */
   const classify = find("classify");
   classify.disabled = !isDone(photo) || isAtFault(photo.error);
+}
+
+/**
+ * Tells, once, that another photo is shown, or that there is an answer or an error now.
+ * @param {Visit} visit
+ * @param {Drawn} drawn
+ */
+function isNews({ shown }, drawn) {
+  const [before, done] = [drawn.shown, Boolean(shown && isDone(shown))];
+  const isNews = shown !== before || (done && !drawn.done);
+  Object.assign(drawn, { shown, done });
+  return isNews;
 }
 
 /** @param {HTMLElement} figure @param {Photo} photo */

@@ -48,6 +48,8 @@ const ENGLISH = {
   reconnect: "Reconnect",
   reconnecting: "Reconnecting…",
   broken: "This page can't answer at the moment.",
+  failedCell:
+    "The notebook of this page did not run to its end. Whoever runs the page finds the reason in the server's log.",
   ended: "The notebook does not answer. If its kernel was restarted, run this cell again.",
   leftOut: "There is room for 100 photos at a time: {count} were left out. Choose them again later.",
   upgraded: "The model has been upgraded. This answer is of the one before.",
@@ -61,6 +63,55 @@ const ENGLISH = {
   UnusableModel: "The model of this page can't answer. Please tell whoever runs the page.",
   ServiceError: "The service behind this page does not answer. Please try again.",
   VoilearnError: "Something went wrong on our side. Please try again, or try another photo.",
+  // of the page on the visitor's own device
+  noScript:
+    "This page needs JavaScript, which is turned off in this browser. Please turn it on for this page.",
+  unopened:
+    "This page does not start. It needs a browser of 2023 or newer, and an address on the web: it does not run as a file from a folder.",
+  starting: "Starting…",
+  downloading: "Downloading the model: {loaded} of {total} MB.",
+  startingModel: "Starting the model…",
+  ready: "Ready. Choose a photo.",
+  waits: "Your photo waits for the model. {state}",
+  seconds: "Answered in {seconds} s, on this device.",
+  onlyFirst: "Of these {count} photos, only the first one is answered. Please choose the others one by one.",
+  download: "Downloading",
+  tryAgain: "Try again",
+  onDevice: "Your photo never leaves this device: the model runs in your browser.",
+  offline: "This page now works without a network.",
+  model: "The model",
+  runtime: "The runtime",
+  missing:
+    "{what} is missing on the server, which answers {status}. Please try again later; whoever runs this page can put it back with: make web",
+  outOfReach:
+    "{what} could not be downloaded: the network or the server is out of reach. Please check your connection and try again.",
+  brokenFile:
+    "{what} arrived damaged or cut short: it is not the file this page was built with. Please try again; if that does not help, whoever runs this page can build it anew with: make web",
+  noRuntime:
+    "The runtime that runs the model is missing on the server. Please try again later; whoever runs this page can put it back with: make web",
+  noStart:
+    "The model can't be started in this browser. Whoever runs this page can compile it anew with: make web",
+  noAnswer:
+    "The model's answer can't be read: it gave {numbers} numbers for its {classes} classes, or some that are no probabilities. Whoever runs this page can compile it anew with: make web",
+  noPart: "A part of this page is missing or could not run. Please reload the page.",
+  noWorker:
+    "This browser does not let this page run its model here. Please open the page by its own address, in a window of its own.",
+  noMemory:
+    "This device has not enough free memory for that. Please close other tabs or apps and try again, or choose a smaller photo.",
+  wrong: "Something went wrong on this page. Please try again, or reload the page.",
+  tooOld:
+    "This browser is too old for this page: it has no {missing}. Please update it, or open the page in a current Chrome, Edge, Firefox or Safari.",
+  turnedOff:
+    "This page needs {missing}, which is turned off in this browser, as Lockdown Mode and some privacy settings do. Please allow it for this page, or open the page in another browser.",
+  largeFile:
+    "This file has {megabytes} MB; the limit is {most} MB. Please choose a smaller version of the photo.",
+  largePicture: "This picture has {megapixels} megapixels; the limit is {most}. Please choose a smaller one.",
+  unopenable:
+    "This is a {kind} picture, which this browser can't open. Please save it as a JPEG and choose that.",
+  noPicture:
+    "This file is not a picture this browser can open. Please choose a photo: JPEG, PNG, WebP, GIF, BMP or AVIF.",
+  brokenPicture:
+    "This {kind} picture is damaged or incomplete, so it can't be opened. Please choose the original file again, or another photo.",
 };
 
 // In English, an error is said in the sentence that came with it, where one did.
@@ -106,6 +157,8 @@ export const TABLE = {
     reconnect: "Neu verbinden",
     reconnecting: "Verbindung wird hergestellt …",
     broken: "Diese Seite kann gerade nicht antworten.",
+    failedCell:
+      "Das Notebook dieser Seite lief nicht bis zum Ende. Wer die Seite betreibt, findet den Grund im Protokoll des Servers.",
     ended:
       "Das Notebook antwortet nicht. Wurde sein Kernel neu gestartet, bitte diese Zelle noch einmal ausführen.",
     leftOut:
@@ -126,6 +179,56 @@ export const TABLE = {
     ServiceError: "Der Dienst hinter dieser Seite antwortet nicht. Bitte noch einmal versuchen.",
     VoilearnError:
       "Bei uns ist etwas schiefgegangen. Bitte noch einmal oder mit einem anderen Foto versuchen.",
+    noScript:
+      "Diese Seite braucht JavaScript, das in diesem Browser ausgeschaltet ist. Bitte für diese Seite einschalten.",
+    unopened:
+      "Diese Seite startet nicht. Sie braucht einen Browser von 2023 oder neuer und eine Adresse im Netz: Als Datei aus einem Ordner läuft sie nicht.",
+    starting: "Wird gestartet …",
+    downloading: "Das Modell wird heruntergeladen: {loaded} von {total} MB.",
+    startingModel: "Das Modell wird gestartet …",
+    ready: "Bereit. Bitte ein Foto auswählen.",
+    waits: "Das Foto wartet auf das Modell. {state}",
+    seconds: "In {seconds} s auf diesem Gerät beantwortet.",
+    onlyFirst:
+      "Von diesen {count} Fotos wird nur das erste beantwortet. Bitte die anderen einzeln auswählen.",
+    download: "Wird heruntergeladen",
+    tryAgain: "Noch einmal versuchen",
+    onDevice: "Das Foto verlässt dieses Gerät nie: Das Modell läuft im Browser.",
+    offline: "Diese Seite funktioniert jetzt auch ohne Netz.",
+    model: "Das Modell",
+    runtime: "Die Laufzeitumgebung",
+    missing:
+      "{what} fehlt auf dem Server, der mit {status} antwortet. Bitte später noch einmal versuchen; wer die Seite betreibt, kann das beheben mit: make web",
+    outOfReach:
+      "{what} konnte nicht heruntergeladen werden: Netz oder Server sind nicht erreichbar. Bitte die Verbindung prüfen und noch einmal versuchen.",
+    brokenFile:
+      "{what} kam beschädigt oder unvollständig an und ist nicht die Datei, mit der diese Seite gebaut wurde. Bitte noch einmal versuchen; hilft das nicht, kann der Betreiber sie neu bauen mit: make web",
+    noRuntime:
+      "Die Laufzeitumgebung des Modells fehlt auf dem Server. Bitte später noch einmal versuchen; wer die Seite betreibt, kann das beheben mit: make web",
+    noStart:
+      "Das Modell kann in diesem Browser nicht gestartet werden. Wer die Seite betreibt, kann es neu übersetzen mit: make web",
+    noAnswer:
+      "Die Antwort des Modells ist nicht lesbar: Es gab {numbers} Zahlen für seine {classes} Klassen, oder solche, die keine Wahrscheinlichkeiten sind. Wer die Seite betreibt, kann es neu übersetzen mit: make web",
+    noPart: "Ein Teil dieser Seite fehlt oder konnte nicht laufen. Bitte die Seite neu laden.",
+    noWorker:
+      "Dieser Browser lässt das Modell hier nicht laufen. Bitte die Seite unter ihrer eigenen Adresse in einem eigenen Fenster öffnen.",
+    noMemory:
+      "Dafür ist auf diesem Gerät nicht genug Speicher frei. Bitte andere Tabs oder Apps schließen und noch einmal versuchen, oder ein kleineres Foto auswählen.",
+    wrong: "Auf dieser Seite ist etwas schiefgegangen. Bitte noch einmal versuchen oder die Seite neu laden.",
+    tooOld:
+      "Dieser Browser ist zu alt für diese Seite: Ihm fehlt {missing}. Bitte aktualisieren oder die Seite in einem aktuellen Chrome, Edge, Firefox oder Safari öffnen.",
+    turnedOff:
+      "Diese Seite braucht {missing}, das in diesem Browser ausgeschaltet ist, etwa durch den Blockierungsmodus oder Einstellungen zum Datenschutz. Bitte für diese Seite erlauben oder die Seite in einem anderen Browser öffnen.",
+    largeFile:
+      "Diese Datei hat {megabytes} MB; erlaubt sind {most} MB. Bitte eine kleinere Fassung des Fotos auswählen.",
+    largePicture:
+      "Dieses Bild hat {megapixels} Megapixel; erlaubt sind {most}. Bitte ein kleineres auswählen.",
+    unopenable:
+      "Das ist ein {kind}-Bild, das dieser Browser nicht öffnen kann. Bitte als JPEG speichern und das auswählen.",
+    noPicture:
+      "Das ist kein Bild, das dieser Browser öffnen kann. Bitte ein Foto auswählen: JPEG, PNG, WebP, GIF, BMP oder AVIF.",
+    brokenPicture:
+      "Dieses {kind}-Bild ist beschädigt oder unvollständig und lässt sich nicht öffnen. Bitte die Originaldatei noch einmal oder ein anderes Foto auswählen.",
   },
   fr: {
     choose: "Choisir une photo",
@@ -166,6 +269,8 @@ export const TABLE = {
     reconnect: "Se reconnecter",
     reconnecting: "Reconnexion…",
     broken: "Cette page ne peut pas répondre pour le moment.",
+    failedCell:
+      "Le notebook de cette page ne s’est pas exécuté jusqu’au bout. La personne qui s’occupe de la page en trouve la raison dans le journal du serveur.",
     ended: "Le notebook ne répond pas. Si son noyau a été redémarré, exécutez de nouveau cette cellule.",
     leftOut:
       "Il y a place pour 100 photos à la fois : {count} ont été laissées de côté. Choisissez-les de nouveau plus tard.",
@@ -181,6 +286,54 @@ export const TABLE = {
     UnusableModel: "Le modèle de cette page ne peut pas répondre. Prévenez la personne qui s’en occupe.",
     ServiceError: "Le service derrière cette page ne répond pas. Essayez à nouveau.",
     VoilearnError: "Quelque chose s’est mal passé de notre côté. Essayez à nouveau, ou avec une autre photo.",
+    noScript: "Cette page a besoin de JavaScript, désactivé dans ce navigateur. Activez-le pour cette page.",
+    unopened:
+      "Cette page ne démarre pas. Il lui faut un navigateur de 2023 ou plus récent, et une adresse sur le web : elle ne fonctionne pas comme fichier d’un dossier.",
+    starting: "Démarrage…",
+    downloading: "Téléchargement du modèle : {loaded} sur {total} Mo.",
+    startingModel: "Démarrage du modèle…",
+    ready: "C’est prêt. Choisissez une photo.",
+    waits: "La photo attend le modèle. {state}",
+    seconds: "Réponse en {seconds} s, sur cet appareil.",
+    onlyFirst: "De ces {count} photos, seule la première a une réponse. Choisissez les autres une à une.",
+    download: "Téléchargement",
+    tryAgain: "Réessayer",
+    onDevice: "La photo ne quitte jamais cet appareil : le modèle fonctionne dans votre navigateur.",
+    offline: "Cette page fonctionne maintenant sans réseau.",
+    model: "Le modèle",
+    runtime: "L’environnement d’exécution",
+    missing:
+      "{what} manque sur le serveur, qui répond {status}. Réessayez plus tard ; la personne qui s’occupe de la page peut y remédier par : make web",
+    outOfReach:
+      "{what} n’a pas pu être téléchargé : le réseau ou le serveur est injoignable. Vérifiez votre connexion et réessayez.",
+    brokenFile:
+      "{what} est arrivé abîmé ou incomplet : ce n’est pas le fichier avec lequel cette page a été faite. Réessayez ; sinon, la personne qui s’en occupe peut la refaire par : make web",
+    noRuntime:
+      "L’environnement d’exécution du modèle manque sur le serveur. Réessayez plus tard ; la personne qui s’occupe de la page peut y remédier par : make web",
+    noStart:
+      "Le modèle ne démarre pas dans ce navigateur. La personne qui s’occupe de la page peut le recompiler par : make web",
+    noAnswer:
+      "La réponse du modèle est illisible : {numbers} nombres pour ses {classes} classes, ou certains qui ne sont pas des probabilités. La personne qui s’occupe de la page peut le recompiler par : make web",
+    noPart: "Une partie de cette page manque ou n’a pas pu fonctionner. Rechargez la page.",
+    noWorker:
+      "Ce navigateur ne laisse pas le modèle fonctionner ici. Ouvrez la page à sa propre adresse, dans une fenêtre à elle.",
+    noMemory:
+      "Cet appareil n’a pas assez de mémoire libre pour cela. Fermez d’autres onglets ou applications et réessayez, ou choisissez une photo plus petite.",
+    wrong: "Quelque chose s’est mal passé sur cette page. Réessayez, ou rechargez la page.",
+    tooOld:
+      "Ce navigateur est trop ancien pour cette page : il lui manque {missing}. Mettez-le à jour, ou ouvrez la page dans un Chrome, Edge, Firefox ou Safari actuel.",
+    turnedOff:
+      "Cette page a besoin de {missing}, désactivé dans ce navigateur, comme le font le mode Isolement et certains réglages de confidentialité. Autorisez-le pour cette page, ou ouvrez la page dans un autre navigateur.",
+    largeFile:
+      "Ce fichier fait {megabytes} Mo ; la limite est de {most} Mo. Choisissez une version plus petite de la photo.",
+    largePicture:
+      "Cette image a {megapixels} mégapixels ; la limite est de {most}. Choisissez-en une plus petite.",
+    unopenable:
+      "C’est une image {kind}, que ce navigateur ne peut pas ouvrir. Enregistrez-la en JPEG et choisissez ce fichier.",
+    noPicture:
+      "Ce fichier n’est pas une image que ce navigateur peut ouvrir. Choisissez une photo : JPEG, PNG, WebP, GIF, BMP ou AVIF.",
+    brokenPicture:
+      "Cette image {kind} est abîmée ou incomplète et ne peut pas être ouverte. Choisissez à nouveau le fichier original, ou une autre photo.",
   },
   es: {
     choose: "Elegir una foto",
@@ -221,6 +374,8 @@ export const TABLE = {
     reconnect: "Volver a conectar",
     reconnecting: "Conectando…",
     broken: "Esta página no puede responder en este momento.",
+    failedCell:
+      "El cuaderno de esta página no se ejecutó hasta el final. Quien mantiene la página encuentra la razón en el registro del servidor.",
     ended: "El cuaderno no responde. Si se reinició su núcleo, vuelva a ejecutar esta celda.",
     leftOut: "Hay sitio para 100 fotos a la vez: {count} se han dejado fuera. Elíjalas de nuevo más tarde.",
     upgraded: "El modelo se ha renovado. Esta respuesta es del anterior.",
@@ -234,6 +389,54 @@ export const TABLE = {
     UnusableModel: "El modelo de esta página no puede responder. Avise a quien la mantiene.",
     ServiceError: "El servicio de esta página no responde. Inténtelo de nuevo.",
     VoilearnError: "Algo salió mal por nuestra parte. Inténtelo de nuevo, o con otra foto.",
+    noScript:
+      "Esta página necesita JavaScript, que está desactivado en este navegador. Actívelo para esta página.",
+    unopened:
+      "Esta página no arranca. Necesita un navegador de 2023 o más nuevo y una dirección en la web: no funciona como archivo de una carpeta.",
+    starting: "Iniciando…",
+    downloading: "Descargando el modelo: {loaded} de {total} MB.",
+    startingModel: "Iniciando el modelo…",
+    ready: "Todo listo. Elija una foto.",
+    waits: "La foto espera al modelo. {state}",
+    seconds: "Respuesta en {seconds} s, en este dispositivo.",
+    onlyFirst: "De estas {count} fotos, solo la primera tiene respuesta. Elija las demás una a una.",
+    download: "Descargando",
+    tryAgain: "Reintentar",
+    onDevice: "La foto nunca sale de este dispositivo: el modelo funciona en su navegador.",
+    offline: "Esta página ya funciona sin red.",
+    model: "El modelo",
+    runtime: "El entorno de ejecución",
+    missing:
+      "{what} falta en el servidor, que responde {status}. Inténtelo más tarde; quien mantiene la página puede reponerlo con: make web",
+    outOfReach:
+      "{what} no se pudo descargar: no se llega a la red o al servidor. Compruebe su conexión e inténtelo de nuevo.",
+    brokenFile:
+      "{what} llegó dañado o incompleto: no es el archivo con el que se hizo esta página. Inténtelo de nuevo; si no sirve, quien mantiene la página puede rehacerla con: make web",
+    noRuntime:
+      "El entorno de ejecución del modelo falta en el servidor. Inténtelo más tarde; quien mantiene la página puede reponerlo con: make web",
+    noStart:
+      "El modelo no arranca en este navegador. Quien mantiene la página puede compilarlo de nuevo con: make web",
+    noAnswer:
+      "La respuesta del modelo no se puede leer: dio {numbers} números para sus {classes} clases, o algunos que no son probabilidades. Quien mantiene la página puede compilarlo de nuevo con: make web",
+    noPart: "Una parte de esta página falta o no pudo funcionar. Vuelva a cargar la página.",
+    noWorker:
+      "Este navegador no deja que el modelo funcione aquí. Abra la página por su propia dirección, en una ventana propia.",
+    noMemory:
+      "Este dispositivo no tiene bastante memoria libre para eso. Cierre otras pestañas o aplicaciones e inténtelo de nuevo, o elija una foto más pequeña.",
+    wrong: "Algo salió mal en esta página. Inténtelo de nuevo o vuelva a cargar la página.",
+    tooOld:
+      "Este navegador es demasiado antiguo para esta página: le falta {missing}. Actualícelo o abra la página en un Chrome, Edge, Firefox o Safari actual.",
+    turnedOff:
+      "Esta página necesita {missing}, que está desactivado en este navegador, como hacen el modo de aislamiento y algunos ajustes de privacidad. Permítalo para esta página o ábrala en otro navegador.",
+    largeFile:
+      "Este archivo tiene {megabytes} MB; el límite es de {most} MB. Elija una versión más pequeña de la foto.",
+    largePicture: "Esta imagen tiene {megapixels} megapíxeles; el límite es {most}. Elija una más pequeña.",
+    unopenable:
+      "Es una imagen {kind}, que este navegador no puede abrir. Guárdela como JPEG y elija ese archivo.",
+    noPicture:
+      "Este archivo no es una imagen que este navegador pueda abrir. Elija una foto: JPEG, PNG, WebP, GIF, BMP o AVIF.",
+    brokenPicture:
+      "Esta imagen {kind} está dañada o incompleta y no se puede abrir. Elija de nuevo el archivo original, u otra foto.",
   },
   zh: {
     choose: "选择照片",
@@ -275,6 +478,7 @@ export const TABLE = {
     reconnect: "重新连接",
     reconnecting: "正在重新连接……",
     broken: "本页暂时无法回答。",
+    failedCell: "本页的笔记本没有运行到结尾。管理本页的人可以在服务器日志中找到原因。",
     ended: "笔记本没有响应。如果内核已重启，请重新运行这个单元格。",
     leftOut: "一次最多 100 张照片：有 {count} 张未被接收。请稍后再选。",
     upgraded: "模型已经更新，这个回答来自旧模型。",
@@ -288,6 +492,41 @@ export const TABLE = {
     UnusableModel: "本页的模型无法回答。请告诉管理本页的人。",
     ServiceError: "本页背后的服务没有响应。请再试一次。",
     VoilearnError: "我们这边出了问题。请再试一次，或换一张照片。",
+    noScript: "本页需要 JavaScript，但此浏览器已将其关闭。请为本页开启。",
+    unopened: "本页没有启动。它需要 2023 年或更新的浏览器，并且要通过网址打开：不能直接从文件夹打开文件。",
+    starting: "正在启动……",
+    downloading: "正在下载模型：{loaded} / {total} MB。",
+    startingModel: "正在启动模型……",
+    ready: "已就绪。请选择照片。",
+    waits: "您的照片在等待模型。{state}",
+    seconds: "用时 {seconds} 秒，在本设备上完成。",
+    onlyFirst: "这 {count} 张照片中只回答第一张。其余的请逐张选择。",
+    download: "正在下载",
+    tryAgain: "重试",
+    onDevice: "您的照片不会离开本设备：模型在您的浏览器中运行。",
+    offline: "本页现在没有网络也能使用。",
+    model: "模型",
+    runtime: "运行环境",
+    missing: "服务器上缺少{what}（服务器返回 {status}）。请稍后再试；管理本页的人可以用此命令恢复：make web",
+    outOfReach: "{what}无法下载：网络或服务器不可达。请检查网络连接后重试。",
+    brokenFile:
+      "{what}下载后已损坏或不完整，不是本页所用的文件。请重试；如果还不行，管理本页的人可以用此命令重新生成：make web",
+    noRuntime: "服务器上缺少模型的运行环境。请稍后再试；管理本页的人可以用此命令恢复：make web",
+    noStart: "模型无法在此浏览器中启动。管理本页的人可以用此命令重新编译：make web",
+    noAnswer:
+      "无法读取模型的回答：它为 {classes} 个类别给出了 {numbers} 个数，或其中有些不是概率。管理本页的人可以用此命令重新编译：make web",
+    noPart: "本页的一部分缺失或无法运行。请重新加载页面。",
+    noWorker: "此浏览器不允许模型在这里运行。请用本页自己的网址在单独的窗口中打开。",
+    noMemory: "本设备的可用内存不足。请关闭其他标签页或应用后重试，或选择小一些的照片。",
+    wrong: "本页出了问题。请重试，或重新加载页面。",
+    tooOld: "此浏览器太旧，缺少 {missing}。请更新浏览器，或用新版 Chrome、Edge、Firefox 或 Safari 打开本页。",
+    turnedOff:
+      "本页需要 {missing}，但此浏览器已将其关闭（锁定模式和某些隐私设置会这样做）。请为本页允许它，或用其他浏览器打开本页。",
+    largeFile: "这个文件有 {megabytes} MB，上限是 {most} MB。请选择小一些的照片。",
+    largePicture: "这张图片有 {megapixels} 百万像素，上限是 {most}。请选择小一些的。",
+    unopenable: "这是 {kind} 图片，此浏览器无法打开。请另存为 JPEG 后再选择。",
+    noPicture: "此浏览器无法打开这个文件。请选择照片：JPEG、PNG、WebP、GIF、BMP 或 AVIF。",
+    brokenPicture: "这张 {kind} 图片已损坏或不完整，无法打开。请重新选择原文件，或换一张照片。",
   },
 };
 
@@ -309,23 +548,6 @@ export const language =
 export function say(key, values = {}) {
   const words = TABLE[language][key] ?? ENGLISH[key];
   return words.replace(/\{(\w+)\}/g, (_, name) => `${values[name]}`);
-}
-
-/**
- * Puts what the page's elements say into the visitor's language.
- * @param {HTMLElement} el
- */
-export function translate(el) {
-  /** @type {(name: string, put: (each: HTMLElement, words: string) => void) => void} */
-  const all = (name, put) => {
-    for (const each of el.querySelectorAll(`[data-${name}]`)) {
-      const [at, key] = /** @type {[HTMLElement, Key]} */ ([each, each.getAttribute(`data-${name}`)]);
-      put(at, say(key));
-    }
-  };
-  all("say", (each, words) => (each.textContent = words));
-  all("alt", (each, words) => each.setAttribute("alt", words));
-  all("label", (each, words) => each.setAttribute("aria-label", words));
 }
 
 /**
