@@ -6,7 +6,7 @@ In come log records; out go the same, with a sentence more.
 import logging
 
 OTHER_HOST = (
-    " If both are this page, a proxy between them changes the Host header: have it pass that on "
+    ". If both are this page, a proxy between them changes the Host header: have it pass that on "
     "(nginx: proxy_set_header Host $http_host). docs/page.md has the lines."
 )
 
