@@ -20,6 +20,7 @@ from tests.services import wait_for
 Come = Callable[..., Visitor]
 HEARD_TWICE = 5_000  # milliseconds in which a page hears of an upgrade twice
 LOOKING = "Looking at the photo…"
+FOLLOWING = 4  # Node.DOCUMENT_POSITION_FOLLOWING
 LOST = "The connection to this page is lost. Your photos are kept."
 
 # Whether a bar is ever seen, at each frame the browser draws.
@@ -287,6 +288,42 @@ def test_a_page_without_a_model_says_why(
         notebook.write_text(before)
     visitor.leave()
     wait_for(lambda: len(without_model.kernels()) <= without_model.spare)
+
+
+def test_a_notebook_that_fails_says_so_first(
+    app: Path, tmp_path: Path, browser: Browser, screenshots: Path
+) -> None:
+    """Also where an import fails, before anything of ours could say why."""
+    folder = stub.lay_out(app, tmp_path / "app", "import nothing_of_that_name")
+    page = browser.new_context(locale="de").new_page()
+    with ways.running("voila", Place(folder, tmp_path)) as server:
+        visitor = Visitor(page, server).arrive()
+        reason = page.get_by_text("Das Notebook dieser Seite lief nicht bis zum Ende.")
+        expect(reason).to_be_visible()
+        expect(visitor.banner).to_contain_text("Diese Seite kann gerade nicht antworten.")
+        above = "reason => reason.compareDocumentPosition(document.querySelector('.voilearn-page'))"
+        assert reason.evaluate(above) == FOLLOWING
+        assert "nothing_of_that_name" not in page.content()
+        visitor.show(screenshots, "voila-page-failed")
+        assert "nothing_of_that_name" in server.log_tail()
+        page.close()
+
+
+def test_where_there_is_no_page_it_is_told_in_every_language_and_in_our_looks(
+    browser: Browser, stubbed: Server, screenshots: Path
+) -> None:
+    if stubbed.is_voila:
+        pytest.skip("Voilà alone has one page, and for all other addresses its own short words")
+    page = browser.new_page()
+    for name, status in (("nothing.ipynb", 404), ("folder/nothing.ipynb", 404)):
+        answer = page.goto(f"{stubbed.url}voila/render/{name}?token={ways.TOKEN}")
+        assert answer
+        assert answer.status == status
+        expect(page.locator("main p[lang]")).to_have_count(5)
+        expect(page.locator("p[lang=fr]")).to_contain_text("Il n’y a pas de page")
+        assert page.evaluate("() => getComputedStyle(document.querySelector('main')).maxWidth")
+    page.screenshot(path=screenshots / f"{stubbed.way}-no-page.png")
+    page.close()
 
 
 def _server_process(server: Server) -> psutil.Process:

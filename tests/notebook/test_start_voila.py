@@ -1,7 +1,9 @@
 """`make page` tells its address and what goes wrong, and nothing of its libraries' workings."""
 
 import contextlib
+import http.client
 import json
+import logging
 import re
 import shutil
 import socket
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 from urllib.parse import urlsplit
 
 import psutil
@@ -153,6 +156,52 @@ def test_a_kernel_that_ends_is_told_and_the_rest_to_who_asks_for_it(
         visitor.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert page.wait_for(lambda told: re.search("Kernel died|restarting kernel", told))
     assert page.process.poll() is None
+
+
+def test_a_proxy_that_changes_the_host_is_named_as_the_cause(
+    start: Callable[..., Started],
+) -> None:
+    """Its page opens, and then has no connection: Jupyter takes it for another site's."""
+    page = start(QUIET, f"--port={free_port()}", COLD)
+    address = page.address()
+    with urllib.request.urlopen(address, timeout=LONG) as answer:
+        (kernel,) = re.findall(r'"kernelId": "([^"]+)"', answer.read().decode())
+    headers = {
+        "Origin": "https://bears.example.org",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+    }
+    visitor = http.client.HTTPConnection(urlsplit(address).netloc, timeout=LONG)
+    visitor.request("GET", f"/api/kernels/{kernel}/channels", headers=headers)
+    assert visitor.getresponse().status == 403
+    visitor.close()
+    told = page.wait_for(lambda told: "Blocking Cross Origin WebSocket Attempt" in told)
+    assert "a proxy between them changes the Host header" in told
+    assert "proxy_set_header Host $http_host" in told
+
+
+def test_a_jupyter_server_names_that_cause_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = logging.getLogger("ServerApp")
+    monkeypatch.setattr(log, "filters", [])
+    monkeypatch.setenv("JUPYTER_PATH", "")
+    config = ROOT / ".jupyter" / "jupyter_server_config.py"
+    code = compile(config.read_text("utf-8"), config, "exec")
+    exec(code, {"c": MagicMock(), "__file__": str(config)})
+    told = "Blocking Cross Origin WebSocket Attempt.  Origin: %s, Host: %s"
+    record = logging.LogRecord("ServerApp", logging.WARNING, "", 1, told, ("a", "b"), None)
+    assert log.filter(record)
+    assert "Origin: a, Host: b. If both" in record.getMessage()
+
+
+@pytest.mark.parametrize("told", ["Kernel started: %s", "Cross Origin"])
+def test_what_is_clear_is_told_as_it_is(told: str) -> None:
+    from voilearn.notebook.server_log import name_cause
+
+    record = logging.LogRecord("ServerApp", logging.WARNING, "", 1, told, (), None)
+    assert name_cause(record)
+    assert record.msg == told
 
 
 def test_kernels_of_a_jupyter_server_have_nothing_to_warn_of_either() -> None:

@@ -12,6 +12,7 @@ thread, one after the other. Its asker talks to this kernel.
     voila.js          the page as Voilà serves it, and its kernel's successor
     kernel.js         a kernel behind Voilà, over a websocket
     start_voila.py    `make page`: Voilà, which says its address and what goes wrong
+    server_log.py     the cause, where Jupyter's own words leave it open
     voila/templates   how Voilà writes the page: what needs no kernel first
 
 The template is our own because Voilà's brings JupyterLab's widget manager, 5 MB in 100 requests, to

@@ -36,7 +36,9 @@ export class Kernel {
    * @param {Settings} settings
    */
   connect(channels, comm, settings) {
-    this.#at = { channels: `${channels}?session_id=${this.#session}`, comm };
+    const address = new URL(channels);
+    address.searchParams.set("session_id", this.#session);
+    this.#at = { channels: address.href, comm };
     this.#settings = settings;
     this.#pause = 0;
     this.#tell("change:settings");

@@ -12,6 +12,8 @@ import tornado.ioloop
 import traitlets
 from voila.app import Voila
 
+from voilearn.notebook.server_log import name_cause
+
 
 class Voilearn(Voila):  # type: ignore[misc]  # Voilà has no types
     """Voilà, which tells of its page and of errors, and of nothing else."""
@@ -23,6 +25,7 @@ class Voilearn(Voila):  # type: ignore[misc]  # Voilà has no types
     def initialize(self, argv: list[str] | None = None) -> None:
         """Read options and settings."""
         self.log.addFilter(_is_news)
+        self.log.addFilter(name_cause)
         super().initialize(argv)
         self._asked_for = self.port
 

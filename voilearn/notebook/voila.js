@@ -40,7 +40,7 @@ function adopt(page) {
   if (!told) return false;
   const { comm, settings, kernel: kernelId } = JSON.parse(told.textContent);
   id = kernelId;
-  const channels = new URL(`${base}api/kernels/${id}/channels`, location.href);
+  const channels = address(`api/kernels/${id}/channels`);
   channels.protocol = channels.protocol.replace("http", "ws");
   introduce(settings);
   kernel.connect(channels.href, comm, settings);
@@ -124,7 +124,19 @@ function end(kernelId) {
   ended.add(kernelId);
   const form = new FormData();
   form.append("_xsrf", token() ?? "");
-  navigator.sendBeacon(`${base}voila/api/shutdown/${kernelId}`, form);
+  navigator.sendBeacon(address(`voila/api/shutdown/${kernelId}`), form);
+}
+
+/**
+ * Where the server has a path. A token in the page's own address goes with it: in another site's
+ * frame there may be no cookie in its place.
+ * @param {string} path
+ */
+function address(path) {
+  const found = new URL(`${base}${path}`, location.href);
+  const token = new URL(location.href).searchParams.get("token");
+  if (token) found.searchParams.set("token", token);
+  return found;
 }
 
 // A form has to name what stands in this cookie, which only a page of this server can read or set:
