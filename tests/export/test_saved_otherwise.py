@@ -150,3 +150,29 @@ def test_a_learner_that_was_read_whole_is_not_called_damaged(learn: Any, tmp_pat
     path = make_export(tmp_path, CategoryBlock, CrossEntropyLossFlat(), parity, item_tfms=[changed])
     with pytest.raises(UnusableModel, match=r"can't be opened: .* side is not .* --trust"):
         read_export_file(path)
+
+
+UNREAD = {
+    "complex numbers": (torch.ones(1, dtype=torch.complex64), r"a tensor is of .*ComplexFloatSto"),
+    "a dict whose keys are sets": ({frozenset({1}): 2}, "a dict (with a key of a kind|or set)"),
+    "a number of thousands of digits": (10**5000, "a number of absurd length"),
+}
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize(("kept", "told"), UNREAD.values(), ids=UNREAD)
+def test_what_is_not_read_is_named_and_trust_goes_on(
+    tmp_path: Path, kept: Any, told: str, protocol: int
+) -> None:
+    from fastai.learner import load_learner as fastai_load_learner
+
+    from voilearn.learner.load import load_learner
+
+    path = make_export(tmp_path, CategoryBlock, CrossEntropyLossFlat(), parity)
+    learn = fastai_load_learner(path)
+    learn.model[1].kept = kept
+    learn.path = tmp_path
+    learn.export(path.name, pickle_protocol=protocol)
+    with pytest.raises(UnusableModel, match=f"can't be opened: .*{told}.* --trust"):
+        load_learner(path)
+    assert load_learner(path, trust=True).dls.vocab

@@ -154,7 +154,7 @@ def open_export_file(path: Path | str) -> Iterator[tuple[ExportFile, TorchFile]]
 
 
 def read_brought(path: Path) -> Brought:
-    """Return what unpickling a file would import and run; nothing of one that is too much to read.
+    """Return what unpickling a file would import and run; nothing of one that is not read.
 
     Raises UnusableModel for a file that is no pickle of torch's.
     """
@@ -162,7 +162,7 @@ def read_brought(path: Path) -> Brought:
         try:
             contents = read_torch_file(file)
             return Brought(_references(contents), other_python(contents.pickle))
-        except TooMuch:
+        except (TooMuch, RefusedPickle):
             return Brought((), None)
 
 

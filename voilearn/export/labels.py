@@ -99,6 +99,8 @@ def wrong_with(names: Iterable[str], kinds: Sequence[str]) -> str | None:
 def _kind(label: Any) -> str:
     """Return the name of a label's type."""
     check_time()
+    if name_of(label) == "_codecs.encode":  # as protocol 2 has them
+        return "bytes"
     if name_of(label) != SCALAR:
         return name_of(label)
     kind = label.args[0] if label.args else None
@@ -164,15 +166,15 @@ def written(label: Any) -> str:
 
 def _is_python_s(value: Any) -> bool:
     """Say whether a value is wholly Python's own, small, and written alike by every Python."""
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple):
         return len(value) <= MAX_PARTS and all(map(_is_one, value))
     return _is_one(value)
 
 
 def _is_one(value: Any) -> bool:
-    if isinstance(value, str | bytes):
+    if isinstance(value, str):
         return len(value) <= MAX_LABEL
-    return isinstance(value, int | float | None)
+    return isinstance(value, int | float | None)  # no bytes: what text they are is not told
 
 
 def _text(label: Instance) -> str:
@@ -266,12 +268,10 @@ def _interval(label: Instance) -> str:
 
 def _numpy(label: Instance) -> str:
     """Write a number of numpy's, or a text of fixed width."""
-    kind, data = label.args
+    kind, _ = label.args
     code = kind.args[0] if isinstance(kind, Instance) else None
     if code in SHORT:
         return _short(plain(label), *SHORT[code])
-    if isinstance(code, str) and code.startswith("S"):
-        return str(plain(data))
     value = plain(label)
     if value is None:
         raise NotPlain(f"numpy.dtype({code})")
@@ -299,7 +299,6 @@ WRITERS: tuple[tuple[frozenset[str], Callable[[Instance], str]], ...] = tuple(
     (frozenset(names), write)
     for names, write in (
         (TEXTS | {"builtins.int", "builtins.float", "builtins.bool"}, _text),
-        ({"_codecs.encode", "builtins.bytes"}, _text),  # bytes, as protocol 2 has them
         ({"builtins.complex"}, _complex),
         ({"datetime.date"}, _date),
         ({"datetime.datetime"}, _datetime),

@@ -21,6 +21,7 @@ from voilearn.export.records import (
     Instance,
     PersistentId,
     Pickle,
+    RefusedPickle,
     TooMuch,
     check_time,
 )
@@ -182,7 +183,7 @@ class _Machine:
                 check_time()
             parts = key if isinstance(key, tuple) and len(key) <= 16 else (key,)
             if not all(isinstance(part, (*SCALARS, Global, Instance)) for part in parts):
-                raise DamagedPickle("The pickle has a key of a kind that is not read.")
+                raise RefusedPickle("It has a dict with a key of a kind that is not read")
             yield key
 
     def build(self) -> None:
@@ -216,7 +217,7 @@ def _int_line(m: _Machine) -> int | bool:
 
 def _long(m: _Machine, length: int) -> int:
     if length > MAX_INT_BYTES:
-        raise DamagedPickle("The pickle has a number of absurd length.")
+        raise RefusedPickle("It has a number of absurd length")
     return int.from_bytes(m.take(length), "little", signed=True)
 
 

@@ -132,7 +132,7 @@ class _Reader:
     def keys(self, values: Iterable[Any], depth: int) -> list[Any]:
         found = self.all(values, depth)
         if not all(isinstance(key, (*SCALARS, tuple)) for key in found):
-            raise NotPlain("A key")
+            raise NotPlain("a dict or set of what is no plain value")
         return found
 
     def instance(self, value: Instance, depth: int) -> Any:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from voilearn.export.records import DamagedPickle, Global, Instance, PersistentId
+from voilearn.errors import printable
+from voilearn.export.records import (
+    DamagedPickle,
+    Global,
+    Instance,
+    PersistentId,
+    RefusedPickle,
+)
 
 # Names that torch has for the numbers of a storage, and their size in bytes.
 DTYPES = {
@@ -56,7 +63,8 @@ class Tensor:
 def tensor_of(value: Any) -> Tensor | None:
     """Return the tensor that a record is, checked against its storage; None if it is none.
 
-    Raises DamagedPickle for one that would reach outside its storage, or is no plain tensor.
+    Raises DamagedPickle for one that would reach outside its storage, and RefusedPickle for one
+    that is no plain tensor.
     """
     for _ in range(4):  # a parameter holds a tensor, and either may be of a class of its own
         if not isinstance(value, Instance):
@@ -84,9 +92,9 @@ def _checked(args: tuple[Any, ...]) -> Tensor:
     if not all(type(n) is int and 0 <= n < 2**40 for n in numbers) or len(size) != len(stride):
         raise DamagedPickle("A tensor's sizes make no sense.")
     if kind.path.rpartition(".")[2] not in DTYPES:
-        raise DamagedPickle(f"A tensor is of {kind.path}, which is not read.")
+        raise RefusedPickle(f"A tensor is of {printable(kind.path, 80)}, which is not read")
     if len(args) > 5 and getattr(args[5], "pairs", None):
-        raise DamagedPickle("A tensor brings hooks, code that would run.")
+        raise RefusedPickle("A tensor brings hooks, code that would run")
     dtype = DTYPES[kind.path.rpartition(".")[2]][0]
     tensor = Tensor(dtype, str(key), numel, offset, tuple(size), tuple(stride))
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))

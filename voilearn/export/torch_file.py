@@ -15,7 +15,7 @@ from operator import mul
 from typing import Any, BinaryIO
 
 from voilearn.export.pickle_machine import read_pickle
-from voilearn.export.records import DamagedPickle, PersistentId, Pickle, TooMuch
+from voilearn.export.records import DamagedPickle, PersistentId, Pickle, RefusedPickle, TooMuch
 from voilearn.export.tensors import DTYPES, ITEM_SIZES, Tensor, is_storage
 
 FORMATS = {"float32": "f", "float64": "d", "float16": "e"}  # of struct
@@ -93,7 +93,7 @@ def _read_zip(file: BinaryIO, size: int) -> TorchFile:
     folder = at.removesuffix("data.pkl")
     order = members.get(f"{folder}byteorder")
     if order and _read_member(archive, order, 6) != b"little":
-        raise DamagedPickle("The numbers are in the byte order of another kind of machine.")
+        raise RefusedPickle("Its numbers are in the byte order of another kind of machine")
     with _zip_errors(at), archive.open(members[at]) as stream:
         pickled = read_pickle(stream, members[at].file_size)
     return TorchFile(
@@ -228,7 +228,7 @@ def _places(
 ) -> Iterator[tuple[str, tuple[int, int]]]:
     for key in keys:
         if key not in dtypes or dtypes[key] not in ITEM_SIZES:
-            raise DamagedPickle(f"Storage {key} is of a kind that is not read.")
+            raise RefusedPickle(f"Storage {key} is of a kind that is not read")
         count = file.read(8)
         length = int.from_bytes(count, "little", signed=True) * ITEM_SIZES[dtypes[key]]
         at = file.tell()
