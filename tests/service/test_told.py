@@ -167,6 +167,42 @@ def test_odd_requests_are_answered_all_the_same(service: Serving, request_line: 
     assert (status, body) == (200, b'{"status":"alive"}')
 
 
+WISH = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+POST = b"POST /v1/classify HTTP/1.1\r\nHost: x\r\n" + WISH
+COUNTED = POST + b"Content-Length: %d\r\n\r\n" % len(PHOTO)
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(PHOTO)
+LAST = b"GET /healthz HTTP/1.1\r\n" + CLOSE
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [COUNTED + PHOTO, LAST],
+        [COUNTED, PHOTO, LAST],
+        [COUNTED + PHOTO + LAST],
+        [COUNTED[:50], COUNTED[50:] + PHOTO[:9], PHOTO[9:], LAST],
+        [CHUNKED + PHOTO + b"\r\n0\r\n\r\n", LAST],
+    ],
+    ids=["at once", "head and body", "pipelined", "in pieces", "chunked"],
+)
+def test_a_client_that_would_rather_speak_http_2_gets_its_answer(
+    service: Serving, pieces: list[bytes]
+) -> None:
+    """Java's own client asks so each time."""
+    status, _, body = raw(service, *pieces)
+    assert status == 200
+    assert b'"label": ' in body
+    assert body.endswith(b'{"status":"alive"}')
+
+
+def test_wishes_that_follow_each_other_unasked_end_the_connection(service: Serving) -> None:
+    wishes = (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + WISH + b"\r\n") * 5_000
+    assert raw(service, wishes)[0] in (200, 400)
+    assert raw(service, b"CONNECT a:443 HTTP/1.1\r\n" + CLOSE)[0] == 400
+    assert service.get("/healthz")[0] == 200
+    assert not [line for line in service.lines if "traceback" in line]
+
+
 def test_head_has_no_body_and_the_length_of_one(service: Serving) -> None:
     status, headers, body = raw(service, b"HEAD /healthz HTTP/1.1\r\n" + CLOSE)
     assert (status, headers[b"content-length"], body) == (200, b"18", b"")

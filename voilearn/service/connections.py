@@ -6,9 +6,11 @@ minute, or without an end, or a body that was refused already, is let go of.
 
 import asyncio
 import json
+import sys
 from http import HTTPStatus
 from typing import Any
 
+from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from voilearn.errors import BadRequest, RequestTimeout
@@ -22,6 +24,7 @@ NO_HTTP = (
     "This is no request of HTTP/1.1 that can be read. The service speaks that alone: https:// and "
     "HTTP/2 are for a proxy in front of it."
 )
+UPGRADE = {b"upgrade", b"connection", b"http2-settings"}
 READ_SECONDS = 30.0  # in which a client reads some of an answer that waits for it
 
 
@@ -36,6 +39,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._clock: asyncio.TimerHandle | None = None
         self._lingers_until = 0.0
         self._deaf = False  # after bytes that are no HTTP
+        self._piece: bytes | None = None  # what came last, if none of it is read again
         self._around = 0  # bytes since the last of a body: of chunks' sizes, or of trailers
         self._unread: asyncio.TimerHandle | None = None
         self._running: Any = None
@@ -66,6 +70,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._give(LINGER_PAUSE)
         if self._deaf:
             return
+        self._piece = data
         before = self._heads if self._in_head else None
         self._around += 0 if self._in_head else len(data)
         super().data_received(data)
@@ -112,6 +117,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Go from the head to the body."""
+        if self.parser.should_upgrade():
+            return  # it is read again
         self._around = 0
         self._in_head, self._head_bytes = False, 0
         self._heads += 1
@@ -120,6 +127,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Go from the body to the next head."""
+        if self.parser.should_upgrade():
+            return
         self._in_head, self._lingers_until = True, 0.0
         self._stop_clock()
         super().on_message_complete()
@@ -148,7 +157,21 @@ class BoundedConnection(HttpToolsProtocol):
         super().resume_writing()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing of what a client would rather speak: it is answered all the same."""
+        """Read a request again, as HTTP/1.1, whose client would rather speak another protocol.
+
+        Java's does so with each request. The parser takes such a request's body for the other
+        protocol, so a new one gets the head without the wish, and the rest of the bytes.
+        """
+        wish, piece = sys.exception(), self._piece
+        self._piece = None
+        if not isinstance(wish, HttpParserUpgrade) or piece is None:
+            self.send_400_response("")  # another one, or CONNECT, behind the first
+            return
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % each for each in self.headers if each[0] not in UPGRADE]
+        self.parser = HttpRequestParser(self)
+        super().data_received(b"\r\n".join([*lines, b"", piece[wish.args[0] :]]))
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._running = cycle
