@@ -279,13 +279,13 @@ def _serve(options: argparse.Namespace) -> int:
     except ValueError as error:
         options.usage(str(error))
     token = (options.token or "").strip() or None  # one in a file often ends in a new line
-    if options.token is not None and not (token or options.public):
-        options.usage("the token is empty: give one, or leave out --token and VOILEARN_TOKEN")
     if not (token or options.public or is_loopback(host)):
         options.usage(
             f"others than this machine can reach {host}, so the service needs a token: "
             "set VOILEARN_TOKEN to a long random text, or let everybody ask with --public"
         )
+    if options.token is not None and not (token or options.public):
+        options.usage("the token is empty: give one, or leave out --token and VOILEARN_TOKEN")
     if token and not (token.isascii() and token.isprintable() and " " not in token):
         options.usage("a token is made of ASCII letters, digits and signs, without spaces")
     if options.trust and not is_compiled(options.model):
