@@ -94,6 +94,8 @@ MAY_LOAD: dict[str, set[str]] = {
     "service/service": {"PIL", "fastapi"},
     "service/request_body": {"fastapi"},
     "service/openapi": {"fastapi"},
+    "service/origins": {"fastapi"},
+    "service/problems": {"fastapi"},
     "service/connections": {"uvicorn"},
     "service/v2_routes": {"PIL", "fastapi"},
     "service/app": {"PIL", "fastapi", "prometheus_client"},

@@ -30,8 +30,8 @@ def test_a_problem_is_that_of_the_rfc() -> None:
         "status": 413,
         "detail": "It is.",
     }
-    told = {"type": "about:blank", "title": "Not Found", "status": 404}
-    assert problem_of_status(404) == told
+    told = {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "Nothing here."}
+    assert problem_of_status(404, "Nothing here.") == told
 
 
 def test_an_error_of_a_later_release_is_an_error_all_the_same() -> None:

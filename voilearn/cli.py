@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 # The extra that brings a package along; what is not named comes with fastai.
 COMPILE = "learner,onnx,compile"
-WEB = ("fastapi", "fastapi_offline", "httptools", "prometheus_client", "starlette", "uvicorn")
+WEB = (
+    *("fastapi", "fastapi_offline", "httptools", "prometheus_client", "python_multipart"),
+    *("starlette", "uvicorn"),
+)
 EXTRAS = {
     "onnxruntime": "onnx",
     "numpy": "onnx",
@@ -288,14 +291,23 @@ def _serve(options: argparse.Namespace) -> int:
     from voilearn.model import is_compiled
     from voilearn.model_file import check_is_a_file
     from voilearn.service.json_log import log_as_json
-    from voilearn.service.serve import Options, is_loopback, serve
+    from voilearn.service.origins import origin_of
+    from voilearn.service.serve import Options, check_forwarded, host_of, is_loopback, serve
 
-    token = options.token or None
-    if not (token or options.public or is_loopback(options.host)):
+    try:
+        host = host_of(options.host)
+        origins = [origin_of(written) for written in options.allow_origin]
+        check_forwarded(os.environ.get("FORWARDED_ALLOW_IPS", ""))
+    except ValueError as error:
+        options.usage(str(error))
+    token = (options.token or "").strip() or None  # one in a file often ends in a new line
+    if not (token or options.public or is_loopback(host)):
         options.usage(
-            f"others than this machine can reach {options.host}, so the service needs a token: "
+            f"others than this machine can reach {host}, so the service needs a token: "
             "set VOILEARN_TOKEN to a long random text, or let everybody ask with --public"
         )
+    if options.token is not None and not (token or options.public):
+        options.usage("the token is empty: give one, or leave out --token and VOILEARN_TOKEN")
     if token and not (token.isascii() and token.isprintable() and " " not in token):
         options.usage("a token is made of ASCII letters, digits and signs, without spaces")
     check_is_a_file(options.model)
@@ -303,9 +315,7 @@ def _serve(options: argparse.Namespace) -> int:
         print(TRUST.format(shown(options.model)), file=sys.stderr)
     log_as_json()
     serve(
-        Options(
-            options.model, options.host, options.port, token, options.allow_origin, options.trust
-        ),
+        Options(options.model, host, options.port, token, origins, options.trust),
         lambda url, _model: put(f"{url} (documentation: {url}/docs)"),
     )
     return 0

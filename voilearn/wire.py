@@ -30,9 +30,10 @@ def problem_of(error: VoilearnError) -> dict[str, Any]:
     }
 
 
-def problem_of_status(status: int) -> dict[str, Any]:
+def problem_of_status(status: int, detail: str) -> dict[str, Any]:
     """Return what an HTTP status says by itself, as for a route that there is not."""
-    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    title = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail}
 
 
 def error_in(body: bytes) -> VoilearnError | None:

@@ -7,17 +7,33 @@ import zlib
 import pytest
 
 from voilearn.errors import BadRequest, PhotoTooLarge
-from voilearn.service.content_coding import unpack
+from voilearn.service.content_coding import NONE, coding_of, unpack
 
 DATA = b"photo" * 1000
 
 
-@pytest.mark.parametrize("coding", [None, "", "identity", " Identity "])
-def test_a_body_that_is_not_packed_is_what_it_is(coding: str | None) -> None:
-    assert unpack(DATA, coding, 10) is DATA
+@pytest.mark.parametrize(
+    ("headers", "coding"),
+    [
+        ([], "identity"),
+        ([""], "identity"),
+        ([" Identity "], "identity"),
+        (["identity, ,IDENTITY"], "identity"),
+        (["identity", "identity"], "identity"),
+        (["GZIP"], "gzip"),
+        (["identity, x-gzip"], "x-gzip"),
+        (["gzip", "br"], "gzip, br"),
+    ],
+)
+def test_a_coding_is_what_is_left_of_its_headers(headers: list[str], coding: str) -> None:
+    assert coding_of(headers) == coding
 
 
-@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP", "deflate"])
+def test_a_body_that_is_not_packed_is_what_it_is() -> None:
+    assert unpack(DATA, NONE, 10) is DATA
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate"])
 def test_a_packed_body_is_unpacked_up_to_the_limit(coding: str) -> None:
     pack = zlib.compress if coding == "deflate" else gzip.compress
     assert unpack(pack(DATA), coding, len(DATA)) == DATA

@@ -7,8 +7,13 @@ swaps its model when the file is replaced, and refuses at once what it has no pl
     this_machine.py     the same for this machine's own pages, gone when idle
     connections.py      a connection's bytes, within bounds of size and time
     request_log.py      each request's id, times, log line and count
-    app.py              make_app: the ASGI application, /v1, health, errors
+    addresses.py        an address as the routes have it, and HEAD as GET
+    origins.py          pages of other origins that may ask
+    app.py              make_app: the ASGI application, /v1, health
+    problems.py         every error as a problem
     request_body.py     a request's photo: counted, timed, in memory only
+    form.py             the photo in a form
+    sent_instead.py     what came in the place of a photo, and how to send one
     content_coding.py   what came in gzip or deflate, up to a limit
     service.py          who may ask, and what each is given in its turn
     work_queue.py       the line: a place in it, or that there is none

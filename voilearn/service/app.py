@@ -9,37 +9,39 @@ import time
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
-from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect
 
 from voilearn import __version__
-from voilearn.errors import OUR_FAULT, ServiceNotReady, TokenRefused, VoilearnError
+from voilearn.errors import DamagedPhoto, ServiceNotReady, UnsupportedPhoto
+from voilearn.service.addresses import Addresses
 from voilearn.service.live_model import LiveModel, utc
 from voilearn.service.metrics import TEXT, Metrics
 from voilearn.service.openapi import describe
+from voilearn.service.origins import Origins
+from voilearn.service.problems import Problem, answer_errors
 from voilearn.service.request_body import read_photo
-from voilearn.service.request_log import LEFT, App, Exchanges, exchange_of
+from voilearn.service.request_log import App, Exchanges, exchange_of
+from voilearn.service.sent_instead import told
 from voilearn.service.service import Service, client_of
 from voilearn.service.v2_routes import health_routes, inference_routes
-from voilearn.wire import CHALLENGE, MEDIA_TYPE, PROOF, problem_of, problem_of_status, proof
+from voilearn.wire import CHALLENGE, PROOF, problem_of, proof
 
-INFER, ID = "Inference-Header-Content-Length", "X-Request-Id"
+FILES = "docs/files"  # of the documentation's page
 
 
 def make_app(service: Service) -> App:
     """Return the ASGI application of a service."""
     metrics = Metrics(service.model, service.queue)
     app = FastAPIOffline(
-        docs_url="/docs",
+        docs_url=None,  # its page has absolute addresses
         redoc_url=None,
         title="Voilearn",
         version=__version__,
         summary="A photo in, what it shows out.",
-        static_url="/docs/files",
+        static_url=f"/{FILES}",
         redirect_slashes=False,  # to an address that the client made up, and over http
     )
     app.include_router(_health(service))
@@ -47,23 +49,9 @@ def make_app(service: Service) -> App:
     app.include_router(_routes(service, metrics), dependencies=guarded)
     app.include_router(health_routes(service))
     app.include_router(inference_routes(service), dependencies=guarded)
-    _answer_errors(app)
+    answer_errors(app)
     app.openapi = partial(describe, app, service.token is not None)  # type: ignore[method-assign]
-    whole: App = app
-    if service.origins:
-        whole = CORSMiddleware(
-            whole,
-            allow_origins=list(service.origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=[
-                "Authorization",
-                "Content-Encoding",
-                "Content-Type",
-                "X-Request-Id",
-                INFER,
-            ],
-            expose_headers=["X-Request-Id", "Server-Timing", "Retry-After", INFER],
-        )
+    whole = Addresses(Origins(app, service.origins))
     return Exchanges(whole, metrics, lambda: service.draining)
 
 
@@ -75,12 +63,23 @@ def _health(service: Service) -> APIRouter:
     async def root() -> Response:
         return RedirectResponse("docs")
 
-    @routes.head("/healthz", include_in_schema=False)
+    @routes.get("/docs", include_in_schema=False)
+    async def documentation(request: Request) -> Response:
+        """Return a page that works below whatever prefix a proxy has taken off."""
+        if request.scope["raw_path"].endswith(b"/"):
+            return RedirectResponse("../docs")
+        return get_swagger_ui_html(
+            openapi_url="openapi.json",
+            title="Voilearn",
+            swagger_js_url=f"{FILES}/swagger-ui-bundle.js",
+            swagger_css_url=f"{FILES}/swagger-ui.css",
+            swagger_favicon_url=f"{FILES}/favicon.png",
+        )
+
     @routes.get("/healthz", summary="Is the service alive?")
     async def alive() -> dict[str, str]:
         return {"status": "alive"}
 
-    @routes.head("/readyz", include_in_schema=False)
     @routes.get("/readyz", summary="Is it ready to answer?")
     async def ready(request: Request) -> Response:
         state = service.hindrance
@@ -92,7 +91,7 @@ def _health(service: Service) -> APIRouter:
             return Response(b'{"status":"ready"}', 200, headers, "application/json")
         headers["retry-after"] = "1"
         told = problem_of(ServiceNotReady(f"The service is {state}."))
-        return _problem(request, {**told, "state": state}, 503, headers)
+        return Problem({**told, "state": state}, 503, headers)
 
     return routes
 
@@ -109,7 +108,11 @@ def _routes(service: Service, metrics: Metrics) -> APIRouter:
             with exchange.stage("receive"):
                 photo = await read_photo(request, held)
             exchange.size = len(photo)
-            prediction = await service.done(request, partial(service.model, photo))
+            try:
+                prediction = await service.done(request, partial(service.model, photo))
+            except (UnsupportedPhoto, DamagedPhoto) as error:
+                kind = request.headers.get("content-type", "")
+                raise told(error, photo, kind) from error
         return _json(prediction.to_dict())
 
     @routes.get("/v1/model", tags=["model"], summary="Which model answers?")
@@ -135,48 +138,6 @@ def _model(live: LiveModel) -> dict[str, Any]:
         "refused": refused
         and {"at": utc(refused.at), "type": refused.reason.type, "message": str(refused.reason)},
     }
-
-
-def _answer_errors(app: FastAPI) -> None:
-    """Have every error answered as a problem, and nothing of it told that is not in the tree."""
-
-    async def ours(request: Request, error: Exception) -> Response:
-        assert isinstance(error, VoilearnError)  # noqa: S101  # by registration
-        exchange_of(request.scope).outcome = error.type
-        headers = {}
-        if error.retry_after is not None:
-            headers["retry-after"] = str(error.retry_after)
-        if isinstance(error, TokenRefused):
-            headers["www-authenticate"] = "Bearer"
-        return _problem(request, problem_of(error), error.status, headers)
-
-    async def http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101  # by registration
-        told = problem_of_status(error.status_code)
-        return _problem(request, told, error.status_code, dict(error.headers or {}))
-
-    async def left(request: Request, _error: Exception) -> Response:
-        exchange_of(request.scope).outcome = LEFT
-        return Response(status_code=499)  # nobody reads it
-
-    async def bug(request: Request, _error: Exception) -> Response:
-        exchange_of(request.scope).outcome = "bug"
-        return _problem(request, problem_of(VoilearnError(OUR_FAULT)), 500, {})
-
-    app.add_exception_handler(VoilearnError, ours)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(ClientDisconnect, left)
-    app.add_exception_handler(Exception, bug)
-
-
-def _problem(
-    request: Request, told: dict[str, Any], status: int, headers: dict[str, str]
-) -> Response:
-    told["request_id"] = exchange_of(request.scope).id
-    if not request.url.path.startswith("/v2"):
-        return Response(json.dumps(told), status, headers, MEDIA_TYPE)
-    told["error"] = told.get("detail", told["title"])  # where that protocol's clients look,
-    return Response(json.dumps(told), status, headers, "application/json")  # if it is this
 
 
 def _json(told: dict[str, Any]) -> Response:

@@ -5,14 +5,26 @@ minute, or without an end, or a body that was refused already, is let go of.
 """
 
 import asyncio
+import json
+import sys
+from http import HTTPStatus
 from typing import Any
 
+from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from voilearn.errors import BadRequest, RequestTimeout
+from voilearn.wire import MEDIA_TYPE, problem_of, problem_of_status
 
 HEAD_SECONDS = 10.0  # from a request's first byte, or a connection's beginning, to its last header
 HEAD_BYTES = 65_536
 LINGER_SECONDS = 30.0  # in which what is left of a refused body is read, and thrown away,
 LINGER_PAUSE = 2.0  # if it comes without pauses as long as this
+NO_HTTP = (
+    "This is no request of HTTP/1.1 that can be read. The service speaks that alone: https:// and "
+    "HTTP/2 are for a proxy in front of it."
+)
+UPGRADE = {b"upgrade", b"connection", b"http2-settings"}
 READ_SECONDS = 30.0  # in which a client reads some of an answer that waits for it
 
 
@@ -23,10 +35,11 @@ class BoundedConnection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._in_head, self._heads, self._head_bytes = True, 0, 0
+        self._in_head, self._heads, self._head_bytes, self.url = True, 0, 0, b""
         self._clock: asyncio.TimerHandle | None = None
         self._lingers_until = 0.0
         self._deaf = False  # after bytes that are no HTTP
+        self._piece: bytes | None = None  # what came last, if none of it is read again
         self._around = 0  # bytes since the last of a body: of chunks' sizes, or of trailers
         self._unread: asyncio.TimerHandle | None = None
         self._running: Any = None
@@ -57,6 +70,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._give(LINGER_PAUSE)
         if self._deaf:
             return
+        self._piece = data
         before = self._heads if self._in_head else None
         self._around += 0 if self._in_head else len(data)
         super().data_received(data)
@@ -66,7 +80,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self._in_head and before == self._heads:  # nothing but a part of one head
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response("The request's headers are too large.")
+                self.send_400_response("")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, and no trailer: nobody reads those, and nothing bounds them."""
@@ -78,14 +92,33 @@ class BoundedConnection(HttpToolsProtocol):
         self._around = 0
         super().on_body(body)
 
-    def send_400_response(self, msg: str) -> None:
-        """Say once that this is no HTTP, and hear no more."""
-        if not self._deaf:
-            self._deaf = True
-            super().send_400_response(msg)
+    def send_400_response(self, _msg: str) -> None:
+        """Say once what is wrong with a head, and hear no more."""
+        if self._in_head and len(self.url) > HEAD_BYTES // 2:
+            told = problem_of_status(414, "The address is too long. A photo goes into the body.")
+        elif self._head_bytes > HEAD_BYTES:
+            told = problem_of_status(431, f"The headers have over {HEAD_BYTES // 1024} KB.")
+        else:
+            told = problem_of(BadRequest(NO_HTTP))
+        self._end_with(told)
+
+    def _end_with(self, told: dict[str, Any]) -> None:
+        """Answer what became no request by a problem, and let go of the connection."""
+        if self._deaf:
+            return
+        self._deaf = True
+        status, body = told["status"], json.dumps(told).encode()
+        head = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
     def on_headers_complete(self) -> None:
         """Go from the head to the body."""
+        if self.parser.should_upgrade():
+            return  # it is read again
         self._around = 0
         self._in_head, self._head_bytes = False, 0
         self._heads += 1
@@ -94,6 +127,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Go from the body to the next head."""
+        if self.parser.should_upgrade():
+            return
         self._in_head, self._lingers_until = True, 0.0
         self._stop_clock()
         super().on_message_complete()
@@ -121,6 +156,23 @@ class BoundedConnection(HttpToolsProtocol):
             self._unread = None
         super().resume_writing()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Read a request again, as HTTP/1.1, whose client would rather speak another protocol.
+
+        Java's does so with each request. The parser takes such a request's body for the other
+        protocol, so a new one gets the head without the wish, and the rest of the bytes.
+        """
+        wish, piece = sys.exception(), self._piece
+        self._piece = None
+        if not isinstance(wish, HttpParserUpgrade) or piece is None:
+            self.send_400_response("")  # another one, or CONNECT, behind the first
+            return
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % each for each in self.headers if each[0] not in UPGRADE]
+        self.parser = HttpRequestParser(self)
+        super().data_received(b"\r\n".join([*lines, b"", piece[wish.args[0] :]]))
+
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
@@ -147,7 +199,15 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _time_is_up(self) -> None:
         self._clock = None
-        if self.transport is not None:
+        if self.transport is None:
+            return
+        if (
+            self._in_head
+            and self._head_bytes
+            and (self.cycle is None or self.cycle.response_complete)
+        ):
+            self._end_with(problem_of(RequestTimeout("The request's headers came too slowly.")))
+        else:
             self.transport.abort()
 
 

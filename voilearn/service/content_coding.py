@@ -1,23 +1,30 @@
 """Unpack a body that a client packed, and no further than a limit.
 
-In come a body and the text of its Content-Encoding; out go the bytes that were packed.
+In come a request's headers and its body; out go the bytes that were packed.
 """
 
 import zlib
+from collections.abc import Sequence
 
 from voilearn.errors import BadRequest, PhotoTooLarge
 
+NONE = "identity"
 EITHER = 32 + zlib.MAX_WBITS  # zlib finds out itself whether it is gzip or deflate
 
 
-def unpack(body: bytes, coding: str | None, limit: int) -> bytes:
+def coding_of(headers: Sequence[str]) -> str:
+    """Return what headers Content-Encoding say, in lower case, and NONE if that is nothing."""
+    codings = [each.strip() for each in ",".join(headers).lower().split(",")]
+    return ", ".join(each for each in codings if each not in ("", NONE)) or NONE
+
+
+def unpack(body: bytes, coding: str, limit: int) -> bytes:
     """Return what a body of the Content-Encoding `coding` is made of, of `limit` bytes at most.
 
     Raises BadRequest if it is packed in another way than gzip or deflate, or damaged, and
     PhotoTooLarge if it is more than `limit`.
     """
-    coding = (coding or "identity").strip().lower()
-    if coding == "identity":
+    if coding == NONE:
         return body
     if coding not in ("gzip", "x-gzip", "deflate"):
         raise BadRequest(

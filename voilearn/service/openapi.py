@@ -105,7 +105,7 @@ SCHEMAS: dict[str, Schema] = {
             "detail": {**TEXT, "description": "What is wrong and what to do, for people."},
             "request_id": TEXT,
         },
-        optional=("detail", "request_id"),
+        optional=("request_id",),
     ),
 }
 PHOTO_BODY = {
@@ -160,6 +160,7 @@ def describe(app: FastAPI, guarded: bool) -> Schema:
             description=ABOUT,
             routes=app.routes,
         )
+        made["servers"] = [{"url": "."}]  # where this document lies, also below a proxy's prefix
         components = made.setdefault("components", {})
         components["schemas"] = SCHEMAS  # in the place of FastAPI's own, which no route uses
         if not guarded:

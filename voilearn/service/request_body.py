@@ -6,22 +6,30 @@ written to disk.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from voilearn.errors import BadRequest, PhotoTooLarge, RequestTimeout, ServiceBusy, TooManyRequests
+from voilearn.errors import (
+    BadRequest,
+    EmptyPhoto,
+    PhotoTooLarge,
+    RequestTimeout,
+    ServiceBusy,
+    TooManyRequests,
+    printable,
+)
 from voilearn.limits import LIMITS, check_size
+from voilearn.service.content_coding import coding_of
+from voilearn.service.form import photo_in
+from voilearn.service.sent_instead import check_unstripped, told
 
 PIECE_SECONDS = 10.0  # without a byte, after which a sender counts as gone
 GRACE = 10.0  # seconds before a sender's rate counts
 RATE = 10_000  # bytes a second; a phone on the slowest of networks sends 25,000
 FORM_EXTRA = 100_000  # bytes that a form may have around its photo
-FIELD = "photo"
 
 
 class Held(Protocol):
@@ -72,18 +80,27 @@ class _Held:
 async def read_photo(request: Request, held: Held) -> bytes:
     """Return the photo in a request: its body, or the field `photo` of a form.
 
-    Raises EmptyPhoto, PhotoTooLarge, BadRequest, RequestTimeout, ServiceBusy, or Starlette's
-    ClientDisconnect.
+    Raises EmptyPhoto, DamagedPhoto, PhotoTooLarge, BadRequest, RequestTimeout, ServiceBusy, or
+    Starlette's ClientDisconnect.
     """
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise BadRequest("Send the photo's bytes as they are, without a Content-Encoding.")
-    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
+    if (coding := coding_of(request.headers.getlist("content-encoding"))) != "identity":
+        raise BadRequest(
+            f"The body is packed, as its Content-Encoding says: {printable(coding, 40)}. Send the "
+            "photo's bytes as they are, for photos are packed already."
+        )
+    kind = request.headers.get("content-type", "").strip()
+    if kind.lower().startswith("multipart/"):
+        body = await read_body(request, LIMITS.bytes + FORM_EXTRA, held)
+        held.take(2 * len(body))  # the photo's field, as it is put together and as it is given on
+        photo = await photo_in(body, kind)
+    else:
         photo = await read_body(request, LIMITS.bytes, held)
+        check_unstripped(photo)
+    try:
         check_size(len(photo))
-        return photo
-    body = await read_body(request, LIMITS.bytes + FORM_EXTRA, held)
-    held.take(2 * len(body))  # the form's parser has a copy, and the photo is one
-    return await _field_of(request.headers, body)
+    except EmptyPhoto as error:
+        raise told(error, photo, kind) from error
+    return photo
 
 
 async def read_body(request: Request, limit: int, held: Held) -> bytes:
@@ -120,36 +137,3 @@ def _check(size: int, limit: int) -> None:
     if size > limit:
         check_size(size)  # says it for photos
         raise PhotoTooLarge(f"This request has over {limit / 1e6:,.0f} MB, which is the limit.")
-
-
-async def _field_of(headers: Headers, body: bytes) -> bytes:
-    """Return the field `photo` of a multipart form."""
-
-    async def pieces() -> AsyncGenerator[bytes, None]:
-        view = memoryview(body)
-        for start in range(0, len(body), 1 << 18):
-            yield bytes(view[start : start + (1 << 18)])
-            await asyncio.sleep(0)  # others have their turn
-        yield b""
-
-    parser = MultiPartParser(headers, pieces(), max_files=1, max_fields=10)
-    parser.spool_max_size = len(body) + 1  # bytes in memory; what is more goes to disk
-    try:
-        form = await parser.parse()
-    except (MultiPartException, KeyError, ValueError) as error:
-        raise BadRequest(
-            f"This form can't be read. Send one file, as the field {FIELD} of multipart/form-data, "
-            "or the photo's bytes as the whole body."
-        ) from error
-    try:
-        field = form.get(FIELD)
-        if not isinstance(field, UploadFile):
-            raise BadRequest(
-                f"This form has no file in a field named {FIELD}. "
-                f"With curl: -F {FIELD}=@photo.jpg, or --data-binary @photo.jpg without a form."
-            )
-        photo = await field.read()
-    finally:
-        await form.close()
-    check_size(len(photo))
-    return photo

@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -22,7 +23,7 @@ from types import FrameType
 
 import uvicorn
 
-from voilearn.errors import ServiceError
+from voilearn.errors import ServiceError, printable
 from voilearn.machine import granted_cores
 from voilearn.service.app import make_app
 from voilearn.service.connections import BoundedConnection
@@ -129,6 +130,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 make_app(service),
                 http=BoundedConnection,
+                forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1").strip(),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -188,6 +190,30 @@ class _Server(uvicorn.Server):
     def _is_idle(self, since: float) -> bool:
         queue = self._service.queue
         return self._service.last_asked < since and not queue.depth and not queue.busy
+
+
+def host_of(written: str) -> str:
+    """Return an address to listen at, without brackets; raise ValueError if it is none."""
+    host = re.sub(r"^\[(.*)\]$", r"\1", written.strip())
+    if not host or "/" in host or host.count(":") == 1:
+        raise ValueError(
+            f'--host has "{printable(host, 60)}": it is an address alone, as 127.0.0.1, or 0.0.0.0 '
+            "for all of this machine's; the port has its own option, --port"
+        )
+    return host
+
+
+def check_forwarded(addresses: str) -> None:
+    """Raise ValueError unless FORWARDED_ALLOW_IPS is * or addresses and networks."""
+    for each in addresses.split(","):
+        try:
+            if addresses.strip() != "*" and each.strip():
+                ipaddress.ip_network(each.strip())
+        except ValueError:
+            raise ValueError(
+                f'FORWARDED_ALLOW_IPS has "{printable(each.strip(), 60)}": it is * alone, or '
+                "addresses and networks of proxies, as 10.0.0.5,172.16.0.0/12"
+            ) from None
 
 
 def _listen(host: str, port: int) -> socket.socket:

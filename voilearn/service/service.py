@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import hmac
 import ipaddress
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,13 @@ SHARE = 8  # of these, for one client: the last one waits no more than so many t
 BODIES = 256_000_000  # bytes that all photos on their way may take, and those of one client
 BODIES_SHARE = 160_000_000
 
+UNTRUSTED = (
+    "a request names in %s whom it comes from, and is not believed. If a proxy stands in front, "
+    "all who come through it share one client's places: set FORWARDED_ALLOW_IPS to the proxy's "
+    "address or network, and have it send X-Forwarded-For."
+)
+
+log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 
@@ -48,6 +56,7 @@ class Service:
     origins: Sequence[str] = ()
     draining: bool = False
     proves: bool = False
+    warned: bool = False
     last_asked: float = field(default_factory=time.monotonic)
     memory: Memory = field(default_factory=lambda: Memory(BODIES, BODIES_SHARE))
 
@@ -76,7 +85,18 @@ class Service:
 
     def check_place(self, request: Request) -> None:
         """Raise what the line does if it has no place for the client's photo."""
+        self._look_for_a_proxy(request)
         self.queue.check(client_of(request))
+
+    def _look_for_a_proxy(self, request: Request) -> None:
+        """Warn, once, of a proxy whose clients all count as one; nobody's address is logged."""
+        if self.warned or not request.client:
+            return
+        names = [name for name in ("X-Forwarded-For", "Forwarded") if name in request.headers]
+        told = ",".join(request.headers.getlist("x-forwarded-for"))  # uvicorn reads it alone
+        if names and request.client.host not in told:
+            self.warned = True
+            log.warning(UNTRUSTED, names[0])
 
     async def done(
         self, request: Request, work: Callable[[], Found], until: float | None = None

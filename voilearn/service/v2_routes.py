@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from voilearn import __version__
 from voilearn.classifier import Classifier
 from voilearn.errors import ServiceNotReady, VoilearnError
-from voilearn.service.content_coding import unpack
+from voilearn.service.content_coding import NONE, coding_of, unpack
 from voilearn.service.request_body import read_body
 from voilearn.service.request_log import exchange_of
 from voilearn.service.service import Service, client_of, deadline
@@ -85,9 +85,8 @@ def inference_routes(service: Service) -> APIRouter:
             with exchange.stage("receive"):
                 body = await read_body(request, INFER_BYTES, held)
             exchange.size = len(body)
-            coding = request.headers.get("content-encoding", "identity").strip().lower()
-            packed = coding != "identity"
-            held.take(3 * UNPACKED_BYTES if packed else 2 * len(body))  # what is made of it
+            coding = coding_of(request.headers.getlist("content-encoding"))
+            held.take(2 * len(body) if coding == NONE else 3 * UNPACKED_BYTES)  # what is made of it
             header_length = request.headers.get("inference-header-content-length")
             reading = partial(_asked, body, coding, header_length)
             asked = await service.done(request, reading, until)
@@ -108,7 +107,7 @@ def inference_routes(service: Service) -> APIRouter:
 
 
 def _asked(body: bytes, coding: str, header_length: str | None) -> InferRequest:
-    limit = INFER_BYTES if coding == "identity" else UNPACKED_BYTES
+    limit = INFER_BYTES if coding == NONE else UNPACKED_BYTES
     return read_infer_request(unpack(body, coding, limit), header_length)
 
 
