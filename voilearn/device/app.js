@@ -28,6 +28,7 @@ let photo; // that photo, until it is answered
 /** @type {number | undefined} */
 let step; // of the download, in tenths, that the status line told last
 let state = "Starting…"; // of the model; "" when it is ready
+let refused = false; // the photo that was chosen last, and its sentence stays till the next
 
 /** @type {({ [Kind in keyof News]: (facts: News[Kind]) => void })} */
 const news = {
@@ -48,7 +49,7 @@ const news = {
     find(".voilearn-sending").hidden = true;
     state = "";
     if (photo) tell("busy", say("looking"), language);
-    else tell("busy", "Ready. Choose a photo.");
+    else if (!refused) tell("busy", "Ready. Choose a photo.");
   },
   kept() {
     worksOffline().catch(console.error); // the page answers all the same
@@ -67,6 +68,7 @@ const news = {
   },
   refused(error) {
     photo = undefined;
+    refused = true;
     find(".voilearn-preview").hidden = true; // there will be none
     tell("error", sayError(error), language);
   },
@@ -123,6 +125,7 @@ function hear(kind, facts) {
 function take(file) {
   number += 1;
   photo = file;
+  refused = false;
   show(undefined);
   note("");
   find(".voilearn-upload").classList.add("voilearn-small");
@@ -136,7 +139,7 @@ function take(file) {
 /** @param {string} sentence */
 function tellState(sentence) {
   state = sentence;
-  tell("busy", photo ? waiting() : sentence);
+  if (!refused) tell("busy", photo ? waiting() : sentence);
 }
 
 const waiting = () => `Your photo waits for the model. ${state}`;

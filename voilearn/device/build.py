@@ -44,7 +44,16 @@ OWN = (
     "device/reduce.js",
     "device/worker.js",
 )
-SHARED = ("page/answer.js", "page/choosing.js", "page/page.css", "page/words.js")
+SHARED = (
+    "page/answer.js",
+    "page/choosing.js",
+    "page/limits.js",
+    "page/page.css",
+    "page/pixels.js",
+    "page/upright.js",
+    "page/whole.js",
+    "page/words.js",
+)
 LOADED_AT_ONCE = (  # by app.js
     "page/answer.js",
     "page/choosing.js",

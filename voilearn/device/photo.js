@@ -1,12 +1,14 @@
 // Opens whatever a visitor chose as one picture: upright, RGB, not much larger than it has to be.
 // In: a file, whatever its name claims; out: its pixels and a preview, or a PhotoError.
 
+import { tooManyBytes, tooManyPixels } from "../page/limits.js";
+import { showsPixels } from "../page/pixels.js";
+import { drawUpright, isSideways, unturned } from "../page/upright.js";
+import { isWhole } from "../page/whole.js";
 import { PhotoError } from "./errors.js";
-import { HEADER_BYTES, readHeader } from "./header.js";
-import { factorFor, readReduced } from "./reduce.js";
+import { readHeader } from "./header.js";
+import { factorFor, readReduced, turned } from "./reduce.js";
 
-const MAX_BYTES = 50_000_000;
-const MAX_PIXELS = 50_000_000;
 const PREVIEW = 640; // pixels on the longest side
 
 // Like the Python side: colour profiles are ignored, EXIF is not.
@@ -23,12 +25,13 @@ const AS_PYTHON_DECODES = {
  * @param {number | null} size  the longest side that the model resizes photos to; null for none
  */
 export async function readPhoto(file, size) {
-  checkBytes(file.size);
-  const picture = await decode(file);
+  checkSize(tooManyBytes(file.size));
+  if (!showsPixels(penOf(new OffscreenCanvas(16, 16)))) throw hidden();
+  const { picture, orientation } = await decode(file);
   try {
-    checkPixels(picture.width, picture.height);
-    const preview = await shrink(picture);
-    return { preview, pixels: readReduced(picture, factorFor(picture.width, picture.height, size)) };
+    checkSize(tooManyPixels(picture.width, picture.height));
+    const pixels = readReduced(picture, factorFor(picture.width, picture.height, size));
+    return { preview: shrink(picture, orientation), pixels: turned(pixels, orientation) };
   } finally {
     picture.close();
   }
@@ -36,57 +39,69 @@ export async function readPhoto(file, size) {
 
 /** @param {File} file */
 async function decode(file) {
-  const start = await file
-    .slice(0, HEADER_BYTES)
-    .arrayBuffer()
-    .catch(() => {
-      throw new PhotoError(
-        "PhotoNotFound",
-        "This file can't be read any more. Please choose the photo again.",
-      );
-    });
-  const { kind, width, height } = readHeader(new Uint8Array(start));
-  checkPixels(width, height);
-  try {
-    return await createImageBitmap(file, AS_PYTHON_DECODES);
-  } catch {
+  const bytes = await read(file);
+  const { kind, width, height } = readHeader(bytes);
+  checkSize(tooManyPixels(width, height));
+  if (!kind) throw undecodable(kind);
+  const lying = unturned(file, bytes);
+  const picture = await createImageBitmap(lying.file, AS_PYTHON_DECODES).catch(() => {
     throw undecodable(kind);
-  }
-}
-
-/** @param {ImageBitmap} picture */
-function shrink(picture) {
-  const scale = Math.min(1, PREVIEW / Math.max(picture.width, picture.height));
-  return createImageBitmap(picture, {
-    resizeWidth: Math.max(1, Math.round(scale * picture.width)),
-    resizeHeight: Math.max(1, Math.round(scale * picture.height)),
-    resizeQuality: "medium",
   });
+  if (isWhole(bytes) !== false) return { picture, orientation: lying.orientation };
+  picture.close();
+  throw damaged();
 }
 
-/** @param {number} bytes */
-function checkBytes(bytes) {
-  if (!bytes) {
+/** @param {File} file */
+async function read(file) {
+  if (!file.size) {
     throw new PhotoError("EmptyPhoto", "This file is empty: it has 0 bytes. Please choose the photo again.");
   }
-  if (bytes > MAX_BYTES) {
-    throw new PhotoError(
-      "PhotoTooLarge",
-      `This file has ${(bytes / 1e6).toFixed(1)} MB; the limit is ${MAX_BYTES / 1e6} MB. ` +
-        "Please choose a smaller version of the photo.",
-    );
-  }
+  const buffer = await file.arrayBuffer().catch(() => {
+    throw new PhotoError("PhotoNotFound", "This file can't be read any more. Please choose the photo again.");
+  });
+  return new Uint8Array(buffer);
 }
 
-/** @param {number} width @param {number} height */
-function checkPixels(width, height) {
-  if (width * height > MAX_PIXELS) {
-    throw new PhotoError(
-      "PhotoTooLarge",
-      `This picture has ${Math.round((width * height) / 1e6)} megapixels; the limit is ` +
-        `${MAX_PIXELS / 1e6}. Please choose a smaller one.`,
-    );
-  }
+/** @param {ImageBitmap} picture @param {number} orientation */
+function shrink(picture, orientation) {
+  const scale = Math.min(1, PREVIEW / Math.max(picture.width, picture.height));
+  const [width, height] = [picture.width, picture.height].map((side) =>
+    Math.max(1, Math.round(scale * side)),
+  );
+  const canvas = isSideways(orientation)
+    ? new OffscreenCanvas(height, width)
+    : new OffscreenCanvas(width, height);
+  const pen = penOf(canvas);
+  pen.imageSmoothingQuality = "medium";
+  drawUpright(pen, picture, orientation);
+  return canvas.transferToImageBitmap();
+}
+
+/** @param {OffscreenCanvas} canvas */
+function penOf(canvas) {
+  return /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+}
+
+/** @param {string} sentence  that says why, or nothing */
+function checkSize(sentence) {
+  if (sentence) throw new PhotoError("PhotoTooLarge", sentence);
+}
+
+function hidden() {
+  return new PhotoError(
+    "HiddenPixels",
+    "This browser hides pictures from pages, as a protection against fingerprinting, so the model " +
+      "can't see the photo. Please allow this page to read canvases, or use another browser.",
+  );
+}
+
+function damaged() {
+  return new PhotoError(
+    "DamagedPhoto",
+    "This picture is damaged or incomplete, so it can't be opened. " +
+      "Please choose the original file again, or another photo.",
+  );
 }
 
 /** @param {string} kind  as the header tells it */
@@ -106,10 +121,6 @@ function undecodable(kind) {
           "Please choose a photo: JPEG, PNG, WebP, GIF, BMP or AVIF.",
       );
     default:
-      return new PhotoError(
-        "DamagedPhoto",
-        `This ${kind} picture is damaged or incomplete, so it can't be opened. ` +
-          "Please choose the original file again, or another photo.",
-      );
+      return damaged();
   }
 }

@@ -11,6 +11,10 @@ ROOMS = Path(__file__).parents[1]
 MODULES = (
     "page/words.js",
     "page/problem.js",
+    "page/limits.js",
+    "page/pixels.js",
+    "page/upright.js",
+    "page/whole.js",
     "page/scaling.js",
     "page/choosing.js",
     "page/answer.js",
