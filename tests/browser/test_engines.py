@@ -14,12 +14,16 @@ ANSWERED = """() => {
   const status = document.querySelector('.voilearn-answer, .voilearn-error')
   return status?.getClientRects().length ? status.textContent : ''
 }"""
+LISTENS = """() => {
+  const said = document.querySelector('.voilearn-status')?.textContent
+  return said !== undefined && !said.startsWith('Opening')
+}"""
 TOO_WIDE = "() => document.documentElement.scrollWidth > innerWidth"
 
 
 def ask(window: Window, photo: Path) -> str:
     """Give a photo to an open page; return the sentence that comes."""
-    window.wait("() => document.querySelector('input[type=file]') && true")
+    window.wait(LISTENS)
     window.give("input[type=file]", photo)
     return str(window.wait(ANSWERED))
 

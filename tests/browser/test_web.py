@@ -35,7 +35,7 @@ from tests.conftest import ROOT, encode
 from voilearn.image import decode_photo
 from voilearn.prediction import ModelInfo, predict_from
 
-SMALL_BYTES = 155_000  # all that is neither model nor runtime, as it is: a host may pack it smaller
+SMALL_BYTES = 170_000  # all that is neither model nor runtime, as it is: a host may pack it smaller
 SIZES = {"wide": (1280, 900), "phone": (390, 844)}
 
 # A paste or a drop, as the browser makes one of a file.
@@ -299,6 +299,18 @@ def test_a_photo_chosen_while_the_model_loads_waits_and_says_so(device: Device, 
     assert best(device.answer()) == "top right"
 
 
+def test_a_photo_refused_while_the_model_loads_keeps_its_sentence(
+    device: Device, host: Host
+) -> None:
+    go_on = threading.Event()
+    host.faults[MODEL] = lambda data: data if go_on.wait(WITHIN / 1000) else None
+    device.open().choose(BAD["text"][0])
+    expect(device.status).to_contain_text(BAD["text"][1])
+    go_on.set()
+    expect(device.page.locator("#offline")).to_be_visible(timeout=WITHIN)  # it is ready
+    expect(device.status).to_contain_text(BAD["text"][1])
+
+
 def test_the_status_line_tells_how_much_has_come(device: Device) -> None:
     device.page.add_init_script(f"addEventListener('DOMContentLoaded', {WATCH})")
     device.open_ready()
@@ -310,7 +322,7 @@ PNG_HEADER = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 BAD = {
     "empty": (b"", "This file is empty."),
     "text": (b"dear diary, " * 99, "This file is not a picture this browser can open."),
-    "cut": (jpeg("top left")[:900], "This JPEG picture is damaged or incomplete"),
+    "cut": (jpeg("top left")[:900], "This picture is damaged or incomplete"),
     "heic": (
         b"\0\0\0\x18ftypheic" + bytes(99),
         "This is a HEIC picture, which this browser can't open.",

@@ -47,8 +47,12 @@ OWN = (
 SHARED = (
     "page/answer.js",
     "page/choosing.js",
+    "page/limits.js",
     "page/page.css",
+    "page/pixels.js",
     "page/translate.js",
+    "page/upright.js",
+    "page/whole.js",
     "page/words.js",
 )
 LOADED_AT_ONCE = (  # by app.js

@@ -1,7 +1,5 @@
 // What the beginning of a file tells of the picture in it, before any of it is decoded.
-// In: its first bytes; out: its kind ("" for no picture we know) and, where told, its size.
-
-export const HEADER_BYTES = 1_000_000; // a phone's EXIF, thumbnail and all, comes before the size
+// In: its bytes, or the first of them; out: its kind ("" for no picture we know) and, where told, its size.
 
 /** @typedef {(view: DataView) => [width: number, height: number]} SizeOf */
 

@@ -1,12 +1,14 @@
 // Opens whatever a visitor chose as one picture: upright, RGB, not much larger than it has to be.
 // In: a file, whatever its name claims; out: its pixels and a preview, or a PhotoError.
 
+import { tooManyBytes, tooManyPixels } from "../page/limits.js";
+import { showsPixels } from "../page/pixels.js";
+import { drawUpright, isSideways, unturned } from "../page/upright.js";
+import { isWhole } from "../page/whole.js";
 import { PhotoError } from "./errors.js";
-import { HEADER_BYTES, readHeader } from "./header.js";
-import { factorFor, readReduced } from "./reduce.js";
+import { readHeader } from "./header.js";
+import { factorFor, readReduced, turned } from "./reduce.js";
 
-const MAX_BYTES = 50_000_000;
-const MAX_PIXELS = 50_000_000;
 const PREVIEW = 640; // pixels on the longest side
 
 // Like the Python side: colour profiles are ignored, EXIF is not.
@@ -23,12 +25,16 @@ const AS_PYTHON_DECODES = {
  * @param {number | null} size  the longest side that the model resizes photos to; null for none
  */
 export async function readPhoto(file, size) {
-  checkBytes(file.size);
-  const picture = await decode(file);
+  if (!file.size) throw new PhotoError("EmptyPhoto", "EmptyPhoto");
+  checkSize("largeFile", tooManyBytes(file.size));
+  if (!showsPixels(penOf(new OffscreenCanvas(16, 16)))) {
+    throw new PhotoError("HiddenPixels", "HiddenPixels");
+  }
+  const { picture, orientation } = await decode(file);
   try {
-    checkPixels(picture.width, picture.height);
-    const preview = await shrink(picture);
-    return { preview, pixels: readReduced(picture, factorFor(picture.width, picture.height, size)) };
+    checkSize("largePicture", tooManyPixels(picture.width, picture.height));
+    const pixels = readReduced(picture, factorFor(picture.width, picture.height, size));
+    return { preview: shrink(picture, orientation), pixels: turned(pixels, orientation) };
   } finally {
     picture.close();
   }
@@ -36,44 +42,50 @@ export async function readPhoto(file, size) {
 
 /** @param {File} file */
 async function decode(file) {
-  const start = await file
-    .slice(0, HEADER_BYTES)
-    .arrayBuffer()
-    .catch(() => {
-      throw new PhotoError("PhotoNotFound", "unreadable");
-    });
-  const { kind, width, height } = readHeader(new Uint8Array(start));
-  checkPixels(width, height);
-  try {
-    return await createImageBitmap(file, AS_PYTHON_DECODES);
-  } catch {
+  const bytes = await read(file);
+  const { kind, width, height } = readHeader(bytes);
+  checkSize("largePicture", tooManyPixels(width, height));
+  if (!kind) throw undecodable(kind);
+  const lying = unturned(file, bytes);
+  const picture = await createImageBitmap(lying.file, AS_PYTHON_DECODES).catch(() => {
     throw undecodable(kind);
-  }
-}
-
-/** @param {ImageBitmap} picture */
-function shrink(picture) {
-  const scale = Math.min(1, PREVIEW / Math.max(picture.width, picture.height));
-  return createImageBitmap(picture, {
-    resizeWidth: Math.max(1, Math.round(scale * picture.width)),
-    resizeHeight: Math.max(1, Math.round(scale * picture.height)),
-    resizeQuality: "medium",
   });
+  if (isWhole(bytes) !== false) return { picture, orientation: lying.orientation };
+  picture.close();
+  throw new PhotoError("DamagedPhoto", "DamagedPhoto");
 }
 
-/** @param {number} bytes */
-function checkBytes(bytes) {
-  if (!bytes) throw new PhotoError("EmptyPhoto", "EmptyPhoto");
-  if (bytes <= MAX_BYTES) return;
-  const values = { megabytes: (bytes / 1e6).toFixed(1), most: MAX_BYTES / 1e6 };
-  throw new PhotoError("PhotoTooLarge", "largeFile", values);
+/** @param {File} file */
+async function read(file) {
+  const buffer = await file.arrayBuffer().catch(() => {
+    throw new PhotoError("PhotoNotFound", "unreadable");
+  });
+  return new Uint8Array(buffer);
 }
 
-/** @param {number} width @param {number} height */
-function checkPixels(width, height) {
-  if (width * height <= MAX_PIXELS) return;
-  const values = { megapixels: Math.round((width * height) / 1e6), most: MAX_PIXELS / 1e6 };
-  throw new PhotoError("PhotoTooLarge", "largePicture", values);
+/** @param {ImageBitmap} picture @param {number} orientation */
+function shrink(picture, orientation) {
+  const scale = Math.min(1, PREVIEW / Math.max(picture.width, picture.height));
+  const [width, height] = [picture.width, picture.height].map((side) =>
+    Math.max(1, Math.round(scale * side)),
+  );
+  const canvas = isSideways(orientation)
+    ? new OffscreenCanvas(height, width)
+    : new OffscreenCanvas(width, height);
+  const pen = penOf(canvas);
+  pen.imageSmoothingQuality = "medium";
+  drawUpright(pen, picture, orientation);
+  return canvas.transferToImageBitmap();
+}
+
+/** @param {OffscreenCanvas} canvas */
+function penOf(canvas) {
+  return /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+}
+
+/** @param {"largeFile" | "largePicture"} key @param {Record<string, string | number>} [much] */
+function checkSize(key, much) {
+  if (much) throw new PhotoError("PhotoTooLarge", key, much);
 }
 
 /** @param {string} kind  as the header tells it */
@@ -85,6 +97,6 @@ function undecodable(kind) {
     case "":
       return new PhotoError("UnsupportedPhoto", "noPicture");
     default:
-      return new PhotoError("DamagedPhoto", "brokenPicture", { kind });
+      return new PhotoError("DamagedPhoto", "DamagedPhoto");
   }
 }

@@ -50,6 +50,28 @@ export function readReduced(picture, factor) {
 }
 
 /**
+ * Returns a picture's pixels upright.
+ * @param {Pixels} pixels
+ * @param {number} orientation  as EXIF tells it
+ * @returns {Pixels}
+ */
+export function turned({ data, width, height }, orientation) {
+  if (orientation === 1) return { data, width, height };
+  const [across, down] = orientation > 4 ? [height, width] : [width, height];
+  const mirrored = [2, 3, 7, 6].includes(orientation);
+  const upended = [3, 4, 7, 8].includes(orientation);
+  const upright = new Uint8Array(data.length);
+  for (let y = 0, to = 0; y < down; y++) {
+    for (let x = 0; x < across; x++, to += 3) {
+      const [left, top] = [mirrored ? across - 1 - x : x, upended ? down - 1 - y : y];
+      const from = 3 * (orientation > 4 ? width * left + top : width * top + left);
+      for (let channel = 0; channel < 3; channel++) upright[to + channel] = data[from + channel];
+    }
+  }
+  return { data: upright, width: across, height: down };
+}
+
+/**
  * @param {OffscreenCanvasRenderingContext2D} pen
  * @param {ImageBitmap} picture
  * @param {number} top

@@ -11,6 +11,10 @@ Nothing here knows a host, and no script imports one from outside this folder.
     types.d.ts              the shapes that scripts hand to each other; no visitor gets them
     visit.js                the photos of one visit, each with its state and answer
     problem.js              what an asker throws: why there is no Prediction
+    limits.js               how much one photo may cost
+    whole.js                a file's bytes: is the whole of a picture there
+    upright.js              the EXIF that browsers ignore: turned here
+    pixels.js               whether this browser shows a page what its canvases hold
     scaling.js              what to send of a file: upright, scaled down
     answer.js               a Prediction as a sentence and bars
     words.js                every sentence, in five languages

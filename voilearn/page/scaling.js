@@ -5,6 +5,12 @@
 // a half or a quarter of its size (ImageDecoder), as Pillow's `draft` does.
 
 /** @import { Scaled } from "./types.d.ts" */
+import { tooManyBytes, tooManyPixels } from "./limits.js";
+import { showsPixels } from "./pixels.js";
+import { Problem } from "./problem.js";
+import { drawUpright, isSideways, unturned } from "./upright.js";
+import { isWhole } from "./whole.js";
+import { say } from "./words.js";
 
 const MOST_BYTES = 300_000;
 const [BEST, ...WORSE] = [0.9, 0.8, 0.65, 0.5, 0.35]; // qualities of a JPEG
@@ -14,27 +20,38 @@ const [BEST, ...WORSE] = [0.9, 0.8, 0.65, 0.5, 0.35]; // qualities of a JPEG
 const AS_PYTHON_DECODES = { imageOrientation: "from-image", colorSpaceConversion: "none" };
 
 /**
- * Resolves to what to send for a photo; a small one is sent as it is.
+ * Resolves to what to send for a photo. A small one is sent as it is; so is one that the browser may
+ * show as it is not: the server knows more kinds, and what is wrong with a file. Rejects with a
+ * Problem for a picture that is too large for any server of ours.
  * @param {File} file
  * @param {number} longest  its longest side, in pixels
  * @returns {Promise<Scaled>}
  */
 export async function scaleDown(file, longest) {
-  const whole = { blob: file, width: 0, height: 0, scaled: false }; // the server may know its kind
+  const whole = { blob: file, width: 0, height: 0, scaled: false };
+  if (tooManyBytes(file.size)) return whole; // the server says so at the first piece
+  const bytes = new Uint8Array(await file.arrayBuffer().catch(() => new ArrayBuffer(0)));
+  if (!isWhole(bytes)) return whole;
   const large = file.size > MOST_BYTES;
-  const early = large && decode(file, 2 * longest); // while its size is read
+  const { file: lying, orientation } = unturned(file, bytes);
+  const early = large && decode(lying, 2 * longest); // while its size is read
   if (early) early.catch(() => {}); // told below
-  const size = await pixelsOf(file).catch(() => undefined);
+  const size = await pixelsOf(lying).catch(() => undefined);
   if (!size) return whole;
-  const [width, height] = size;
+  const [width, height] = isSideways(orientation) ? [size[1], size[0]] : size;
+  const much = tooManyPixels(width, height);
+  if (much) throw new Problem({ type: "PhotoTooLarge", detail: say("largePicture", much) });
   const scale = Math.min(1, longest / Math.max(width, height));
-  if (scale === 1 && !large) return { ...whole, width, height };
+  if (scale === 1 && !large) return orientation === 1 ? { ...whole, width, height } : whole;
   try {
-    const picture = await (early || decode(file, 2 * longest));
-    const canvas = drawn(picture, sideOf(scale * width), sideOf(scale * height));
+    const picture = await (early || decode(lying, 2 * longest));
+    if (!showsPixels(paper(16, 16)[1])) return whole;
+    const [canvas, pen] = paper(sideOf(scale * width), sideOf(scale * height));
+    drawUpright(pen, picture, orientation);
     picture.close();
     const blob = await encode(canvas);
-    return blob.size < file.size ? { blob, width, height, scaled: true } : { ...whole, width, height };
+    if (blob.size < file.size) return { blob, width, height, scaled: true };
+    return orientation === 1 ? { ...whole, width, height } : whole;
   } catch {
     return whole;
   }
@@ -91,13 +108,6 @@ export async function thumbnail(blob, side) {
   pen.drawImage(picture, left, top, least, least, 0, 0, side, side);
   picture.close();
   return jpegOf(canvas, 0.8);
-}
-
-/** @param {ImageBitmap | VideoFrame} picture @param {number} width @param {number} height */
-function drawn(picture, width, height) {
-  const [canvas, pen] = paper(width, height);
-  pen.drawImage(picture, 0, 0, width, height);
-  return canvas;
 }
 
 /**

@@ -172,7 +172,10 @@ export class Visit extends EventTarget {
   /** @param {Photo} photo */
   async #read(photo) {
     this.#update(photo, { state: "reading" });
-    const sent = await scaleDown(/** @type {File} */ (photo.file), this.settings.photo_size);
+    const sent = await scaleDown(/** @type {File} */ (photo.file), this.settings.photo_size).catch((error) =>
+      this.#update(photo, { state: "refused", error }),
+    );
+    if (!sent) return this.#work();
     if (photo.state === "cancelled") return;
     this.#update(photo, { sent, state: "queued" });
     if (sent.width) this.#picture(photo, sent.blob);

@@ -59,6 +59,8 @@ const ENGLISH = {
   PhotoTooLarge: "This file or picture is too large. Please choose a smaller one.",
   UnsupportedPhoto: "This is no picture that can be read here. Please choose a photo, such as a JPEG or PNG.",
   DamagedPhoto: "This picture is damaged or incomplete. Please choose the original, or another one.",
+  HiddenPixels:
+    "This browser hides pictures from pages, as a protection against fingerprinting. Please use another browser.",
   EmptyPhoto: "This file is empty. Please choose the photo again.",
   UnusableModel: "The model of this page can't answer. Please tell whoever runs the page.",
   ServiceError: "The service behind this page does not answer. Please try again.",
@@ -110,8 +112,6 @@ const ENGLISH = {
     "This is a {kind} picture, which this browser can't open. Please save it as a JPEG and choose that.",
   noPicture:
     "This file is not a picture this browser can open. Please choose a photo: JPEG, PNG, WebP, GIF, BMP or AVIF.",
-  brokenPicture:
-    "This {kind} picture is damaged or incomplete, so it can't be opened. Please choose the original file again, or another photo.",
 };
 
 // In English, an error is said in the sentence that came with it, where one did.
@@ -173,6 +173,8 @@ export const TABLE = {
       "Das ist kein Bild, das hier gelesen werden kann. Bitte ein Foto auswählen, etwa JPEG oder PNG.",
     DamagedPhoto:
       "Dieses Bild ist beschädigt oder unvollständig. Bitte das Original oder ein anderes auswählen.",
+    HiddenPixels:
+      "Dieser Browser verbirgt Bilder vor Webseiten, zum Schutz vor Wiedererkennung. Bitte einen anderen Browser verwenden.",
     EmptyPhoto: "Diese Datei ist leer. Bitte das Foto noch einmal auswählen.",
     UnusableModel:
       "Das Modell dieser Seite kann nicht antworten. Bitte dem Betreiber der Seite Bescheid geben.",
@@ -227,8 +229,6 @@ export const TABLE = {
       "Das ist ein {kind}-Bild, das dieser Browser nicht öffnen kann. Bitte als JPEG speichern und das auswählen.",
     noPicture:
       "Das ist kein Bild, das dieser Browser öffnen kann. Bitte ein Foto auswählen: JPEG, PNG, WebP, GIF, BMP oder AVIF.",
-    brokenPicture:
-      "Dieses {kind}-Bild ist beschädigt oder unvollständig und lässt sich nicht öffnen. Bitte die Originaldatei noch einmal oder ein anderes Foto auswählen.",
   },
   fr: {
     choose: "Choisir une photo",
@@ -282,6 +282,8 @@ export const TABLE = {
     PhotoTooLarge: "Ce fichier ou cette image est trop grand. Choisissez-en un plus petit.",
     UnsupportedPhoto: "Ce n’est pas une image lisible ici. Choisissez une photo, en JPEG ou PNG par exemple.",
     DamagedPhoto: "Cette image est abîmée ou incomplète. Choisissez l’original, ou une autre photo.",
+    HiddenPixels:
+      "Ce navigateur cache les images aux pages, pour éviter qu’on le reconnaisse. Utilisez un autre navigateur.",
     EmptyPhoto: "Ce fichier est vide. Choisissez la photo à nouveau.",
     UnusableModel: "Le modèle de cette page ne peut pas répondre. Prévenez la personne qui s’en occupe.",
     ServiceError: "Le service derrière cette page ne répond pas. Essayez à nouveau.",
@@ -332,8 +334,6 @@ export const TABLE = {
       "C’est une image {kind}, que ce navigateur ne peut pas ouvrir. Enregistrez-la en JPEG et choisissez ce fichier.",
     noPicture:
       "Ce fichier n’est pas une image que ce navigateur peut ouvrir. Choisissez une photo : JPEG, PNG, WebP, GIF, BMP ou AVIF.",
-    brokenPicture:
-      "Cette image {kind} est abîmée ou incomplète et ne peut pas être ouverte. Choisissez à nouveau le fichier original, ou une autre photo.",
   },
   es: {
     choose: "Elegir una foto",
@@ -385,6 +385,8 @@ export const TABLE = {
     PhotoTooLarge: "Este archivo o esta imagen es demasiado grande. Elija uno más pequeño.",
     UnsupportedPhoto: "No es una imagen que se pueda leer aquí. Elija una foto, por ejemplo JPEG o PNG.",
     DamagedPhoto: "Esta imagen está dañada o incompleta. Elija el original, u otra foto.",
+    HiddenPixels:
+      "Este navegador oculta las imágenes a las páginas, para que no lo reconozcan. Use otro navegador.",
     EmptyPhoto: "Este archivo está vacío. Elija la foto de nuevo.",
     UnusableModel: "El modelo de esta página no puede responder. Avise a quien la mantiene.",
     ServiceError: "El servicio de esta página no responde. Inténtelo de nuevo.",
@@ -435,8 +437,6 @@ export const TABLE = {
       "Es una imagen {kind}, que este navegador no puede abrir. Guárdela como JPEG y elija ese archivo.",
     noPicture:
       "Este archivo no es una imagen que este navegador pueda abrir. Elija una foto: JPEG, PNG, WebP, GIF, BMP o AVIF.",
-    brokenPicture:
-      "Esta imagen {kind} está dañada o incompleta y no se puede abrir. Elija de nuevo el archivo original, u otra foto.",
   },
   zh: {
     choose: "选择照片",
@@ -488,6 +488,7 @@ export const TABLE = {
     PhotoTooLarge: "这个文件或图片太大了。请选择小一些的。",
     UnsupportedPhoto: "这不是这里能读取的图片。请选择照片，例如 JPEG 或 PNG。",
     DamagedPhoto: "这张图片已损坏或不完整。请选择原图或另一张照片。",
+    HiddenPixels: "此浏览器为防止指纹识别，不让网页读取图片。请使用其他浏览器。",
     EmptyPhoto: "这个文件是空的。请重新选择照片。",
     UnusableModel: "本页的模型无法回答。请告诉管理本页的人。",
     ServiceError: "本页背后的服务没有响应。请再试一次。",
@@ -526,12 +527,11 @@ export const TABLE = {
     largePicture: "这张图片有 {megapixels} 百万像素，上限是 {most}。请选择小一些的。",
     unopenable: "这是 {kind} 图片，此浏览器无法打开。请另存为 JPEG 后再选择。",
     noPicture: "此浏览器无法打开这个文件。请选择照片：JPEG、PNG、WebP、GIF、BMP 或 AVIF。",
-    brokenPicture: "这张 {kind} 图片已损坏或不完整，无法打开。请重新选择原文件，或换一张照片。",
   },
 };
 
 /** @type {Key[]} */
-const PHOTO_ERRORS = ["PhotoTooLarge", "UnsupportedPhoto", "DamagedPhoto", "EmptyPhoto"];
+const PHOTO_ERRORS = ["PhotoTooLarge", "UnsupportedPhoto", "DamagedPhoto", "HiddenPixels", "EmptyPhoto"];
 /** @type {Key[]} */
 const OTHER_ERRORS = ["UnusableModel", "VoilearnError"];
 
