@@ -98,7 +98,7 @@ def test_an_author_s_activation_is_used_by_whoever_trusts_it(tmp_path: Path) -> 
 def test_a_network_of_another_number_of_outputs_is_told(tmp_path: Path, outputs: int) -> None:
     net = many.flat(3, lambda features: nn.Sequential(nn.Linear(features, outputs), nn.Sigmoid()))
     file, _ = exported(tmp_path, net, loss="BCELoss")
-    told = f"has 3 classes, and a network that gives {outputs} numbers"
+    told = f"gives {outputs} numbers for its 3 classes"
     assert told in str(read_export_file(file).hindrance)
     with pytest.raises(UnusableModel, match=told):
         load_classify(file)

@@ -120,8 +120,8 @@ def activation_of(loss: Loss, ending: Ending, task: Task, classes: int) -> str |
     """
     if ending.count and classes and ending.count != classes:
         return CantTell(
-            f"has {classes:,} classes, and a network that gives {ending.count:,} numbers for a "
-            "photo. Give it an output for each class, train it, and export it again."
+            f"gives {ending.count:,} numbers for its {classes:,} classes. Give its network an "
+            "output for each class, train it, and export it again."
         )
     if loss.own:
         return CantTell(
