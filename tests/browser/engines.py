@@ -7,6 +7,7 @@ playwright, Firefox WebDriver BiDi, WebKitGTK WebDriver.
 
 import base64
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from PIL import ImageGrab
 from playwright.sync_api import Browser, Page
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -179,7 +181,7 @@ def webkit() -> Iterator[Engine]:
         command = ["WebKitWebDriver", f"--port={port}"]
         with _running(command, {"DISPLAY": display, **FOR_WEBKIT}) as alive:
             wait_for(lambda: alive() and _answers(client))
-            yield _WebKit(client)
+            yield _WebKit(client, display)
 
 
 class Chromium(Engine):
@@ -313,8 +315,8 @@ class _WebKit(Engine):
 
     name = "webkit"
 
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
+    def __init__(self, client: httpx.Client, display: str) -> None:
+        self._client, self.display = client, display
         self._session = ""
         # it waits for a page's all: a script that runs as a page comes would never give anything
         wanted = {"timeouts": {"script": int(1000 * WITHIN)}}
@@ -333,17 +335,17 @@ class _WebKit(Engine):
     def new_window(self, width: int, height: int) -> Window:
         # one that a page opens has no bars, so it may be as narrow as a phone
         old = self.ask("GET", "/window/handles")
-        desk = _WebKitWindow(self.ask, self._desk)
+        desk = _WebKitWindow(self, self._desk)
         desk.open("about:blank")
         desk.run(POPUP % (width, height))
         desk.click("button")
         opened = wait_for(lambda: set(self.ask("GET", "/window/handles")) - set(old))
-        return _WebKitWindow(self.ask, opened.pop())
+        return _WebKitWindow(self, opened.pop())
 
 
 class _WebKitWindow(Window):
-    def __init__(self, ask: Callable[..., Any], page: str) -> None:
-        self._ask_engine, self._page = ask, page
+    def __init__(self, engine: _WebKit, page: str) -> None:
+        self._engine, self._page = engine, page
 
     def open(self, url: str) -> None:
         self._ask("POST", "/url", url=url)
@@ -372,14 +374,17 @@ class _WebKitWindow(Window):
         self._ask("POST", f"/element/{self._element(selector)}/click")
 
     def picture(self) -> bytes:
-        return base64.b64decode(self._ask("GET", "/screenshot"))
+        # its driver's own /screenshot does not always answer
+        picture = io.BytesIO()
+        ImageGrab.grab(xdisplay=self._engine.display).save(picture, "PNG")
+        return picture.getvalue()
 
     def close(self) -> None:
         self._ask("DELETE", "/window")
 
     def _ask(self, method: str, path: str, **body: Any) -> Any:
-        self._ask_engine("POST", "/window", handle=self._page)
-        return self._ask_engine(method, path, **body)
+        self._engine.ask("POST", "/window", handle=self._page)
+        return self._engine.ask(method, path, **body)
 
     def _element(self, selector: str) -> str:
         (element,) = self._ask("POST", "/element", using="css selector", value=selector).values()
