@@ -86,6 +86,10 @@ def kind_of(block: Block) -> str | None:
             return "answer"
         case "text" if "mybinder.org" in block.text:
             return "link"
+        case "text" if "frame-ancestors" in block.text:
+            return "frame"
+        case "nginx":
+            return "proxy"
         case language if language in NOT_RUN:
             return "not run"
     return None

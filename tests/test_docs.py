@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import os
 import re
 import runpy
 import shlex
@@ -63,6 +64,16 @@ def test_every_block_is_run_or_compared_by_a_test() -> None:
 )
 def test_a_block_that_no_test_covers_is_seen(block: Block) -> None:
     assert kind_of(block) is None
+
+
+def test_nginx_takes_the_lines_for_it(tmp_path: Path) -> None:
+    if not (nginx := shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")):
+        pytest.skip("nginx is not here; on Debian: apt install nginx-light")
+    (block,) = blocks("proxy")
+    config = tmp_path / "nginx.conf"
+    server = f"server {{ listen 127.0.0.1:8080; {block.text} }}"
+    config.write_text(f"pid {tmp_path}/pid; events {{}} http {{ {server} }}")
+    subprocess.run([nginx, "-t", "-p", tmp_path, "-c", config, "-e", tmp_path / "log"], check=True)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)

@@ -15,6 +15,7 @@ from tests.browser import stub, ways
 from tests.browser.device import Host, hosting
 from tests.browser.visitor import ANSWER_WITHIN, wait_in
 from tests.browser.ways import CONFIG, Place, Server
+from tests.documents import blocks
 from tests.services import wait_for
 
 SETTINGS = {"voila": ("voila.json", "Voila"), "binder": (CONFIG, "ServerApp")}
@@ -67,9 +68,9 @@ def _allow(folder: Path, way: str, site: str) -> None:
     settings = json.loads((folder / name).read_text())
     headers = settings[part]["tornado_settings"]["headers"]
     policy = headers["Content-Security-Policy"]
-    headers["Content-Security-Policy"] = policy.replace(
-        "frame-ancestors 'self'", f"frame-ancestors 'self' {site}"
-    )
+    (block,) = blocks("frame")
+    named = block.text.strip().replace("https://www.notion.so", site)
+    headers["Content-Security-Policy"] = policy.replace("frame-ancestors 'self'", named)
     (folder / name).write_text(json.dumps(settings))
 
 

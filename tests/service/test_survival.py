@@ -660,7 +660,8 @@ def test_what_cannot_be_served_is_told(path: Path, tmp_path: Path, what: str) ->
             "model": ["--model", str(tmp_path / "none.onnx"), "--port", "0"],
             "number": ["--port", "99999"],
         }[what]
-        command = [sys.executable, "-m", "voilearn", "serve", "--model", str(path), *options]
+        given = options if what == "model" else ["--model", str(path), *options]
+        command = [sys.executable, "-m", "voilearn", "serve", *given]
         done = subprocess.run(
             command, capture_output=True, text=True, cwd=ROOT, timeout=WITHIN, check=False
         )

@@ -58,7 +58,8 @@ const ENGLISH = {
   unreadable: "The browser can't read this file. Please choose it again, or another photo.",
   PhotoTooLarge: "This file or picture is too large. Please choose a smaller one.",
   UnsupportedPhoto: "This is no picture that can be read here. Please choose a photo, such as a JPEG or PNG.",
-  DamagedPhoto: "This picture is damaged or incomplete. Please choose the original, or another one.",
+  DamagedPhoto:
+    "This picture is damaged or incomplete, so it can't be opened. Please choose the original file again, or another photo.",
   HiddenPixels:
     "This browser hides pictures from pages, as a protection against fingerprinting. Please use another browser.",
   EmptyPhoto: "This file is empty. Please choose the photo again.",
