@@ -110,6 +110,42 @@ class Counts(Callback):
         self.learn.counted = 1
 
 
+class Sees(Callback):
+    def after_pred(self):
+        self.seen = self.pred.shape
+
+
+class Mixes(Callback):
+    run_valid = False
+
+    def before_batch(self):
+        self.learn.xb = (self.x * 0.5,)
+
+
+class MixesInTraining(Callback):
+    def before_batch(self):
+        if self.training:
+            self.learn.xb = (self.x * 0.5,)
+
+
+class Dims(Callback):
+    def before_batch(self):
+        self.learn.xb = (self.x * 0.5,)
+
+
+class Sharpens(Callback):
+    def after_pred(self):
+        self._sharpen()
+
+    def _sharpen(self):
+        self.learn.pred = self.pred * 3
+
+
+class Averages(Callback):
+    def before_validate(self):
+        self.learn.model = self.learn.model.eval()
+
+
 @pytest.fixture
 def by_value() -> Iterator[None]:
     """Let cloudpickle write this module's classes whole, as it does a notebook's."""
@@ -172,14 +208,37 @@ def test_of_a_class_that_is_not_in_the_file_nothing_is_guessed(tmp_path: Path) -
     agrees_with_load_learner(path)
 
 
-@pytest.mark.usefixtures("by_value")
-def test_a_callback_of_the_author_s_is_told_as_not_used(tmp_path: Path) -> None:
-    path = make_export(tmp_path, CategoryBlock, CrossEntropyLossFlat(), parity)
+def export_with(folder: Path, callback: Callback) -> Path:
+    path = make_export(folder, CategoryBlock, CrossEntropyLossFlat(), parity)
     learn = fastai_load_learner(path)
-    learn.add_cb(Counts())
+    learn.add_cb(callback)
+    learn.path = folder
+    learn.export(path.name)
+    return path
+
+
+@pytest.mark.usefixtures("by_value")
+@pytest.mark.parametrize("callback", [Counts, Sees, Mixes, MixesInTraining])
+def test_a_callback_that_changes_no_answer_is_told_as_not_used(tmp_path: Path, callback) -> None:
+    path = export_with(tmp_path, callback())
+    assert any(callback.__name__ in told for told in read_export_file(path).learner.dropped)
+    agrees_with_load_learner(path)
+
+
+@pytest.mark.usefixtures("by_value")
+@pytest.mark.parametrize(
+    ("callback", "when"),
+    [(Dims, "before_batch"), (Sharpens, "after_pred"), (Averages, "before_validate")],
+)
+def test_a_callback_that_may_change_an_answer_is_named(tmp_path: Path, callback, when) -> None:
+    path = export_with(tmp_path, callback())
+    told = rf"{callback.__name__}, that may .* \({when}\).*remove_cb\({callback.__name__}\)"
+    with pytest.raises(UnusableModel, match=told):
+        load_learner(path)
+    learn = load_learner(path, trust=True)
+    learn.remove_cb(callback)  # as the refusal says
     learn.path = tmp_path
     learn.export(path.name)
-    assert any("Counts" in told for told in read_export_file(path).learner.dropped)
     agrees_with_load_learner(path)
 
 

@@ -8,12 +8,13 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from voilearn.errors import printable
 from voilearn.export import other_files
-from voilearn.export.classes import LOADER, LOADERS, changed_in
+from voilearn.export.classes import LOADER, LOADERS, changed_in, changes_answers
 from voilearn.export.loss import CantTell
 from voilearn.export.network import LIBRARIES, WRAPPERS, Network, library_of
 from voilearn.export.parts import opening_of, picture_mode, transforms_in
-from voilearn.export.plain import name_of, state_of
+from voilearn.export.plain import items_of, name_of, state_of
 from voilearn.export.transforms import UnknownTransform, is_own_method, read_transform
 
 # What fastai's DataLoader takes functions for (fastai/data/load.py, `_funcs_kwargs`)
@@ -59,6 +60,7 @@ def hindrances(
     yield from _unknown_pictures(photos)
     yield from _unknown_transforms(transforms)
     yield from _unknown_loader(loader, learner.get("dls"))
+    yield from _changing_callbacks(learner)
     if isinstance(activation, CantTell):
         yield activation.why
 
@@ -143,6 +145,18 @@ def _unknown_loader(loader: Any, loaders: Any) -> Iterator[str]:
             f"makes its batches by code of the author's own: {_listed(own)}. "
             f"{other_files.IF_YOU_TRUST}"
         )
+
+
+def _changing_callbacks(learner: dict[str, Any]) -> Iterator[str]:
+    for callback in items_of(learner.get("_cbs", learner.get("cbs"))):
+        if events := changes_answers(callback):
+            name = printable(name_of(callback), 80)
+            yield (
+                f"has a callback of its author's own, {name}, that may change what it predicts "
+                f"({_listed(events)}). If no answer needs it, learn.remove_cb("
+                f"{name.rpartition('.')[2]}) where it was trained, and learn.export() again. "
+                + other_files.IF_YOU_TRUST.replace("If you", "If one does, and you", 1)
+            )
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:
