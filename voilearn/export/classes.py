@@ -49,6 +49,8 @@ PREDICTING = {
     )),
 }
 # fmt: on
+# Those of a learner's that are methods: in an object's own state, an author put another there
+METHODS = {"predict", "get_preds", "validation_context", "_do_epoch_validate", "_do_one_batch"}
 # When a callback is called as a photo is predicted, and what of the learner's changes an answer
 EVENTS = ("before_validate", "before_batch", "after_pred", "after_loss", "after_batch")
 SET, HEEDED = {"pred", "xb", "model"}, {"training", "run_valid"}
