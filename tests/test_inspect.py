@@ -78,7 +78,7 @@ def with_complex_weights() -> Any:
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "a function in fastai's own layer": (lambda: Lambda(lambda x: x), "func"),
+    "a function in fastai's own layer": (lambda: Lambda(lambda x: x), "func is a function of the"),
     "a function beside a layer's own": (lambda: with_attribute(lambda x: x), "kept"),
     "an object beside a layer's own": (lambda: with_attribute(OfTheAuthor), "kept"),
     "a tensor without numbers": (lambda: on("meta"), "no tensor"),

@@ -73,7 +73,7 @@ def test_what_can_t_be_told_names_the_layer_and_the_loss(loss: Loss, ending: Ran
 @pytest.mark.parametrize(
     ("loss", "ending", "why"),
     [
-        (FLAT, Ending("Linear", ANY, 1), "gives 1 numbers for its 3 classes"),
+        (FLAT, Ending("Linear", ANY, 1), "gives one number for its 3 classes"),
         (Loss("its", "softmax", axis=0), Ending("Linear", ANY), "works along axis 0"),
         (
             Loss("its", "softmax", own="decodes"),

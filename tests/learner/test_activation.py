@@ -94,11 +94,13 @@ def test_an_author_s_activation_is_used_by_whoever_trusts_it(tmp_path: Path) -> 
     assert numbers_of(load_classify(file, trust=True)) == pytest.approx(said.tolist(), abs=1e-6)
 
 
-@pytest.mark.parametrize("outputs", [1, 10])
-def test_a_network_of_another_number_of_outputs_is_told(tmp_path: Path, outputs: int) -> None:
+@pytest.mark.parametrize(("outputs", "said"), [(1, "one number"), (10, "10 numbers")])
+def test_a_network_of_another_number_of_outputs_is_told(
+    tmp_path: Path, outputs: int, said: str
+) -> None:
     net = many.flat(3, lambda features: nn.Sequential(nn.Linear(features, outputs), nn.Sigmoid()))
     file, _ = exported(tmp_path, net, loss="BCELoss")
-    told = f"gives {outputs} numbers for its 3 classes"
+    told = f"gives {said} for its 3 classes"
     assert told in str(read_export_file(file).hindrance)
     with pytest.raises(UnusableModel, match=told):
         load_classify(file)

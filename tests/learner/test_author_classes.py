@@ -1,8 +1,11 @@
 """A learner or loader of its author's own class opens if that changes nothing of predicting."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from configparser import ConfigParser
+from functools import partial
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
@@ -10,11 +13,14 @@ torch = pytest.importorskip("torch")
 
 import cloudpickle  # noqa: E402
 from fastai.callback.core import Callback  # noqa: E402
-from fastai.data.all import CategoryBlock, TfmdDL  # noqa: E402
+from fastai.data.all import CategoryBlock, TfmdDL, TransformBlock  # noqa: E402
 from fastai.data.core import DataLoaders  # noqa: E402
+from fastai.data.transforms import Categorize  # noqa: E402
 from fastai.learner import Learner  # noqa: E402
 from fastai.learner import load_learner as fastai_load_learner  # noqa: E402
 from fastai.losses import CrossEntropyLossFlat  # noqa: E402
+from fastai.vision.core import PILImage, PILMask  # noqa: E402
+from fastai.vision.data import ImageBlock  # noqa: E402
 
 from tests.learner.test_load import agrees_with_load_learner, make_export, parity  # noqa: E402
 from voilearn.errors import UnusableModel  # noqa: E402
@@ -105,9 +111,68 @@ class Tests(DataLoaders):
         return super().test_dl(*args, **options)
 
 
+class Titled(Categorize):
+    def decodes(self, number):
+        return self.vocab[number].title()
+
+
+class Turned:
+    """Opens photos in a way of its own, as one for a kind of file that PIL does not read does."""
+
+    @classmethod
+    def create(cls, path):
+        return PILImage.create(PILImage.create(path).rotate(90))
+
+
+class Warm(PILImage):
+    """A kind of pictures of its author's own."""
+
+
 class Counts(Callback):
     def after_epoch(self):
         self.learn.counted = 1
+
+
+class Collects(Callback):
+    """Names modules of Python's own that protocol 2 writes by what they were called in Python 2."""
+
+    kinds = Callable, Queue, ConfigParser
+
+
+class Sees(Callback):
+    def after_pred(self):
+        self.seen = self.pred.shape
+
+
+class Mixes(Callback):
+    run_valid = False
+
+    def before_batch(self):
+        self.learn.xb = (self.x * 0.5,)
+
+
+class MixesInTraining(Callback):
+    def before_batch(self):
+        if self.training:
+            self.learn.xb = (self.x * 0.5,)
+
+
+class Dims(Callback):
+    def before_batch(self):
+        self.learn.xb = (self.x * 0.5,)
+
+
+class Sharpens(Callback):
+    def after_pred(self):
+        self._sharpen()
+
+    def _sharpen(self):
+        self.learn.pred = self.pred * 3
+
+
+class Averages(Callback):
+    def before_validate(self):
+        self.learn.model = self.learn.model.eval()
 
 
 @pytest.fixture
@@ -172,14 +237,91 @@ def test_of_a_class_that_is_not_in_the_file_nothing_is_guessed(tmp_path: Path) -
     agrees_with_load_learner(path)
 
 
+PARTS = {
+    "classes": (
+        {"block": lambda: TransformBlock(type_tfms=Titled())},
+        r"makes classes of labels by a transform of its author's own, .*Titled\. ",
+    ),
+    "how photos are opened": (
+        {"images": lambda: ImageBlock(cls=Turned)},
+        r"opens photos by code that is not fastai's own: Turned\.create\. ",
+    ),
+    "pictures": (
+        {"images": lambda: ImageBlock(cls=Warm)},
+        r"pictures of a kind that is not read, .*Warm: PILImage and PILImageBW are",
+    ),
+    "masks": (
+        {"images": lambda: ImageBlock(cls=PILMask)},
+        r"pictures of a kind that is not read, fastai\.vision\.core\.PILMask: PILImage",
+    ),
+}
+
+
 @pytest.mark.usefixtures("by_value")
-def test_a_callback_of_the_author_s_is_told_as_not_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("parts", "told"), PARTS.values(), ids=PARTS)
+def test_a_part_of_the_author_s_is_named(tmp_path: Path, parts, told: str) -> None:
+    block = parts.get("block", CategoryBlock)()
+    images = {"images": parts["images"]()} if "images" in parts else {}
+    path = make_export(tmp_path, block, CrossEntropyLossFlat(), parity, **images)
+    with pytest.raises(UnusableModel, match=told):
+        load_learner(path)
+    load_learner(path, trust=True)
+
+
+def test_a_method_put_into_the_learner_is_named(tmp_path: Path) -> None:
     path = make_export(tmp_path, CategoryBlock, CrossEntropyLossFlat(), parity)
     learn = fastai_load_learner(path)
-    learn.add_cb(Counts())
+    learn.path, learn.predict = tmp_path, partial(sorted)
+    learn.export(path.name)
+    with pytest.raises(UnusableModel, match=r"the learner's predict\. .*del learn\.predict "):
+        load_learner(path)
+    learn = load_learner(path, trust=True)
+    del learn.predict  # as the refusal says
     learn.path = tmp_path
     learn.export(path.name)
-    assert any("Counts" in told for told in read_export_file(path).learner.dropped)
+    agrees_with_load_learner(path)
+
+
+def export_with(folder: Path, callback: Callback) -> Path:
+    path = make_export(folder, CategoryBlock, CrossEntropyLossFlat(), parity)
+    learn = fastai_load_learner(path)
+    learn.add_cb(callback)
+    learn.path = folder
+    learn.export(path.name)
+    return path
+
+
+@pytest.mark.usefixtures("by_value")
+@pytest.mark.parametrize("callback", [Counts, Sees, Mixes, MixesInTraining])
+def test_a_callback_that_changes_no_answer_is_told_as_not_used(tmp_path: Path, callback) -> None:
+    path = export_with(tmp_path, callback())
+    assert any(callback.__name__ in told for told in read_export_file(path).learner.dropped)
+    agrees_with_load_learner(path)
+
+
+@pytest.mark.usefixtures("by_value")
+def test_what_python_2_called_its_own_modules_is_no_package_to_install(tmp_path: Path) -> None:
+    path = export_with(tmp_path, Collects())
+    told = read_export_file(path)
+    assert {"_abcoll.Callable", "Queue.Queue", "ConfigParser.ConfigParser"} < set(told.references)
+    assert not any("Callable" in name for name in told.unknown_references)
+    assert load_learner(path, trust=True).collects.kinds == Collects.kinds
+
+
+@pytest.mark.usefixtures("by_value")
+@pytest.mark.parametrize(
+    ("callback", "when"),
+    [(Dims, "before_batch"), (Sharpens, "after_pred"), (Averages, "before_validate")],
+)
+def test_a_callback_that_may_change_an_answer_is_named(tmp_path: Path, callback, when) -> None:
+    path = export_with(tmp_path, callback())
+    told = rf"{callback.__name__}, that may .* \({when}\).*remove_cb\({callback.__name__}\)"
+    with pytest.raises(UnusableModel, match=told):
+        load_learner(path)
+    learn = load_learner(path, trust=True)
+    learn.remove_cb(callback)  # as the refusal says
+    learn.path = tmp_path
+    learn.export(path.name)
     agrees_with_load_learner(path)
 
 

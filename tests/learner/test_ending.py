@@ -59,6 +59,8 @@ FUNCTIONS: dict[str, tuple[Any, Range | None]] = {
     "clamped": (lambda x: x.clamp(0, 1), UNIT),
     "clamped below": (lambda x: x.clamp(min=0), Range(0, inf)),
     "scaled by a number": (lambda x: 3 * x.tanh() - 1, Range(-4, 2)),
+    "celu": (functional.celu, Range(-2, inf)),
+    "selu": (functional.selu, Range(-2, inf)),
     "hardtanh": (functional.hardtanh, Range(-1, 1)),
     "a temperature": (lambda x: x / 2.5, ANY),
     "a gate": (lambda x: x * x.sigmoid(), ANY),

@@ -15,7 +15,7 @@ METACLASSES = ("builtins.type", "fasttransform.transform._TfmMeta", "fastcore.tr
 NAMES = 8  # the place of the names that it uses among what a code object is made of
 
 
-LEARNER = "fastai.learner.Learner"
+LEARNER, CALLBACK = "fastai.learner.Learner", "fastai.callback.core.Callback"
 LOADER, LOADERS = "fastai.data.core.TfmdDL", "fastai.data.core.DataLoaders"
 # fmt: off
 # What each of fastai's classes has that its predict uses, or may (fastai/learner.py, data/load.py
@@ -49,6 +49,11 @@ PREDICTING = {
     )),
 }
 # fmt: on
+# Those of a learner's that are methods: in an object's own state, an author put another there
+METHODS = {"predict", "get_preds", "validation_context", "_do_epoch_validate", "_do_one_batch"}
+# When a callback is called as a photo is predicted, and what of the learner's changes an answer
+EVENTS = ("before_validate", "before_batch", "after_pred", "after_loss", "after_batch")
+SET, HEEDED = {"pred", "xb", "model"}, {"training", "run_valid"}
 # What Python and cloudpickle put into any class
 NOTES = frozenset(
     f"__{name}__"
@@ -108,6 +113,28 @@ def changed_in(record: Any, base: str) -> list[str] | None:
         return None
     own = lineage.defined.keys() - NOTES - ({"__init__"} if base == LEARNER else set())
     return sorted(name for name in own if name in PREDICTING[base] or name.startswith("__"))
+
+
+def changes_answers(callback: Any) -> list[str]:
+    """Return when an author's callback may change an answer, as far as the file has its code.
+
+    It does by `self.learn.pred = …`; one that asks whether it is training is taken to heed that.
+    """
+    defined, base = lineage_of(callback) or Lineage({}, "")
+    if base != CALLBACK or defined.get("run_valid", True) is False:
+        return []
+    found = {event: _names_used(event, defined) for event in EVENTS if event in defined}
+    return [e for e, used in found.items() if "learn" in used and used & SET and not used & HEEDED]
+
+
+def _names_used(method: str, defined: dict[str, Any]) -> set[str]:
+    """Return the names that a method's code uses, and those methods of its class that it names."""
+    used, waiting = set[str](), [method]
+    while waiting:
+        new = (names_in_code(defined[waiting.pop()]) or set()) - used
+        used |= new
+        waiting.extend(new & defined.keys())
+    return used
 
 
 def names_in_code(function: Any) -> set[str] | None:

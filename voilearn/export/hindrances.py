@@ -8,12 +8,13 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from voilearn.errors import printable
 from voilearn.export import other_files
-from voilearn.export.classes import LOADER, LOADERS, changed_in
+from voilearn.export.classes import LOADER, LOADERS, METHODS, changed_in, changes_answers
 from voilearn.export.loss import CantTell
 from voilearn.export.network import LIBRARIES, WRAPPERS, Network, library_of
 from voilearn.export.parts import opening_of, picture_mode, transforms_in
-from voilearn.export.plain import name_of, state_of
+from voilearn.export.plain import class_name, items_of, name_of, state_of
 from voilearn.export.transforms import UnknownTransform, is_own_method, read_transform
 
 # What fastai's DataLoader takes functions for (fastai/data/load.py, `_funcs_kwargs`)
@@ -59,6 +60,13 @@ def hindrances(
     yield from _unknown_pictures(photos)
     yield from _unknown_transforms(transforms)
     yield from _unknown_loader(loader, learner.get("dls"))
+    yield from _changing_callbacks(learner)
+    if own := sorted(learner.keys() & METHODS):
+        yield (
+            f"has code of its author's own in the place of the learner's {_listed(own)}. If no "
+            f"answer needs it, del learn.{own[0]} where it was trained, and learn.export() again. "
+            + other_files.IF_YOU_TRUST.replace("If you", "If one does, and you", 1)
+        )
     if isinstance(activation, CantTell):
         yield activation.why
 
@@ -81,7 +89,7 @@ def _unknown_layers(network: Network) -> Iterator[str]:
         replaced = [f"{name} at {place}" for name, place in network.replaced.items()]
         yield (
             f"has layers with code in the place of their own forward(): {_listed(replaced)}. "
-            f"Accelerate puts such there: learn.model = accelerator.unwrap_model(learn.model, "
+            f"If Accelerate put it there: learn.model = accelerator.unwrap_model(learn.model, "
             f"keep_fp32_wrapper=False), and export it again. {other_files.IF_YOU_TRUST}"
         )
     libraries = {library_of(name) or "" for name in network.layers} - {""} | {"fastai"}
@@ -106,8 +114,19 @@ def _why(name: str) -> str:
 
 
 def _unknown_pictures(photos: dict[str, Any]) -> Iterator[str]:
-    if picture_mode(photos) is None or opening_of(photos) is None:
-        yield f"takes pictures of a kind that is not fastai's own. {other_files.IF_YOU_TRUST}"
+    if picture_mode(photos) is None:
+        kind = class_name((items_of(photos.get("types")) or [None])[-1])
+        yield (
+            f"takes pictures of a kind that is not read, {printable(kind, 80)}: PILImage and "
+            f"PILImageBW are. {other_files.IF_YOU_TRUST}"
+        )
+    elif opening_of(photos) is None:
+        opens = [str(state_of(t).get("_name", name_of(t))) for t in transforms_in(photos)]
+        opens = [name for name in opens if name != "noop"]
+        yield (
+            f"opens photos by code that is not fastai's own: {printable(_listed(opens), 200)}. "
+            f"{other_files.IF_YOU_TRUST}"
+        )
 
 
 def _unknown_transforms(records: Sequence[Any]) -> Iterator[str]:
@@ -143,6 +162,18 @@ def _unknown_loader(loader: Any, loaders: Any) -> Iterator[str]:
             f"makes its batches by code of the author's own: {_listed(own)}. "
             f"{other_files.IF_YOU_TRUST}"
         )
+
+
+def _changing_callbacks(learner: dict[str, Any]) -> Iterator[str]:
+    for callback in items_of(learner.get("_cbs", learner.get("cbs"))):
+        if events := changes_answers(callback):
+            name = printable(name_of(callback), 80)
+            yield (
+                f"has a callback of its author's own, {name}, that may change what it predicts "
+                f"({_listed(events)}). If no answer needs it, learn.remove_cb("
+                f"{name.rpartition('.')[2]}) where it was trained, and learn.export() again. "
+                + other_files.IF_YOU_TRUST.replace("If you", "If one does, and you", 1)
+            )
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:

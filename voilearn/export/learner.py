@@ -108,7 +108,7 @@ def read_learner(name: str, file: TorchFile) -> LearnerRecord:
     lists = [state_of(part) for part in items_of(state_of(loader.get("dataset")).get("tls"))]
     category = next((c for part in lists[1:] for c in transforms_in(part) if is_category(c)), None)
     if category is None or len(lists) != 2 or not any(PIL in name for name in names):
-        raise other_files.of_learner(name, names)
+        raise _sorting_of_its_own(name, lists) or other_files.of_learner(name, names)
     items, batches = (transforms_in(state_of(loader.get(k))) for k in ("after_item", "after_batch"))
     network = read_network(learner.get("model"), learner.get("arch"))
     classes, unnamed = read_classes(category)
@@ -154,6 +154,18 @@ def _check_is_a_learner(name: str, root: Any, names: Sequence[str]) -> None:
         or other_files.of_part(name, root)
         or other_files.of_pickle(name, names, root)
     )
+
+
+def _sorting_of_its_own(name: str, lists: Sequence[dict[str, Any]]) -> UnusableModel | None:
+    """Say it of a learner that names classes by its author's own transform, if it is one."""
+    labels = [t for part in lists[1:] for t in transforms_in(part) if "vocab" in state_of(t)]
+    for own in (name_of(t) for t in labels if not name_of(t).startswith("fastai.")):
+        return UnusableModel(
+            f"{name} makes classes of labels by a transform of its author's own, "
+            f"{printable(own, 80)}. Train with a CategoryBlock or MultiCategoryBlock instead. "
+            f"{other_files.IF_YOU_TRUST}"
+        )
+    return None
 
 
 def _check_is_as_fastai_s(name: str, root: Any, names: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ KNOWN_PACKAGES = frozenset((
     "fastprogress", "numpy", "pandas", "PIL", "cloudpickle", "pathlib", "collections", "builtins",
     "__builtin__", "functools", "operator", "_operator", "copyreg", "copy_reg", "_codecs",
     "typing", "datetime", "random", "re", "inspect", "enum", "types", "abc",
+    "_abcoll",
 ))
 # fmt: on
 IMPORTED_BY_FASTAI = {"io"}  # by the code of PILBase.create, which cloudpickle puts into a file

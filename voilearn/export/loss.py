@@ -120,7 +120,7 @@ def activation_of(loss: Loss, ending: Ending, task: Task, classes: int) -> str |
     """
     if ending.count and classes and ending.count != classes:
         return CantTell(
-            f"gives {ending.count:,} numbers for its {classes:,} classes. Give its network an "
+            f"gives {_numbers(ending.count)} for its {classes:,} classes. Give its network an "
             "output for each class, train it, and export it again."
         )
     if loss.own:
@@ -145,6 +145,10 @@ def activation_of(loss: Loss, ending: Ending, task: Task, classes: int) -> str |
     if found.scores and not loss.known:
         return "softmax" if task == "single-label" else "sigmoid"
     return no_probabilities(loss, ending)
+
+
+def _numbers(count: int) -> str:
+    return "one number" if count == 1 else f"{count:,} numbers"
 
 
 def no_probabilities(loss: Loss, ending: Ending) -> CantTell:

@@ -15,6 +15,7 @@ CATEGORIZES: dict[str, Task] = {
     "fastai.data.transforms.EncodedMultiCategorize": "multi-label",
 }
 PIL = "fastai.vision.core.PIL"
+OPENS = ("PILBase.create", "PILImage.create", "PILImageBW.create")
 PICTURES = {"fastai.vision.core.PILImage": "RGB", "fastai.vision.core.PILImageBW": "L"}
 
 
@@ -43,7 +44,7 @@ def picture_mode(photos: dict[str, Any]) -> str | None:
 def opening_of(photos: dict[str, Any]) -> int | None:
     """Return which of a photo's transforms opens it: what is before finds the file."""
     names = [str(state_of(record).get("_name")) for record in transforms_in(photos)]
-    return next((at for at, name in enumerate(names) if name.endswith(".create")), None)
+    return next((at for at, name in enumerate(names) if name in OPENS), None)
 
 
 def after_opening(photos: dict[str, Any]) -> list[Any]:

@@ -86,12 +86,14 @@ def name_of(value: Any) -> str:
     if isinstance(value, Global):
         return today(value.path)
     if isinstance(value, Instance):
-        return today(value.path) or _by_value(value.of)
+        return today(value.path) or class_name(value.of)
     return type(value).__name__
 
 
-def _by_value(of: Any) -> str:
-    """Return the name of a class whose code cloudpickle put into the file."""
+def class_name(of: Any) -> str:
+    """Return the name of a class; cloudpickle may have put its code into the file."""
+    if isinstance(of, Global):
+        return today(of.path)
     if not isinstance(of, Instance):
         return "an object"
     names = [arg for arg in of.args if isinstance(arg, str)]

@@ -136,4 +136,7 @@ BLENDING = {
 # ... numbers of several
 JOINING = {"cat", "stack", "where", "maximum", "minimum"}
 # What ranges.py calls otherwise
-SAME = {"log_sigmoid_forward": "log_sigmoid", "prelu_kernel": "leaky_relu"}
+SAME = {
+    **{"log_sigmoid_forward": "log_sigmoid", "prelu_kernel": "leaky_relu"},
+    **{"celu": "elu", "selu": "elu"},
+}

@@ -173,7 +173,9 @@ class _Builder:
             return slice(*plain(value.args))
         if (choice := _choice(value)) is not None:
             return choice
-        raise RefusedPickle(f"{name} is {name_of(value)}, which is not read")
+        own = name_of(value).endswith("._make_function")
+        what = "a function of the author's own" if own else name_of(value)
+        raise RefusedPickle(f"{name} is {what}, which is not read")
 
     def partial(self, record: Instance, name: str) -> Any:
         """Return the class or function that is to be called, with its arguments."""

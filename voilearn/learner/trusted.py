@@ -10,6 +10,7 @@ import pathlib
 import re
 import sys
 import warnings
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from voilearn.export.file import Brought, read_brought
 from voilearn.export.leftovers import MOVED_IN_FASTAI_2_8
 
 # Names of Python 2 that pickle maps to today's, and the notebook the learner was trained in.
-PICKLES_OWN = {"__builtin__", "copy_reg", "__main__"}
+PICKLES_OWN = {"__main__", *IMPORT_MAPPING, *(module for module, _ in NAME_MAPPING)}
 
 
 def load_trusted(path: Path) -> Learner:
