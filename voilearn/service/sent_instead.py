@@ -9,6 +9,7 @@ import codecs
 import re
 
 from voilearn.errors import DamagedPhoto, EmptyPhoto, PhotoError, printable
+from voilearn.kinds import is_named
 from voilearn.wire import CHOSEN
 
 SEND = (
@@ -17,6 +18,7 @@ SEND = (
 )
 INFER = "The Open Inference Protocol has an address of its own: /v2/models/NAME/infer."
 LOOKED_AT = 4096  # bytes
+READ_AS_TEXT = "a file that was read as text, which spoils its bytes"
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*", b"MM\0*")
 BINARY = {
     b"\x1f\x8b": "packed in gzip",
@@ -48,14 +50,15 @@ def told(error: PhotoError, body: bytes, kind: str) -> PhotoError:
     """
     if kind == CHOSEN:
         return error
-    where = "The field photo" if kind.startswith("multipart/") else "The body"
+    in_form = kind.lower().startswith("multipart/")
+    where = "The field photo" if in_form else "The body"
     if isinstance(error, EmptyPhoto):
         return EmptyPhoto(f"{where} is empty. {SEND}")
     seen = what_is(body)
     if seen is None:
         return error
     more = f" {INFER}" if seen == "JSON" and b'"inputs"' in body[:LOOKED_AT] else ""
-    labelled = f" ({printable(kind, 60)})" if seen == "text" and kind else ""
+    labelled = f" ({printable(kind, 60)})" if seen == "text" and kind and not in_form else ""
     return type(error)(f"{where} is {seen}{labelled}, not a picture. {SEND}{more}")
 
 
@@ -65,12 +68,14 @@ def what_is(body: bytes) -> str | None:
         if body.startswith(beginning):
             return name
     text = _text(body[:LOOKED_AT])
-    if text is None or re.search(r"<svg\b", text, re.IGNORECASE):
+    if text is None:
+        return READ_AS_TEXT if _was_read_as_text(body[:LOOKED_AT]) else None
+    if re.search(r"<svg\b", text, re.IGNORECASE):
         return None
     for pattern, name in TEXTS.items():
         if re.match(pattern, text, re.IGNORECASE):
             return name
-    return "text"
+    return None if is_named(body) else "text"
 
 
 def check_unstripped(body: bytes) -> None:
@@ -83,6 +88,15 @@ def check_unstripped(body: bytes) -> None:
             "This photo came without its line ends and zero bytes, which curl -d takes out of a "
             "file. Use --data-binary in its place: curl --data-binary @photo.jpg."
         )
+
+
+def _was_read_as_text(head: bytes) -> bool:
+    """Say whether bytes are UTF-8 as no photo is: of its bytes as Latin-1, or without them."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return len(re.findall(r"[\x80-\xff\ufffd]", text)) > len(text) // 50
 
 
 def _text(head: bytes) -> str | None:
