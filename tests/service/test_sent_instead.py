@@ -58,6 +58,7 @@ SEEN = {
             "./a/b.webp",
         ),
     ],
+    "the bytes of a file written as numbers": [",".join(map(str, PHOTO)), str([*PHOTO])[1:-1]],
     "the hexadecimal digits of a file": [
         HEX,
         HEX.upper(),

@@ -9,7 +9,6 @@ import codecs
 import re
 
 from voilearn.errors import DamagedPhoto, EmptyPhoto, PhotoError, printable
-from voilearn.kinds import is_named
 from voilearn.wire import CHOSEN
 
 SEND = (
@@ -37,6 +36,7 @@ TEXTS = {
     r"--\S+\r?\nContent-": "a form whose Content-Type is not multipart/form-data with its boundary",
     r"[\[{]\s*([\"\[{\]}\d-]|true|false|null)|\"": "JSON",
     r"<": "XML or HTML",
+    r"(\d{1,3}\s*,\s*){8}": "the bytes of a file written as numbers",
     r"[0-9a-f\s:,]{64,}$|(0x[0-9a-f]{2}[\s,]*){8}": "the hexadecimal digits of a file",
     r"[a-z0-9_+/\r\n-]{64,}=*\s*$": "base64",
     r"[\w.%\[\]+*-]{1,100}=": "a form of texts (application/x-www-form-urlencoded)",
@@ -75,6 +75,8 @@ def what_is(body: bytes) -> str | None:
     for pattern, name in TEXTS.items():
         if re.match(pattern, text, re.IGNORECASE):
             return name
+    from voilearn.kinds import is_named  # with Pillow, which has had the body by now
+
     return None if is_named(body) else "text"
 
 
