@@ -202,8 +202,8 @@ def test_a_name_that_can_be_none_is_wrong_usage(
         ("https://example.org/export.pkl", "is a web address, which is not opened. Download"),
         ("-", "- is standard input"),
         ("*.pkl", "*.pkl is a pattern that no file matches"),
-        (".", ". is a folder. Name the export.pkl file inside it."),
-        ("red.png", "red.png is a picture. Name the model with --model"),
+        (".", ". is a folder. Name the model's file in it."),
+        ("red.png", "red.png is a picture. Name a model in its place"),
         ("red.tif", "red.tif is a picture."),
         ("red.bmp", "red.bmp is a picture."),
         ("export.json", "export.json is what `voilearn compile` writes about a model. Name the"),
@@ -217,6 +217,21 @@ def test_a_model_that_is_none_is_named(
     for command in (["inspect", name], ["compile", name], ["classify", "x", "--model", name]):
         assert main(command) == 1
         assert told in capsys.readouterr().err
+
+
+def test_no_command_is_told_of_an_option_that_it_has_not(
+    colours: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in ("inspect", "compile"):
+        assert main([command, "gone.pkl"]) == 1
+        assert "--model" not in capsys.readouterr().err
+
+
+def test_a_port_that_cannot_be_is_told_in_one_sentence(
+    colours: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--model", str(colours), "--port", "99999"]) == 1
+    assert ".." not in capsys.readouterr().err
 
 
 def test_serve_names_what_is_no_file() -> None:

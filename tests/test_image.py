@@ -303,6 +303,40 @@ def test_decode_reads_every_png_of_16_bits(kind: int) -> None:
     assert np.abs(seen - expected).max() <= 1
 
 
+BROKEN_CRC = png_chunk(b"tEXt", b"a\0b")[:-1] + b"?"
+EXTRAS = {
+    "a text with a wrong sum": BROKEN_CRC,
+    "a profile with a wrong sum": png_chunk(b"iCCP", b"x\0\0" + zlib.compress(b"y"))[:-1] + b"?",
+    "an orientation with a wrong sum": png_chunk(b"eXIf", SIX[6:])[:-1] + b"?",
+    "a large text": png_chunk(b"zTXt", b"workflow\0\0" + zlib.compress(b"{}" * 1_000_000)),
+    "a large profile": png_chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(2_000_000))),
+    **{
+        f"a short {name.decode()}": png_chunk(name, body)
+        for name, body in [(b"pHYs", b"ab"), (b"gAMA", b"ab"), (b"cHRM", b"ab"), (b"sRGB", b"")]
+    },
+}
+
+
+@pytest.mark.parametrize("extra", EXTRAS.values(), ids=EXTRAS)
+@pytest.mark.parametrize("last", [False, True])
+def test_decode_minds_no_damage_beside_the_pixels_of_a_png(extra: bytes, last: bool) -> None:
+    whole = encode(draw(), "PNG")
+    at = whole.index(b"IEND") - 4 if last else 33
+    assert distance(decode_photo(whole[:at] + extra + whole[at:]), draw()) == 0
+
+
+def bmp_of_32_bits(alpha: int) -> bytes:
+    """A BMP of version 5 with a mask for its alpha."""
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    head = struct.pack("<IiiHHIIiiII", 124, 2, 2, 1, 32, 3, 0, 0, 0, 0, 0) + masks + bytes(68)
+    return b"BM" + struct.pack("<IHHI", 154, 0, 0, 138) + head + bytes([9, 99, 199, alpha]) * 4
+
+
+def test_decode_takes_a_bmp_whose_alpha_nobody_filled_in_as_it_looks() -> None:
+    for alpha in (0, 255):
+        assert decode_photo(bmp_of_32_bits(alpha)).getpixel((0, 0)) == (199, 99, 9)
+
+
 @pytest.mark.parametrize("kind", [b"P2", b"P3", b"P5", b"P6"])
 @pytest.mark.parametrize("top", [1, 7, 100, 255, 256, 1000, 4095, 65535])
 def test_decode_reads_a_netpbm_picture_of_any_highest_value(kind: bytes, top: int) -> None:
@@ -320,6 +354,12 @@ def test_decode_scales_16_bits_and_clips_nothing(format: str) -> None:
     ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None].repeat(8, 0)
     row = np.asarray(decode_photo(encode(Image.fromarray(ramp), format)))[0, :, 0]
     assert np.abs(row.astype(int) - np.arange(256)).max() <= 1
+
+
+def test_decode_leaves_a_dark_netpbm_picture_of_16_bits_dark() -> None:
+    for shade in (200, 5000):
+        data = b"P5 2 2 65535\n" + shade.to_bytes(2) * 4
+        assert decode_photo(data).getpixel((0, 0)) == (round(shade / 257),) * 3
 
 
 def test_decode_knows_a_16_bit_tiff_whose_zero_is_white() -> None:

@@ -101,6 +101,19 @@ def test_floats_are_read_in_either_order(order: str, compression: int, photometr
     assert off(data, SHADES if photometric == GREY else 1 - SHADES) <= 1
 
 
+@pytest.mark.parametrize(
+    ("top", "dtype"),
+    [
+        *((top, "f4") for top in (1.02, 1.5, 16)),
+        *((top, "u4") for top in (1000, 1023, 4095, 16383)),
+    ],
+)
+def test_a_range_between_the_known_ones_is_not_almost_black(top: float, dtype: str) -> None:
+    for kind in {dtype, "f4"}:
+        data = tiff((SHADES * top).astype(kind), GREY, format=FLOAT if kind == "f4" else 1)
+        assert off(data, SHADES) <= 1
+
+
 @ORDERS
 @COMPRESSIONS
 def test_signed_32_bits_are_read_in_either_order(order: str, compression: int) -> None:
@@ -152,6 +165,13 @@ def of(channels: int, dtype: str = "u1") -> NDArray[Any]:
     return np.full((40, 60, channels), 100, dtype)
 
 
+def with_one_far_above(top: float) -> NDArray[Any]:
+    """What maps put where they know nothing, and what a broken pixel says."""
+    numbers = of(1, "f4")
+    numbers[0, 0] = top
+    return numbers
+
+
 NOT_READ = {
     "5 bands": (tiff(of(5), GREY, extra=[0] * 4), "grey, 5 channels of 8-bit numbers"),
     "3 grey bands": (tiff(of(3), GREY, extra=[0, 0], apart=True, compression=DEFLATE), "3 channel"),
@@ -193,6 +213,10 @@ NOT_READ = {
     "NEF": (tiff(of(3), RGB, tags=[(254, 4, [1])]), "begins with a small preview"),
     "below zero": (tiff(of(1, "f4") - 101, GREY, format=FLOAT), "numbers below zero"),
     "below zero, whole": (tiff(of(1, "i4") - 101, GREY, format=SIGNED), "numbers below zero"),
+    **{
+        f"one of {top}": (tiff(with_one_far_above(top), GREY, format=FLOAT), "far above all others")
+        for top in (1e6, 3.4e38)
+    },
     "no number": (tiff(of(1, "f4") * np.nan, GREY, format=FLOAT), "none at all in places"),
     "endless": (tiff(of(1, "f4") * np.inf, GREY, format=FLOAT), "none at all in places"),
 }

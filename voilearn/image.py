@@ -12,6 +12,7 @@ import io
 import math
 import time
 import warnings
+import zlib
 from typing import cast
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -26,6 +27,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
 PLUGINS = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff", "Ppm", "Avif")  # Pillow's modules for these
 
 PADDABLE = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF")  # what decodes though its end is all zeros
+
+PNG = b"\x89PNG\r\n\x1a\n"
+PNG_EXTRAS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")  # that are heeded, of those that may be
 
 ORIENTATION, SHORT = 0x0112, 3
 UPRIGHT = {
@@ -90,7 +94,10 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     """Read the header and nothing more; the pixels stay undecoded."""
     tags = tiff.read_tags(data) if tiff.is_tiff(data) else None
     try:
-        picture = Image.open(_Deadline(data, limits.seconds), formats=readable_formats())
+        file = _Deadline(data, limits.seconds)
+        if data.startswith(PNG):
+            file = _Deadline(_bare_png(file), limits.seconds)
+        picture = Image.open(file, formats=readable_formats())
     except UnidentifiedImageError:
         if tags is None:
             raise
@@ -106,6 +113,22 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     # Pillow decodes at a time: in smaller bites the deadline comes in between.
     picture.decodermaxblock = 4096
     return picture
+
+
+def _bare_png(file: _Deadline) -> bytes:
+    """Return a PNG without the chunks that say nothing of its pixels.
+
+    Pillow gives up a picture for a damaged one of them, or for a text of over 1 MB.
+    """
+    kept = [file.read(len(PNG))]
+    while head := file.read(8):
+        name, rest = head[4:], file.read(int.from_bytes(head[:4]) + 4)
+        heeded = name in PNG_EXTRAS and zlib.crc32(name + rest[:-4]) == int.from_bytes(rest[-4:])
+        if heeded or not (name.isalpha() and name[:1].islower()):
+            kept += head, rest
+        if name == b"IEND":
+            break
+    return b"".join(kept)
 
 
 @functools.cache
@@ -163,7 +186,10 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "La":  # grey, multiplied by its alpha
         picture = picture.convert("LA")
     if picture.has_transparency_data:
+        no_alpha = picture.format == "BMP"  # where it is 0 everywhere: nobody has filled it in
         picture = picture.convert("RGBA")
+        if no_alpha and picture.getchannel("A").getextrema() == (0, 0):
+            return picture.convert("RGB")
         white = Image.new("RGB", picture.size, "white")
         white.paste(picture, mask=picture.getchannel("A"))
         return white
@@ -172,7 +198,8 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 
 def _scale_to_8_bits(picture: Image.Image) -> Image.Image:
     """Map a grey picture of more than 8 bits, or of floats, to 0..255, where Pillow only clips."""
-    tags, whole = getattr(picture, "tag_v2", {}), picture.mode.startswith("I;")
+    tags = getattr(picture, "tag_v2", {})
+    whole = picture.mode.startswith("I;") or (picture.mode, picture.format) == ("I", "PPM")
     values = picture.convert("F") if whole else tiff.values(picture)
     white = tiff.white(tags) if whole else _white_of(values, picture.mode)
     grey = values.point(lambda value: value * (255.0 / white) + 0.5).convert("L")
@@ -189,14 +216,19 @@ def _scale_to_8_bits(picture: Image.Image) -> Image.Image:
 def _white_of(values: Image.Image, mode: str) -> float:
     """Return the brightest that numbers of no known range are meant to reach."""
     low, high = cast("tuple[float, float]", values.getextrema())
-    mean = values.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))  # no number if one is none
-    if low < 0 or not math.isfinite(cast("float", mean)):
+    middle = values.resize((1, 1), Image.Resampling.BOX)
+    mean = cast("float", middle.getpixel((0, 0)))  # no number if one is none
+    known = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
+    # 4095 is the white of 12 bits, and 1.02 what scaling makes of 1: no black of 65535 or 255
+    near = (top for top in known if high <= top and (top == known[0] or high > top / 4))
+    white = next(near, high)
+    if low < 0 or not math.isfinite(mean) or (white not in known and mean < white / 100):
         raise UnsupportedPhoto(
-            "This picture is made of numbers below zero, or of none at all in places, so what is "
-            f"black and white in it can't be told. {tiff.SAVE_AS}"
+            "This picture is made of numbers below zero, of none at all in places, or of a few far "
+            "above all others, so what is black and white in it can't be told. "
+            f"{tiff.SAVE_AS}"
         )
-    steps = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
-    return next((step for step in steps if high <= step), high)
+    return white
 
 
 def _scale_transparency(picture: Image.Image, bits: int) -> None:

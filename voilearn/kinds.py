@@ -90,6 +90,11 @@ def refusal(data: bytes, formats: tuple[str, ...], error: Exception) -> PhotoErr
     )
 
 
+def is_named(data: bytes) -> bool:
+    """Say whether a file that is not read has a name here, or begins as a text that is read."""
+    return bool(_named(data) or NETPBM.match(data))
+
+
 def _named(data: bytes) -> str:
     if MODEL.match(data[:400]):
         return "a model, "

@@ -44,7 +44,7 @@ EXPORT = "Run learn.export() where the model was trained, and use the export.pkl
 
 def check_is_a_file(path: Path) -> None:
     """Raise UnusableModel unless `path` is a regular file that is not empty."""
-    if found := no_file(str(path), "Name the export.pkl file inside it."):
+    if found := no_file(str(path), "Name the model's file in it."):
         what, instead = found
         name = shown(path) if path.is_absolute() else printable(str(path), 80)
         raise UnusableModel(f"{name} is {what}. {instead}")
@@ -53,7 +53,7 @@ def check_is_a_file(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError):
         raise UnusableModel(
             f"There is no file {shown(path)} here. Put the export.pkl that learn.export() wrote "
-            "beside app.ipynb, or name it with --model."
+            "beside app.ipynb, or give its path in place of this one."
         ) from None
     except OSError as error:
         raise UnusableModel(f"{shown(path)} can't be read: {error.strerror}.") from error
@@ -103,6 +103,10 @@ def _without_mark(head: bytes) -> bytes:
 
 
 UNPACK = "Unpack it, and use the export.pkl inside."
+NAME_A_MODEL = (
+    "Name a model in its place: an export.pkl, or an export.onnx (for classify: --model FILE, then "
+    "the photos)."
+)
 CORE_ML = rb"\x08[\x01-\x0f]\x12.{1,2}?\x0a"
 ONNX = (
     rb"(?!" + CORE_ML + rb")(\x08[\x01-\x0f].{0,64}(pytorch|onnx|tf2onnx)"
@@ -174,11 +178,11 @@ HEADS: tuple[tuple[bytes, str], ...] = (
     (
         rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|II\*\x00|MM\x00\*|BM.{4}\x00{4}|P[1-6]\s"
         rb"|.{4}ftyp(hei|hev|avi[fs]|mif|msf)",
-        "a picture. Name the model with --model, the photos after it.",
+        f"a picture. {NAME_A_MODEL}",
     ),
     (
         rb".{4}ftyp|RIFF.{4}(WAVE|AVI )|ID3|OggS|\x1aE\xdf\xa3",
-        "a video or a sound. Name the model with --model, the photos after it.",
+        f"a video or a sound. {NAME_A_MODEL}",
     ),
     (rb"%PDF", f"a PDF document. {EXPORT}"),
     (

@@ -58,6 +58,7 @@ SEEN = {
             "./a/b.webp",
         ),
     ],
+    "the bytes of a file written as numbers": [",".join(map(str, PHOTO)), str([*PHOTO])[1:-1]],
     "the hexadecimal digits of a file": [
         HEX,
         HEX.upper(),
@@ -95,6 +96,7 @@ SEEN = {
     "text": ["hello", "no picture, and no more than that", "undefined", "Ein Bär läuft"],
 }
 BINARY = {
+    "a file that was read as text, which spoils its bytes": PHOTO.decode("latin-1").encode(),
     "packed in gzip": gzip.compress(PHOTO),
     "packed in zstd": b"\x28\xb5\x2f\xfd" + PHOTO,
     "a numpy array": b"\x93NUMPY\x01\x00",
@@ -116,7 +118,13 @@ def test_bytes_that_are_known_are_told(seen: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [PHOTO, PHOTO[:50], b"%PDF-1.7\x00", bytes(100), bytes(range(256)), b"<svg></svg>"]
+    "body",
+    [
+        b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>",
+        b"version https://git-lfs.github.com/spec/v1\n",
+        b"P3 2 2 255\n1 2 3\n",
+        *[PHOTO, PHOTO[:50], b"%PDF-1.7\x00", bytes(100), bytes(range(256)), b"<svg></svg>"],
+    ],
 )
 def test_what_is_not_known_keeps_the_photos_own_sentence(body: bytes) -> None:
     assert what_is(body) is None
@@ -131,6 +139,19 @@ def test_the_sentence_tells_what_came_and_the_line_to_send(kind: str) -> None:
     assert "curl -F photo=@photo.jpg" in said
     assert "/v2/" not in said
     assert "/v2/" in str(told(ERROR, b'{"inputs": []}', kind))
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "AVIF"])
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_photo_that_a_program_read_as_text_is_told(format: str, lost: bool) -> None:
+    photo = encode(draw((300, 200)), format)
+    body = photo.decode(*(("utf-8", "replace") if lost else ("latin-1",))).encode()
+    assert str(told(ERROR, body, "")).startswith("The body is a file that was read as text")
+
+
+def test_the_type_of_a_form_is_not_told_as_that_of_its_text() -> None:
+    said = str(told(ERROR, b"undefined", "multipart/form-data; boundary=x"))
+    assert said.startswith("The field photo is text, not a picture. ")
 
 
 def test_a_forms_field_is_told_as_one_and_no_name_of_a_file_is_repeated() -> None:

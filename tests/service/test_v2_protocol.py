@@ -168,6 +168,7 @@ def test_a_wrong_request_is_told(request_: Any, sentence: str) -> None:
         read(request_)
 
 
+NO_JSON = (b"\xff\xd8\xff\xe0", b"\x89PNG\r\n", b"RIFF", b"--boundary\r\n")
 BODIES: list[tuple[bytes, str]] = [
     (b"", "is no JSON, from character 0 on"),
     (b"{", "is no JSON, from character 1 on"),
@@ -180,6 +181,7 @@ BODIES: list[tuple[bytes, str]] = [
     (b'{"id": "a", "id": "b"}', r'has "id" twice in one object\. Leave one'),
     (b'{"id": ' + b"1" * 5000 + b"}", "a number of 5,000 digits; the limit is 100"),
     (b'{"id": 0.' + b"1" * 5000 + b"}", "a number of 5,002 digits"),
+    *[(start + b"[{" * 200 + b"\xff", "a photo or a form, and no JSON") for start in NO_JSON],
     (b'{"a":' * 5000, "nested too deep; the limit is 100 levels"),
     (b"[" * 9000, "nested too deep"),
     (b"[" * 101 + b"]" * 101, "nested too deep"),

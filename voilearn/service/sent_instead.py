@@ -17,6 +17,7 @@ SEND = (
 )
 INFER = "The Open Inference Protocol has an address of its own: /v2/models/NAME/infer."
 LOOKED_AT = 4096  # bytes
+READ_AS_TEXT = "a file that was read as text, which spoils its bytes"
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*", b"MM\0*")
 BINARY = {
     b"\x1f\x8b": "packed in gzip",
@@ -35,6 +36,7 @@ TEXTS = {
     r"--\S+\r?\nContent-": "a form whose Content-Type is not multipart/form-data with its boundary",
     r"[\[{]\s*([\"\[{\]}\d-]|true|false|null)|\"": "JSON",
     r"<": "XML or HTML",
+    r"(\d{1,3}\s*,\s*){8}": "the bytes of a file written as numbers",
     r"[0-9a-f\s:,]{64,}$|(0x[0-9a-f]{2}[\s,]*){8}": "the hexadecimal digits of a file",
     r"[a-z0-9_+/\r\n-]{64,}=*\s*$": "base64",
     r"[\w.%\[\]+*-]{1,100}=": "a form of texts (application/x-www-form-urlencoded)",
@@ -48,14 +50,15 @@ def told(error: PhotoError, body: bytes, kind: str) -> PhotoError:
     """
     if kind == CHOSEN:
         return error
-    where = "The field photo" if kind.startswith("multipart/") else "The body"
+    in_form = kind.lower().startswith("multipart/")
+    where = "The field photo" if in_form else "The body"
     if isinstance(error, EmptyPhoto):
         return EmptyPhoto(f"{where} is empty. {SEND}")
     seen = what_is(body)
     if seen is None:
         return error
     more = f" {INFER}" if seen == "JSON" and b'"inputs"' in body[:LOOKED_AT] else ""
-    labelled = f" ({printable(kind, 60)})" if seen == "text" and kind else ""
+    labelled = f" ({printable(kind, 60)})" if seen == "text" and kind and not in_form else ""
     return type(error)(f"{where} is {seen}{labelled}, not a picture. {SEND}{more}")
 
 
@@ -65,12 +68,16 @@ def what_is(body: bytes) -> str | None:
         if body.startswith(beginning):
             return name
     text = _text(body[:LOOKED_AT])
-    if text is None or re.search(r"<svg\b", text, re.IGNORECASE):
+    if text is None:
+        return READ_AS_TEXT if _was_read_as_text(body[:LOOKED_AT]) else None
+    if re.search(r"<svg\b", text, re.IGNORECASE):
         return None
     for pattern, name in TEXTS.items():
         if re.match(pattern, text, re.IGNORECASE):
             return name
-    return "text"
+    from voilearn.kinds import is_named  # with Pillow, which has had the body by now
+
+    return None if is_named(body) else "text"
 
 
 def check_unstripped(body: bytes) -> None:
@@ -83,6 +90,15 @@ def check_unstripped(body: bytes) -> None:
             "This photo came without its line ends and zero bytes, which curl -d takes out of a "
             "file. Use --data-binary in its place: curl --data-binary @photo.jpg."
         )
+
+
+def _was_read_as_text(head: bytes) -> bool:
+    """Say whether bytes are UTF-8 as no photo is: of its bytes as Latin-1, or without them."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return len(re.findall(r"[\x80-\xff\ufffd]", text)) > len(text) // 50
 
 
 def _text(head: bytes) -> str | None:

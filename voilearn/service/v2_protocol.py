@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from voilearn.errors import BadRequest, VoilearnError, error_of
 from voilearn.prediction import ModelInfo, Prediction
+from voilearn.service.sent_instead import PICTURES
 
 VERSION = "1"  # of every model: there is one, and it is the newest
 INPUT = "photo"
@@ -217,6 +218,11 @@ def _header_end(body: bytes, header_length: str | None) -> int:
 
 
 def _read_json(data: bytes) -> dict[str, Any]:
+    if data.startswith((*PICTURES, b"--")):
+        raise BadRequest(
+            "The body is a photo or a form, and no JSON: those are for /v1/classify. "
+            f"A request is {EXAMPLE}."
+        )
     if sum(data.count(mark) for mark in b",[{") > MAX_MARKS:
         raise BadRequest(
             f"The JSON has more than {MAX_MARKS:,} commas and brackets, which no photo takes. "
