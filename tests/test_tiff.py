@@ -207,6 +207,10 @@ NOT_READ = {
     "a mosaic": (tiff(of(1, "u2"), RAW), "a camera's raw data"),
     "JPEG 2000": (tiff(of(3), RGB, compression=34712), "compressed by JPEG 2000"),
     "LERC": (tiff(of(1), GREY, compression=34887), "compressed by LERC"),
+    "a fax in words": (
+        encode(draw(mode="1"), "TIFF", compression="tiff_raw_16"),
+        "compressed by a fax's codes",
+    ),
     "WebP": (tiff(of(3), RGB, compression=50001), "compressed by WebP"),
     "PackBits of somebody's": (tiff(of(3), RGB, compression=47000), "compressed by method 47000"),
     "DNG": (tiff(of(3), RGB, tags=[(50706, 1, [1, 4, 0, 0])]), "a camera's raw file"),

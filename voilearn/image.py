@@ -94,10 +94,8 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     """Read the header and nothing more; the pixels stay undecoded."""
     tags = tiff.read_tags(data) if tiff.is_tiff(data) else None
     try:
-        file = _Deadline(data, limits.seconds)
-        if data.startswith(PNG):
-            file = _Deadline(_bare_png(file), limits.seconds)
-        picture = Image.open(file, formats=readable_formats())
+        bare = _bare_png(data) if data.startswith(PNG) else data
+        picture = Image.open(_Deadline(bare, limits.seconds), formats=readable_formats())
     except UnidentifiedImageError:
         if tags is None:
             raise
@@ -115,20 +113,20 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     return picture
 
 
-def _bare_png(file: _Deadline) -> bytes:
+def _bare_png(data: bytes) -> bytes:
     """Return a PNG without the chunks that say nothing of its pixels.
 
     Pillow gives up a picture for a damaged one of them, or for a text of over 1 MB.
     """
-    kept = [file.read(len(PNG))]
-    while head := file.read(8):
-        name, rest = head[4:], file.read(int.from_bytes(head[:4]) + 4)
-        heeded = name in PNG_EXTRAS and zlib.crc32(name + rest[:-4]) == int.from_bytes(rest[-4:])
+    kept, at, name = bytearray(data[: len(PNG)]), len(PNG), b""
+    while at < len(data) and name != b"IEND":
+        name, last = data[at + 4 : at + 8], at + 8 + int.from_bytes(data[at : at + 4])
+        sum = int.from_bytes(data[last : last + 4])
+        heeded = name in PNG_EXTRAS and zlib.crc32(data[at + 4 : last]) == sum
         if heeded or not (name.isalpha() and name[:1].islower()):
-            kept += head, rest
-        if name == b"IEND":
-            break
-    return b"".join(kept)
+            kept += data[at : last + 4]
+        at = last + 4
+    return bytes(kept)
 
 
 @functools.cache

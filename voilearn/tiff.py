@@ -71,6 +71,7 @@ COMPRESSIONS = {
     **dict.fromkeys((22610, 34934), "JPEG XR"),
     34887: "LERC",
     WEBP: "WebP",
+    BY_LIBTIFF: "a fax's codes in words of 16 bits",
     **dict.fromkeys((50002, 52546), "JPEG XL"),
 }
 NATIVE = {"F;32BF": "F;32NF", "I;32BS": "I;32NS"}
@@ -115,8 +116,9 @@ def check_kind(tags: Tags) -> None:
     signed = SIGNED in _all(tags, SAMPLEFORMAT) and max(_all(tags, BITSPERSAMPLE, 1)) < 32
     grey = _first(tags, PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO) in GREY
     several = _first(tags, SAMPLESPERPIXEL, 1) > 2 or (_is_apart(tags) and any(_all(tags, EXTRA)))
-    # WebP: the libtiff in Pillow's wheels has none
-    if signed or (grey and several) or _first(tags, COMPRESSION, UNCOMPRESSED) == WEBP:
+    # WebP: the libtiff in Pillow's wheels has none; a fax in words of 16 bits it reads as noise
+    method = _first(tags, COMPRESSION, UNCOMPRESSED)
+    if signed or (grey and several) or method in (WEBP, BY_LIBTIFF):
         raise unsupported(tags)
 
 
