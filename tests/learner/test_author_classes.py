@@ -244,7 +244,7 @@ PARTS = {
     ),
     "how photos are opened": (
         {"images": lambda: ImageBlock(cls=Turned)},
-        r"opens photos by code that is not fastai's own: Turned\.create\. ",
+        r"opens photos by code that is not fastai's own: Turned\.create\. .*if that gives the same",
     ),
     "pictures": (
         {"images": lambda: ImageBlock(cls=Warm)},

@@ -493,6 +493,18 @@ def test_a_module_that_an_author_s_class_imports_is_named(
         load_learner(of_an_author, trust=True)
 
 
+@pytest.mark.parametrize("trust", [False, True])
+def test_a_network_that_gives_no_row_of_numbers_is_told_what_to_end_in(
+    tmp_path: Path, trust: bool
+) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1))
+    path = make_export(
+        tmp_path, CategoryBlock, CrossEntropyLossFlat(), parity, net=net, item_tfms=Resize(32)
+    )
+    with pytest.raises(UnusableModel, match=r"answers a photo with 2 x 1 x 1 numbers.*Flatten\(\)"):
+        load_classify(path, trust)
+
+
 def test_a_trusted_class_of_the_author_s_own_answers(of_an_author: Path) -> None:
     classify = load_classify(of_an_author, trust=True)
     assert set(classify(encode(draw(), "PNG")).probabilities) == {"even", "odd"}

@@ -125,7 +125,8 @@ def _unknown_pictures(photos: dict[str, Any]) -> Iterator[str]:
         opens = [name for name in opens if name != "noop"]
         yield (
             f"opens photos by code that is not fastai's own: {printable(_listed(opens), 200)}. "
-            f"{other_files.IF_YOU_TRUST}"
+            "With --trust (trust=True), which runs the code in it, PILImage.create opens them in "
+            "its place: do so if that gives the same pictures, and you trust whoever made it."
         )
 
 

@@ -80,12 +80,22 @@ def predict_with(learn: Learner, path: Path, model: ModelInfo) -> Predict:
         item = kind.create(picture.convert(kind._open_args["mode"]))
         with turn, learn.no_bar():
             numbers = learn.predict(item)[2]
+            _check_is_a_row(numbers, path)
             if not made:
                 with _named(path):
                     made.append(probabilities_of(learn, item, model))
         return predict_from(made[0](numbers).tolist(), model, limits)
 
     return predict
+
+
+def _check_is_a_row(numbers: torch.Tensor, path: Path) -> None:
+    if numbers.ndim != 1:
+        raise UnusableModel(
+            f"{shown(path)} answers a photo with {' x '.join(map(str, numbers.shape))} numbers, "
+            "and not with a row of one for each class. Put nn.AdaptiveAvgPool2d(1) and "
+            "nn.Flatten() at the end of its network, and export it again."
+        )
 
 
 @contextmanager
