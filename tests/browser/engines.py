@@ -104,10 +104,6 @@ class Window(ABC):
     def close(self) -> None:
         """Close the window, as its visitor does."""
 
-    @abstractmethod
-    def beside(self, url: str) -> None:
-        """Open another window of the same visitor, and leave it open."""
-
     def run(self, function: str, *values: Any) -> Any:
         """Run a function of JavaScript on values of JSON; return what it gives."""
         return json.loads(self.call(CALL % function, json.dumps(values)))
@@ -230,9 +226,6 @@ class _ChromiumWindow(Window):
     def close(self) -> None:
         self._page.context.close()
 
-    def beside(self, url: str) -> None:
-        self._page.context.new_page().goto(url)
-
 
 class _Firefox(Engine):
     """Firefox by WebDriver BiDi: https://w3c.github.io/webdriver-bidi/."""
@@ -258,12 +251,12 @@ class _Firefox(Engine):
         page = self.ask("browsingContext.create", type="tab", userContext=visitor)["context"]
         viewport = {"width": width, "height": height}
         self.ask("browsingContext.setViewport", context=page, viewport=viewport)
-        return _FirefoxWindow(self.ask, page, visitor)
+        return _FirefoxWindow(self.ask, page)
 
 
 class _FirefoxWindow(Window):
-    def __init__(self, ask: Callable[..., dict[str, Any]], page: str, visitor: str) -> None:
-        self._ask, self._page, self._visitor = ask, page, visitor
+    def __init__(self, ask: Callable[..., dict[str, Any]], page: str) -> None:
+        self._ask, self._page = ask, page
 
     def open(self, url: str) -> None:
         self._ask("browsingContext.navigate", context=self._page, url=url, wait="interactive")
@@ -299,10 +292,6 @@ class _FirefoxWindow(Window):
 
     def close(self) -> None:
         self._ask("browsingContext.close", context=self._page)
-
-    def beside(self, url: str) -> None:
-        other = self._ask("browsingContext.create", type="tab", userContext=self._visitor)
-        self._ask("browsingContext.navigate", context=other["context"], url=url, wait="complete")
 
     def _element(self, selector: str) -> str:
         return str(self._function(IN_SIGHT, [{"type": "string", "value": selector}])["sharedId"])
@@ -392,9 +381,6 @@ class _WebKitWindow(Window):
 
     def close(self) -> None:
         self._ask("DELETE", "/window")
-
-    def beside(self, url: str) -> None:
-        self._engine.new_window(*SIZES["wide"]).open(url)
 
     def _ask(self, method: str, path: str, **body: Any) -> Any:
         self._engine.ask("POST", "/window", handle=self._page)

@@ -93,11 +93,11 @@ WAYS: dict[str, Callable[[Window, str], None]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_visitor_who_leaves_ends_the_kernel(
-    visit: Window, keeping: Server, elsewhere: Host, way: str
+    visit: Window, engine: Engine, keeping: Server, elsewhere: Host, way: str
 ) -> None:
+    if way == "close" and engine.name == "firefox":
+        pytest.skip("Firefox may close a page before its goodbye is sent: docs/limits.md")
     (mine,) = _mine(visit)
-    if way == "close":  # with a site's last tab, Firefox may end its process before the goodbye
-        visit.beside(f"{keeping.url}voila/static/none.css")
     WAYS[way](visit, elsewhere.url)
     wait_for(lambda: mine not in _ids(keeping))
 
