@@ -14,6 +14,8 @@ ROOMS = [HOME / "voilearn" / "notebook", HOME / "voilearn"]  # the template; wha
 FOLDERS = [*map(str, ROOMS), *filter(None, [os.environ.get("JUPYTER_PATH")])]
 LOG = runpy.run_path(str(ROOMS[0] / "server_log.py"))  # this folder's, whatever is installed
 logging.getLogger("ServerApp").addFilter(LOG["name_cause"])
+KERNELS = runpy.run_path(str(ROOMS[0] / "page_kernels.py"))
+c.ServerApp.kernel_manager_class = KERNELS["PageKernels"]  # noqa: F821  # Jupyter provides `c`
 os.environ["JUPYTER_PATH"] = os.pathsep.join(FOLDERS)
-c.VoilaConfiguration.template = "voilearn"  # noqa: F821  # Jupyter provides `c`
+c.VoilaConfiguration.template = "voilearn"  # noqa: F821
 c.VoilaConfiguration.resources = {"home": str(HOME)}  # noqa: F821  # where app.toml is

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.browser import engines, stub, ways
 from tests.browser.device import Host, hosting
@@ -96,7 +97,7 @@ def test_a_visitor_who_leaves_ends_the_kernel(
     visit: Window, engine: Engine, keeping: Server, elsewhere: Host, way: str
 ) -> None:
     if way == "close" and engine.name == "firefox":
-        pytest.skip("Firefox may close a page before its goodbye is sent: docs/limits.md")
+        pytest.skip("Firefox does not always send it as a tab is closed: see the last test here")
     (mine,) = _mine(visit)
     WAYS[way](visit, elsewhere.url)
     wait_for(lambda: mine not in _ids(keeping))
@@ -183,3 +184,20 @@ def _mine(window: Window) -> list[str]:
 def _ids(server: Server) -> str:
     """Return what the commands of all kernels say, in which each has its id."""
     return " ".join(part for kernel in server.kernels() for part in ways.command_of(kernel))
+
+
+@pytest.mark.parametrize("way", ["make", "binder"])
+def test_a_page_that_says_no_goodbye_ends_its_kernel_all_the_same(
+    app: Path, tmp_path: Path, browser: Browser, way: str
+) -> None:
+    """As of a machine that was switched off, or where the browser does not send it."""
+    place = Place(stub.lay_out(app, tmp_path / "app"), tmp_path)
+    with ways.running(way, place, cull_idle_timeout=0, gone_after=1) as server:
+        with engines.Chromium(browser).window() as window:
+            window.open(server.page)
+            window.wait(HERE)
+            wait_for(partial(_kernels, server, 1))
+            (mine,) = _mine(window)
+            window.run("() => { navigator.sendBeacon = () => true }")
+            window.close()
+        wait_for(lambda: mine not in _ids(server))

@@ -299,7 +299,9 @@ def _server_options(port: int, settings: Settings) -> list[str]:
 
 def _culler(settings: Settings) -> list[str]:
     chosen = {key: value for key, value in settings.items() if key.startswith("cull_")}
-    return [f"--MappingKernelManager.{key}={value}" for key, value in chosen.items()]
+    options = [f"--MappingKernelManager.{key}={value}" for key, value in chosen.items()]
+    gone = settings.get("gone_after")
+    return options if gone is None else [*options, f"--PageKernels.gone_after={gone}"]
 
 
 def _as_root() -> list[str]:

@@ -12,13 +12,15 @@ thread, one after the other. Its asker talks to this kernel.
     voila.js          the page as Voilà serves it, and its kernel's successor
     kernel.js         a kernel behind Voilà, over a websocket
     start_voila.py    `make page`: Voilà, which says its address and what goes wrong
+    page_kernels.py   a kernel that ends when its page is gone without a goodbye
     server_log.py     the cause, where Jupyter's own words leave it open
     voila/templates   how Voilà writes the page: what needs no kernel first
 
 The template is our own because Voilà's brings JupyterLab's widget manager, 5 MB in 100 requests, to
 show any widget. It puts a hash into each script's address, so that a browser keeps them for years
 and never mixes two releases. How long kernels live is in voila.json and .jupyter/: one is kept warm
-for the next visitor; one that heard nothing for 10 minutes is ended, by a standalone `voila` even
+for the next visitor; a page's own is ended two minutes after its connection is gone
+(page_kernels.py); one that heard nothing for 10 minutes is ended, by a standalone `voila` even
 where a connection seems open, for a page that died while it connected would keep it for ever. A
 Jupyter Server leaves connected kernels alone: they may be somebody's notebook.
 """

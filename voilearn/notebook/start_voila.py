@@ -12,6 +12,7 @@ import tornado.ioloop
 import traitlets
 from voila.app import Voila
 
+from voilearn.notebook.page_kernels import PageKernels
 from voilearn.notebook.server_log import name_cause
 
 
@@ -27,6 +28,7 @@ class Voilearn(Voila):  # type: ignore[misc]  # Voilà has no types
         self.log.addFilter(_is_news)
         self.log.addFilter(name_cause)
         super().initialize(argv)
+        self.voila_configuration.multi_kernel_manager_class = PageKernels
         self._asked_for = self.port
 
     def listen(self) -> None:
