@@ -15,7 +15,6 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -45,7 +44,7 @@ from benchmarks.slow_line import Line, Speed, Way
 from tests import onnx_files
 from tests.conftest import EXPORTS, ROOT, draw, encode
 from tests.ports import free_port
-from tests.waiting import WITHIN
+from tests.waiting import WITHIN, returned
 
 TEXT = b"console.log('the same again');\n" * 200
 
@@ -362,9 +361,7 @@ def test_a_refused_client_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
     def answer(asked: int) -> bytes:
         return {1: full, 2: broken, 3: other}.get(asked, label)
 
-    work = loaded(plan(free_port(), photo), answer)
-    with ThreadPoolExecutor() as apart:  # this thread may have a loop, of the browser tests
-        found = apart.submit(asyncio.run, work).result()
+    found = returned(loaded(plan(free_port(), photo), answer))
     assert (found.refusals, found.errors, found.other_labels) == (1, 1, 1)
     assert len(found.answers) >= found.in_time > 3
     told = found.told(2.0)

@@ -62,6 +62,7 @@ HEAVY = {
     "torch", "fastai", "timm", "numpy", "matplotlib", "onnx", "onnxruntime", "ipywidgets",
     "anywidget", "IPython", "PIL", "fastapi", "uvicorn", "prometheus_client", "filelock",
 }  # fmt: skip
+JUPYTER = {"IPython", "prometheus_client"}
 WIDGETS = {"anywidget", "ipywidgets", "IPython"}
 LEARNER = {"torch", "fastai", "timm", "numpy", "matplotlib", "IPython", "PIL", "prometheus_client"}
 MAY_LOAD: dict[str, set[str]] = {
@@ -71,7 +72,8 @@ MAY_LOAD: dict[str, set[str]] = {
     "export": set(),
     "learner": LEARNER | {"filelock"},
     "learner/quiet": set(),
-    "notebook/start_voila": {"IPython", "prometheus_client"},
+    "notebook/start_voila": JUPYTER,
+    "notebook/page_kernels": JUPYTER,
     "compiled": set(),
     "compiled/agreement": {"PIL"},
     "compiled/load": {"PIL", "numpy", "onnxruntime"},

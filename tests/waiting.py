@@ -4,12 +4,15 @@ In comes a condition, a process or a number of bytes; out goes what came. Nothin
 the one bound is against hanging, and at least ten times what anything takes on a quiet machine.
 """
 
+import asyncio
 import subprocess
 import threading
 import time
-from collections.abc import Callable
-from typing import IO, Any, AnyStr
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, Any, AnyStr, TypeVar
 
+T = TypeVar("T")
 WITHIN = 300.0  # seconds
 
 
@@ -37,3 +40,13 @@ def line_of(stream: IO[AnyStr] | None) -> AnyStr:
 def ended(process: "subprocess.Popen[Any]") -> int:
     """Return the exit code of a process that ends by itself."""
     return process.wait(WITHIN)
+
+
+def returned(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns, in a thread and an event loop of its own.
+
+    The test's own thread may have a loop that runs: Playwright's, of a browser that other tests
+    use too.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()

@@ -2,25 +2,30 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any
 
 import pytest
 
-from tests.waiting import WITHIN
+from tests.waiting import WITHIN, returned
 
 pytest.importorskip("jupyter_server")
 from voilearn.notebook.page_kernels import BY_VOILA, PageKernels
 
 GONE_AFTER = 0.2
 OF_A_PAGE = {**os.environ, BY_VOILA: "False"}
-pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Jupyter's event loop."""
-    return "asyncio"
+def in_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run a test in an event loop, as Jupyter has one."""
+
+    @wraps(test)
+    def run() -> None:
+        returned(test())
+
+    return run
 
 
 @asynccontextmanager
@@ -35,6 +40,7 @@ async def connected(environment: dict[str, str] | None) -> AsyncIterator[tuple[P
         await kernels.shutdown_all(now=True)
 
 
+@in_a_loop
 async def test_a_page_that_is_gone_takes_its_kernel_along() -> None:
     async with connected(OF_A_PAGE) as (kernels, kernel), asyncio.timeout(WITHIN):
         kernels.notify_disconnect(kernel)
@@ -42,6 +48,7 @@ async def test_a_page_that_is_gone_takes_its_kernel_along() -> None:
             await asyncio.sleep(0.05)
 
 
+@in_a_loop
 async def test_a_page_that_comes_back_finds_its_kernel() -> None:
     async with connected(OF_A_PAGE) as (kernels, kernel):
         kernels.notify_disconnect(kernel)
@@ -50,6 +57,7 @@ async def test_a_page_that_comes_back_finds_its_kernel() -> None:
         assert kernel in kernels
 
 
+@in_a_loop
 async def test_a_second_window_keeps_the_kernel() -> None:
     async with connected(OF_A_PAGE) as (kernels, kernel):
         kernels.notify_connect(kernel)
@@ -58,6 +66,7 @@ async def test_a_second_window_keeps_the_kernel() -> None:
         assert kernel in kernels
 
 
+@in_a_loop
 async def test_a_notebook_s_kernel_is_left_alone() -> None:
     async with connected(dict(os.environ)) as (kernels, kernel):
         kernels.notify_disconnect(kernel)
@@ -65,6 +74,7 @@ async def test_a_notebook_s_kernel_is_left_alone() -> None:
         assert kernel in kernels
 
 
+@in_a_loop
 async def test_one_that_has_ended_meanwhile_is_no_error() -> None:
     async with connected(OF_A_PAGE) as (kernels, kernel):
         kernels.notify_disconnect(kernel)

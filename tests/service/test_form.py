@@ -1,12 +1,12 @@
 """The photo in a form is found whatever wrote the form, or what is missing is told."""
 
-import asyncio
 import base64
 import re
 
 import pytest
 
 from tests.conftest import draw, encode
+from tests.waiting import returned
 from voilearn.errors import BadRequest
 from voilearn.service.form import MOST, PIECE, photo_in
 
@@ -21,7 +21,7 @@ def part(disposition: str, content: bytes = PHOTO, *headers: str) -> bytes:
 
 
 def read(body: bytes, kind: str = KIND) -> bytes:
-    return asyncio.run(photo_in(body, kind))
+    return returned(photo_in(body, kind))
 
 
 END = b"--x--\r\n"

@@ -271,9 +271,10 @@ def kill_under_load(machine: Machine, model: Path, times: int) -> None:
         for _ in range(times):
             before = len(load.calls)
             wait_for(lambda before=before: len(load.calls) > before + 20 or load.errors)  # type: ignore[misc]
-            killed, moment = machine.service(), time.monotonic()
+            killed = machine.service()
             killed.kill()
-            load.wait_for_answer(moment)
+            killed.wait(WITHIN)
+            load.wait_for_answer(time.monotonic())
             assert machine.service() != killed
     finally:
         load.end()
