@@ -25,6 +25,7 @@ NO_HTTP = (
     "HTTP/2 are for a proxy in front of it."
 )
 UPGRADE = {b"upgrade", b"connection", b"http2-settings"}
+PUSH = "voilearn.push"  # the ASGI extension by which an answer is added to, or ended, at any time
 READ_SECONDS = 30.0  # in which a client reads some of an answer that waits for it
 
 
@@ -123,6 +124,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._in_head, self._head_bytes = False, 0
         self._heads += 1
         self._stop_clock()
+        if self.parser.get_method() == b"GET":
+            self.scope["extensions"] = {PUSH: self.push}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -142,6 +145,14 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_response_complete()
         if not self._in_head and self.cycle.response_complete:
             self.linger()
+
+    def push(self, piece: bytes) -> None:
+        """Add to an answer that has begun, without its task, which costs more; no bytes end it."""
+        if self._running.disconnected or self._running.response_complete:
+            return
+        self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        if not piece:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """Wait for a client that does not read, and not for ever."""
