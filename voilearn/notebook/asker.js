@@ -6,7 +6,7 @@
 // kernel from being culled.
 
 /**
- * @import { AskOptions, Settings } from "../page/types.d.ts"
+ * @import { AskOptions, Sent, Settings } from "../page/types.d.ts"
  * @import { Heard, Message, Model } from "./messages.d.ts"
  */
 import { Lost, Problem } from "../page/problem.js";
@@ -69,7 +69,7 @@ export class KernelAsker extends EventTarget {
 
   /**
    * Resolves to the kernel's Prediction of a photo, or of an example.
-   * @param {Blob | { example: number }} photo
+   * @param {Sent | { example: number }} photo
    * @param {AskOptions} options
    */
   async ask(photo, { signal, progress, preview }) {
@@ -78,7 +78,12 @@ export class KernelAsker extends EventTarget {
     answered.catch(() => {}); // told below, or while a piece is on its way
     signal.addEventListener("abort", () => this.#send({ kind: "cancel", number }));
     if ("example" in photo) this.#send({ kind: "example", number, index: photo.example });
-    else await this.#give(photo, number, answered, { signal, progress, preview: Boolean(preview) });
+    else
+      await this.#give(/** @type {Blob} */ (photo.blob), number, answered, {
+        signal,
+        progress,
+        preview: Boolean(preview),
+      });
     const told = await answered;
     if (told.buffers.length) preview?.(new Blob([told.buffers[0]], { type: "image/jpeg" }));
     if (told.kind === "answer") return told.prediction;

@@ -6,6 +6,7 @@
 
 /** @import { Settings } from "../page/types.d.ts" */
 import { showPage } from "../page/page.js";
+import { PhotoReader, workerOf } from "../page/reader.js";
 import { translate } from "../page/translate.js";
 import { Visit } from "../page/visit.js";
 import { KernelAsker } from "./asker.js";
@@ -92,9 +93,10 @@ kernel.reconnect = async () => {
   return false;
 };
 
-const visit = new Visit(new KernelAsker(kernel));
+const { textContent: script } = /** @type {HTMLElement} */ (document.querySelector(".voilearn-photo-worker"));
+const visit = new Visit(new KernelAsker(kernel), new PhotoReader(() => workerOf(script)));
 const el = /** @type {HTMLElement} */ (document.querySelector(".voilearn-page"));
-showPage(el, visit, { everywhere: true });
+showPage(el, visit, { everywhere: true, privacy: "privacy" });
 if (document.readyState !== "loading") begin();
 else document.addEventListener("DOMContentLoaded", begin); // the cells have been run by then
 

@@ -3,6 +3,7 @@
 
 /** @import { Model } from "./messages.d.ts" */
 import { showPage } from "../page/page.js";
+import { PhotoReader, workerOf } from "../page/reader.js";
 import { Visit } from "../page/visit.js";
 import { KernelAsker } from "./asker.js";
 
@@ -13,13 +14,17 @@ export default () => {
   return {
     /** @param {object} widget @param {Model} widget.model */
     initialize({ model }) {
-      visit = new Visit(new KernelAsker(model));
+      const reader = new PhotoReader(() => workerOf(model.get("_photo_worker")));
+      visit = new Visit(new KernelAsker(model), reader);
       return () => visit.end();
     },
     /** @param {object} widget @param {Model} widget.model @param {HTMLElement} widget.el */
     render({ model, el }) {
       el.innerHTML = model.get("_html");
-      return showPage(/** @type {HTMLElement} */ (el.firstElementChild), visit, { everywhere: false });
+      return showPage(/** @type {HTMLElement} */ (el.firstElementChild), visit, {
+        everywhere: false,
+        privacy: "privacy",
+      });
     },
   };
 };

@@ -23,8 +23,8 @@ from traitlets.log import get_logger
 from voilearn.errors import OUR_FAULT, ServiceBusy, VoilearnError
 from voilearn.limits import LIMITS, Limits
 from voilearn.machine import trim
-from voilearn.notebook.one_script import ROOMS, one_module
 from voilearn.notebook.upload import Photo, Upload
+from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
 from voilearn.page.gallery import Gallery
 from voilearn.page.pictures import preview_of
 from voilearn.prediction import Classify, Prediction
@@ -42,9 +42,10 @@ class Page(anywidget.AnyWidget):
     folder of their example photos. Raises UnusableSettings if app.toml says what it can't.
     """
 
-    _esm = one_module()
+    _esm = one_script((*PAGE, "notebook/asker.js", "notebook/widget.js"))
     _css = ROOMS / "page" / "page.css"
     _html = traitlets.Unicode((ROOMS / "page" / "markup.html").read_text("utf-8")).tag(sync=True)
+    _photo_worker = traitlets.Unicode(one_script(PHOTO_WORKER)).tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)
 
     def __init__(

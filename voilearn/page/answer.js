@@ -2,7 +2,7 @@
 // In: a Prediction as JSON and the author's words for classes; out: elements.
 
 /** @import { Classes, Prediction } from "./types.d.ts" */
-import { percent, say, sayAnswer } from "./words.js";
+import { isSure, percent, say, sayAnswer } from "./words.js";
 
 const MANY = 10; // classes, above which the first few are shown
 const FEW = 5;
@@ -28,12 +28,21 @@ export function ranked({ probabilities }) {
 }
 
 /**
- * Returns what the author says of the class that is the answer.
+ * Returns what the author says of the class that is the answer, where that is sure.
  * @param {Prediction} prediction
  * @param {Classes} [classes]
  */
-export function descriptionOf({ label }, classes = {}) {
-  return own(classes, label)?.description ?? "";
+export function descriptionOf({ label, probability }, classes = {}) {
+  return (isSure(probability) && own(classes, label)?.description) || "";
+}
+
+/**
+ * Returns an answer in two words, for below a small picture.
+ * @param {Prediction} prediction
+ * @param {Classes} [classes]
+ */
+export function captionOf({ label, probability }, classes = {}) {
+  return label === null ? say("unanswered") : `${nameOf(label, classes)} ${percent(probability)}`;
 }
 
 /**

@@ -112,7 +112,7 @@ async function useDesk(el, button, take) {
   const [video] = dialog.getElementsByTagName("video");
   const [refused] = dialog.getElementsByTagName("p");
   const [snap, cancel] = dialog.querySelectorAll("button");
-  refused.textContent = "";
+  refused.textContent = say("askCamera");
   snap.disabled = true;
   dialog.showModal();
   let stream;
@@ -124,6 +124,7 @@ async function useDesk(el, button, take) {
     });
     video.srcObject = stream;
     await video.play();
+    refused.textContent = "";
     snap.disabled = !dialog.open;
     snap.focus();
   } catch {

@@ -3,11 +3,11 @@
 
 /**
  * @import { Problem } from "./problem.js"
- * @import { Photo, Prediction, Scaled, Settings } from "./types.d.ts"
+ * @import { Photo, Prediction, Settings } from "./types.d.ts"
  * @import { Visit } from "./visit.js"
  * @import { Key } from "./words.js"
  */
-import { bringIntoSight, descriptionOf, sentenceOf, showBars } from "./answer.js";
+import { bringIntoSight, captionOf, descriptionOf, sentenceOf, showBars } from "./answer.js";
 import { empty, listenForPhotos } from "./choosing.js";
 import { asCsv, asJson, asText, copy, save } from "./saving.js";
 import { isDone } from "./visit.js";
@@ -25,7 +25,7 @@ const COPIED_FOR = 2000; // milliseconds
  * @property {Map<Photo, Thumbnail>} thumbnails  of the history
  * @property {boolean} gallery  whether the examples were asked for
  *
- * @typedef {({ item: HTMLElement, button: HTMLButtonElement, img: HTMLImageElement })} Thumbnail
+ * @typedef {({ item: HTMLElement, button: HTMLButtonElement, img: HTMLImageElement, caption: HTMLElement })} Thumbnail
  * @typedef {<E extends HTMLElement = HTMLElement>(name: string) => E} Find
  */
 
@@ -35,13 +35,15 @@ const COPIED_FOR = 2000; // milliseconds
  * @param {Visit} visit
  * @param {object} host
  * @param {boolean} host.everywhere  the window is ours, and not a notebook's
+ * @param {"privacy" | "onDevice"} host.privacy  what becomes of a photo, as a key of its sentence
  */
-export function showPage(el, visit, { everywhere }) {
+export function showPage(el, visit, { everywhere, privacy }) {
   /** @template {HTMLElement} [E=HTMLElement] @param {string} name */
   const find = (name) => /** @type {E} */ (el.querySelector(`.voilearn-${name}`));
   /** @type {Drawn} */
   const drawn = { thumbnails: new Map(), gallery: false };
   (everywhere ? document.documentElement : el).lang = language;
+  find("privacy").dataset.say = privacy;
   translate(el);
   listenForPhotos(el, everywhere, (files) => visit.take(files));
   const look = () => bringIntoSight(find("result"), find("status"));
@@ -55,6 +57,7 @@ export function showPage(el, visit, { everywhere }) {
   const show = () => {
     const focused = el.contains(document.activeElement) && document.activeElement;
     showAlert(find("alert"), visit);
+    showPreparing(find("preparing"), visit);
     showResult(find, visit, drawn);
     if (isNews(visit, drawn)) look();
     showHistory(find("history"), visit, drawn);
@@ -75,10 +78,10 @@ export function showPage(el, visit, { everywhere }) {
  */
 function showAlert(place, visit) {
   const [kind, button] = alertOf(visit);
-  if (place.dataset.kind === kind) return;
+  const told = kind && ((kind === "broken" && visit.why) || say(kind, { count: visit.leftOut }));
+  if (place.dataset.kind === kind && (!kind || place.textContent?.startsWith(told))) return;
   place.dataset.kind = kind;
   if (!kind) return place.replaceChildren();
-  const told = say(kind, { count: visit.leftOut });
   const words = Object.assign(document.createElement("p"), { textContent: told });
   const banner = Object.assign(document.createElement("div"), { className: "voilearn-banner" });
   banner.setAttribute("role", kind === "reconnecting" ? "status" : "alert"); // read as it comes
@@ -114,6 +117,21 @@ function alertOf(visit) {
   return [""];
 }
 
+/**
+ * What goes on before anybody can be asked, as the download of a model.
+ * @param {HTMLElement} place
+ * @param {Visit} visit
+ */
+function showPreparing(place, { preparing }) {
+  place.hidden = !preparing;
+  if (!preparing) return;
+  const { words, share } = preparing;
+  const [[told], [progress]] = [place.getElementsByTagName("p"), place.getElementsByTagName("progress")];
+  if (told.textContent !== words) told.textContent = words; // else it is read twice
+  if (share === undefined) progress.removeAttribute("value");
+  else progress.value = share;
+}
+
 /** @param {Visit} visit */
 function again(visit) {
   if (visit.shown) visit.again(visit.shown);
@@ -140,9 +158,7 @@ function showResult(find, visit, drawn) {
     drawn.prediction = photo.prediction;
   }
   find("copy").hidden = !photo.prediction;
-  /** @type {HTMLButtonElement} */
-  const classify = find("classify");
-  classify.disabled = !isDone(photo) || isAtFault(photo.error);
+  find("classify").hidden = !isDone(photo) || isAtFault(photo.error);
 }
 
 /**
@@ -163,13 +179,20 @@ function showPreview(figure, photo) {
   img.hidden = !photo.url;
   if (!photo.url) img.removeAttribute("src");
   else if (img.src !== photo.url) img.src = photo.url;
-  note.textContent = photo.sent?.width ? sizeOf(photo.sent) : "";
+  note.textContent = sizeOf(photo);
 }
 
-/** @param {Scaled} sent */
-function sizeOf({ width, height, blob, scaled }) {
-  const kilobytes = Math.max(1, Math.round(blob.size / 1000));
-  return say(scaled ? "sent" : "whole", { width, height, kilobytes });
+/**
+ * What was made of a photo before it was sent.
+ * @param {Photo} photo
+ */
+function sizeOf({ file, sent }) {
+  if (!file || !sent?.blob || !sent.scaled) return "";
+  const [megabytes, kilobytes] = [
+    (file.size / 1e6).toFixed(1),
+    Math.max(1, Math.round(sent.blob.size / 1000)),
+  ];
+  return say("sent", { width: sent.width, height: sent.height, megabytes, kilobytes });
 }
 
 /** @param {Find} find @param {Photo} photo */
@@ -195,11 +218,25 @@ function statusOf(photo, { classes }) {
     case "cancelled":
       return ["", say("cancelled")];
     default:
-      return [
-        "busy",
-        say(photo.loading && state === "looking" ? "loading" : state, { seconds: photo.seconds }),
-      ];
+      return ["busy", sayBusy(photo)];
   }
+}
+
+/** @param {Photo} photo */
+function sayBusy({ state, place, loading, seconds }) {
+  if (state !== "looking") return say(/** @type {Key} */ (state), { seconds });
+  if (place) return say(place === 1 ? "oneBefore" : "before", { count: place });
+  return say(loading ? "loading" : state);
+}
+
+/**
+ * The same for below a small picture, whose text for who can't see it says it all.
+ * @param {Photo} photo
+ * @param {Settings} settings
+ */
+function sayBriefly({ prediction, error }, { classes }) {
+  if (prediction) return captionOf(prediction, classes);
+  return error ? say("unanswered") : "";
 }
 
 /** @param {HTMLElement} status @param {string} kind @param {string} sentence */
@@ -227,11 +264,12 @@ function showHistory(section, visit, drawn) {
     made.delete(photo);
   }
   list.append(...[...made.values()].map(({ item }) => item).filter((item) => !item.isConnected));
-  for (const [photo, { button, img }] of made) {
+  for (const [photo, { button, img, caption }] of made) {
     const [kind, sentence] = statusOf(photo, settings);
     button.className = `voilearn-thumb voilearn-is-${kind || "none"}`;
     button.setAttribute("aria-current", `${photo === shown}`);
     if (photo.thumb && img.src !== photo.thumb) img.src = photo.thumb;
+    caption.textContent = sayBriefly(photo, settings);
     if (img.alt !== `${photo.name}: ${sentence}`) img.alt = button.title = `${photo.name}: ${sentence}`;
   }
   /** @type {NodeListOf<HTMLButtonElement>} */
@@ -246,9 +284,11 @@ function showHistory(section, visit, drawn) {
 function thumbnailOf(onclick) {
   const [item, img] = [document.createElement("li"), document.createElement("img")];
   const button = Object.assign(document.createElement("button"), { type: "button", onclick });
+  const caption = Object.assign(document.createElement("span"), { className: "voilearn-caption" });
+  caption.setAttribute("aria-hidden", "true");
   button.append(img);
-  item.append(button);
-  return { item, button, img };
+  item.append(button, caption);
+  return { item, button, img, caption };
 }
 
 /**
@@ -266,8 +306,9 @@ async function showGallery(section, visit, drawn) {
   });
   section.hidden = !examples.length;
   const items = examples.map(([name, url], index) => {
-    const { item, button, img } = thumbnailOf(() => visit.takeExample(index, name, url));
+    const { item, button, img, caption } = thumbnailOf(() => visit.takeExample(index, name, url));
     Object.assign(img, { src: url, alt: name });
+    caption.textContent = name;
     Object.assign(button, { className: "voilearn-thumb", title: name });
     return item;
   });

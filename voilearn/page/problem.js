@@ -6,12 +6,14 @@ export class Problem extends Error {
   /**
    * @param {object} told
    * @param {string} told.type  the error's name in Python's tree
-   * @param {string} [told.detail]  the sentence, which is the `message` too
+   * @param {string} [told.words]  the sentence in the visitor's language, where the page knows it
+   * @param {string} [told.detail]  the sentence in English, which is the `message` too
    * @param {number} [told.retryAfter]  seconds
    */
-  constructor({ type, detail = "", retryAfter }) {
+  constructor({ type, words, detail = words ?? "", retryAfter }) {
     super(detail);
     this.type = type;
+    this.words = words;
     this.detail = detail;
     this.retryAfter = retryAfter;
   }

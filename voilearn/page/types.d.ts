@@ -1,6 +1,8 @@
 // The shapes that the page's scripts hand to each other; types only, which no visitor downloads.
 
 import type { Problem } from "./problem.js";
+import type { Pixels } from "./reduce.js";
+import type { Key } from "./words.js";
 
 /** What the model says of a photo, the same whoever was asked: voilearn/prediction.py. */
 export interface Prediction {
@@ -36,15 +38,18 @@ export type Classes = Record<string, { name?: string; description?: string; colo
  * wherever the model is. Each host of the page brings one of its own.
  *
  * Its events are "settings" (when those change), "here", "lost", "back", "changed" (whose
- * `detail.sha256` is of another model), and "broken": there will be nobody to ask.
+ * `detail.sha256` is of another model), "preparing" (whose `detail` is Preparing: what goes on before
+ * anybody can be asked), "line" (whose `detail.place` is how many photos are before the one that is
+ * asked about), and "broken": there is nobody to ask (`detail.words` may say why).
  */
 export interface Asker extends EventTarget {
   /** Rejects with a Problem, or Lost, or the signal's reason. */
-  ask(photo: Blob | { example: number }, options: AskOptions): Promise<Prediction>;
+  ask(photo: Sent | { example: number }, options: AskOptions): Promise<Prediction>;
   /** Resolves to the author's. */
   examples(): Promise<[name: string, picture: Picture][]>;
   settings: Partial<Settings> | undefined; // where they are known yet
   reconnect: (() => Promise<boolean>) | undefined; // undefined where the host can't
+  wants?: Wanted; // of a photo; else a file of the settings' `photo_size`
   end(): void;
 }
 
@@ -64,9 +69,8 @@ export interface Photo {
   file?: File;
   example?: number;
   given?: string; // the address of an example's picture, which is the gallery's
-  sent?: Scaled;
-  picture?: Blob; // that can be shown
-  url?: string; // the address of that
+  sent?: Read;
+  url?: string; // the address of a picture that can be shown
   thumb?: string; // of a small one
   prediction?: Prediction;
   error?: Problem;
@@ -75,17 +79,51 @@ export interface Photo {
   loading?: boolean; // one is
   seconds?: number; // until it is asked about again
   counting?: boolean; // those are not the first
-  lost?: number; // how often its kernel went
+  place?: number; // how many photos are before it
+  lost?: number; // how often who was asked about it went
   tries?: number;
 }
 
 export type State = "queued" | "held" | "reading" | "sending" | "looking" | "busy" | Done;
 export type Done = "answered" | "refused" | "cancelled";
 
-/** What is sent for a photo. */
-export interface Scaled {
-  blob: Blob;
+/** What a host wants of a photo: its pixels, or a file. */
+export type Wanted =
+  | { pixels: true; size: number | null } // the longest side that the model resizes photos to
+  | { pixels?: false; longest: number }; // pixels on the longest side
+
+/** What is sent for a photo: one of the two. */
+export interface Sent {
+  blob?: Blob;
+  pixels?: Pixels;
   width: number; // the original's, in pixels; 0 where the browser can't open the file
   height: number;
   scaled: boolean; // `blob` is another file than the original
+}
+
+/** What was read of a photo: what is sent, and what is shown where the browser can open it. */
+export interface Read extends Sent {
+  picture?: Blob;
+  thumb?: Blob; // a small square
+}
+
+/** What goes on before anybody can be asked, in a sentence, with the share that is done. */
+export interface Preparing {
+  words: string;
+  share?: number;
+}
+
+/** Between the page and its photo worker. */
+export interface Asked {
+  number: number;
+  file: File;
+  wanted: Wanted;
+}
+export type Told =
+  | { number: number; read: Read; refused?: undefined }
+  | { number: number; read?: undefined; refused: Refused };
+export interface Refused {
+  type: string;
+  key: Key;
+  values?: Record<string, string | number>;
 }

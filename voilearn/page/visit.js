@@ -1,18 +1,19 @@
 // One visit: the photos given, each with its own answer, asked about in turn.
-// In: files, and an asker; out: "change" events, after which `photos` is true again.
+// In: files, an asker and a reader; out: "change" events, after which `photos` is true again.
 //
 // The asker is handed a photo and gives back the Prediction, wherever the model is: types.d.ts.
 
-/** @import { Asker, Photo, Picture, Scaled, Settings, State } from "./types.d.ts" */
+/**
+ * @import { Asker, Photo, Picture, Preparing, Read, Settings, State } from "./types.d.ts"
+ * @import { PhotoReader } from "./reader.js"
+ */
 import { Lost, Problem } from "./problem.js";
-import { scaleDown, thumbnail } from "./scaling.js";
 import { say } from "./words.js";
 
-const THUMBNAIL = 96; // pixels
 const MOST_KEPT = 100; // photos: of older ones nothing is kept
 const LOADING_AFTER = 3000; // milliseconds of looking, after which a model is being loaded
 const MOST_TRIES = 30; // at a busy service
-const MOST_LOST = 5; // times that the kernel goes with a photo on its way
+const MOST_LOST = 5; // times that who was asked goes, with a photo on its way
 const UNREADABLE = new Problem({ type: "PhotoNotFound" }); // gone from the disk, or a folder
 const DONE = ["answered", "refused", "cancelled"];
 const NEW = { state: /** @type {State} */ ("queued"), progress: 0 };
@@ -24,19 +25,27 @@ export class Visit extends EventTarget {
   shown; // the one of them that is on the page
   /** @type {"opening" | "here" | "lost" | "reconnecting" | "gone" | "broken"} */
   line = "opening";
+  /** @type {Preparing | undefined} */
+  preparing; // what goes on before anybody can be asked
+  /** @type {string | undefined} */
+  why; // there is nobody to ask
   /** @type {Settings} */
   settings = { classes: {}, photo_size: 1024 };
   /** @type {string | undefined} */
   newest; // the hash of the model in service, where it is newer than an answer
   leftOut = 0; // photos of the last choice, for which there was no room
   #asker;
+  #reader;
+  /** @type {Photo | undefined} */
+  #asked; // about which there is no answer yet
   /** @type {Set<"read" | "ask">} */
   #going = new Set(); // what goes on
 
-  /** @param {Asker} asker */
-  constructor(asker) {
+  /** @param {Asker} asker @param {Pick<PhotoReader, "read">} reader */
+  constructor(asker, reader) {
     super();
     this.#asker = asker;
+    this.#reader = reader;
     this.#take(asker.settings);
     /** @type {(kind: string, hear: (event: CustomEvent) => void) => void} */
     const on = (kind, hear) => asker.addEventListener(kind, /** @type {EventListener} */ (hear));
@@ -44,7 +53,9 @@ export class Visit extends EventTarget {
     on("here", () => this.#found());
     on("back", () => this.#found());
     on("lost", () => ["here", "opening"].includes(this.line) && this.#set({ line: "lost" }));
-    on("broken", () => this.#set({ line: "broken" }));
+    on("broken", ({ detail }) => this.#set({ line: "broken", preparing: undefined, why: detail?.words }));
+    on("preparing", ({ detail }) => this.#set({ preparing: detail }));
+    on("line", ({ detail }) => this.#asked && this.#update(this.#asked, { place: detail.place }));
     on("changed", ({ detail }) => this.#set({ newest: detail.sha256 }));
   }
 
@@ -172,36 +183,30 @@ export class Visit extends EventTarget {
   /** @param {Photo} photo */
   async #read(photo) {
     this.#update(photo, { state: "reading" });
-    const sent = await scaleDown(/** @type {File} */ (photo.file), this.settings.photo_size).catch((error) =>
-      this.#update(photo, { state: "refused", error }),
-    );
+    const wanted = this.#asker.wants ?? { longest: this.settings.photo_size };
+    const sent = await this.#reader
+      .read(/** @type {File} */ (photo.file), wanted)
+      .catch((error) => this.#update(photo, { state: "refused", error }));
     if (!sent) return this.#work();
     if (photo.state === "cancelled") return;
     this.#update(photo, { sent, state: "queued" });
-    if (sent.width) this.#picture(photo, sent.blob);
-    const next = this.line === "here" && !this.#going.has("ask");
+    if (sent.picture) this.#picture(photo, sent.picture, sent.thumb);
     this.#work();
-    if (!next) this.#shrink(photo); // else once it is answered: that takes the same processors
   }
 
-  /** @param {Photo} photo @param {Blob} blob */
-  #picture(photo, blob) {
-    if (photo.url && photo.url !== photo.given) URL.revokeObjectURL(photo.url);
-    this.#update(photo, { picture: blob, url: address(blob) });
-  }
-
-  /** @param {Photo} photo */
-  async #shrink(photo) {
-    if (photo.thumb || !photo.picture) return;
-    const small = await thumbnail(photo.picture, THUMBNAIL).catch(() => undefined);
-    if (small && !photo.thumb) this.#update(photo, { thumb: address(small) });
+  /** @param {Photo} photo @param {Blob} picture @param {Blob} [thumb] */
+  #picture(photo, picture, thumb) {
+    freePictures(photo);
+    const url = address(picture);
+    this.#update(photo, { url, thumb: photo.given ?? (thumb ? address(thumb) : url) });
   }
 
   /** @param {Photo} photo */
   async #ask(photo) {
     photo.giveUp = new AbortController();
     const { signal } = photo.giveUp;
-    this.#update(photo, { state: photo.sent ? "sending" : "looking", progress: 0 });
+    this.#asked = photo;
+    this.#update(photo, { place: undefined, state: photo.sent ? "sending" : "looking", progress: 0 });
     try {
       const prediction = await this.#tell(photo, signal);
       if (photo.state !== "cancelled") this.#update(photo, { state: "answered", prediction });
@@ -212,19 +217,19 @@ export class Visit extends EventTarget {
     } finally {
       clearTimeout(photo.slow);
       photo.loading = false;
-      this.#shrink(photo);
+      this.#asked = undefined;
       if (this.line !== "here") this.#work(); // those that wait are held
     }
   }
 
   /**
-   * A photo with which the asker's host went is asked about again: it may be what ended it.
+   * A photo with which whoever was asked went is asked about again: it may be what ended that.
    * @param {Photo} photo
    */
   #keep(photo) {
     photo.lost = (photo.lost ?? 0) + 1;
     if (photo.lost < MOST_LOST) return this.#update(photo, { state: "held" });
-    const error = new Problem({ type: "ServiceError", detail: say("gone") });
+    const error = new Problem({ type: "ServiceError", words: say("gone") });
     this.#update(photo, { state: "refused", error });
   }
 
@@ -241,8 +246,8 @@ export class Visit extends EventTarget {
       this.#update(photo, { progress: share });
       if (share === 1) this.#look(photo);
     };
-    const { blob, width } = /** @type {Scaled} */ (photo.sent);
-    return this.#asker.ask(blob, { signal, progress, preview: width ? undefined : preview });
+    const sent = /** @type {Read} */ (photo.sent);
+    return this.#asker.ask(sent, { signal, progress, preview: sent.width ? undefined : preview });
   }
 
   /**
@@ -280,7 +285,7 @@ export class Visit extends EventTarget {
   }
 
   #found() {
-    this.#set({ line: "here" });
+    this.#set({ line: "here", preparing: undefined, why: undefined });
     this.#work();
   }
 
@@ -301,7 +306,7 @@ export class Visit extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** @param {Partial<Pick<Visit, "photos" | "shown" | "line" | "settings" | "newest" | "leftOut">>} changes */
+  /** @param {Partial<Pick<Visit, "photos" | "shown" | "line" | "preparing" | "why" | "settings" | "newest" | "leftOut">>} changes */
   #set(changes) {
     Object.assign(this, changes);
     this.dispatchEvent(new Event("change"));
@@ -334,7 +339,7 @@ function isReady({ sent, example }) {
  * @param {Photo} photo
  */
 function freePictures({ url, thumb, given }) {
-  for (const each of [url, thumb]) if (each && each !== given) URL.revokeObjectURL(each);
+  for (const each of new Set([url, thumb])) if (each && each !== given) URL.revokeObjectURL(each);
 }
 
 /** @param {Picture} picture */

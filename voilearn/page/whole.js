@@ -4,6 +4,8 @@
 //
 // Where the picture ends is told by its container. The rules are Python's: image.py, and Pillow.
 
+import { textAt } from "./header.js";
+
 /** @typedef {(bytes: Uint8Array, view: DataView) => boolean} Walk */
 
 const PADDING = 4096; // zeros: more than any coder of pictures writes, and a lost end is made of them
@@ -13,7 +15,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
 });
 
 /** @type {[at: number, magic: string, walk: Walk][]} */
-const KINDS = [
+const WALKS = [
   [0, "\xff\xd8\xff", jpeg],
   [0, "\x89PNG\r\n\x1a\n", png],
   [8, "WEBP", webp],
@@ -27,7 +29,7 @@ const KINDS = [
  * @param {Uint8Array} bytes
  */
 export function isWhole(bytes) {
-  const found = KINDS.find(([at, magic]) => textAt(bytes, at, magic.length) === magic);
+  const found = WALKS.find(([at, magic]) => textAt(bytes, at, magic.length) === magic);
   if (!found) return undefined;
   try {
     return found[2](bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
@@ -134,9 +136,4 @@ function boxes(bytes, view) {
 /** @param {Uint8Array} bytes @param {number} end */
 function isPadded(bytes, end) {
   return end > PADDING && bytes.subarray(end - PADDING, end).every((byte) => byte === 0);
-}
-
-/** @param {Uint8Array} bytes @param {number} at @param {number} length */
-function textAt(bytes, at, length) {
-  return String.fromCharCode(...bytes.subarray(at, at + length));
 }

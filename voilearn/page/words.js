@@ -14,6 +14,7 @@ const ENGLISH = {
   dropOne: "or drop or paste one anywhere on this page",
   camera: "Take a photo",
   snap: "Take the photo",
+  askCamera: "The browser may ask whether this page may use the camera.",
   noCamera: "The camera can't be used: it is missing, busy, or this page may not use it.",
   cancel: "Cancel",
   photo: "The photo you chose",
@@ -23,7 +24,10 @@ const ENGLISH = {
   sending: "Sending the photo…",
   looking: "Looking at the photo…",
   loading: "Looking at the photo… The model is being loaded, so the first answer takes longer.",
+  oneBefore: "One photo is looked at before yours…",
+  before: "{count} photos are looked at before yours…",
   busy: "Many photos are waiting at the moment. Trying again in {seconds}\u00a0s.",
+  unanswered: "No answer",
   cancelled: "Cancelled.",
   sure: "{name}, {percent} sure",
   probably: "{name}, about {percent} sure",
@@ -34,9 +38,7 @@ const ENGLISH = {
   over: "over {number} %",
   under: "under {number} %",
   all: "Show all {count}",
-  sent: "The original has {width} × {height} pixels; {kilobytes} kB were sent.",
-  whole: "{kilobytes} kB were sent.",
-  classify: "Classify",
+  sent: "{width} × {height} pixels, made smaller here: from {megabytes} MB to {kilobytes} kB.",
   copy: "Copy answer",
   copied: "Copied",
   json: "Download JSON",
@@ -125,6 +127,7 @@ export const TABLE = {
     dropOne: "oder eines irgendwo auf dieser Seite ablegen oder einfügen",
     camera: "Foto aufnehmen",
     snap: "Jetzt aufnehmen",
+    askCamera: "Der Browser fragt vielleicht, ob diese Seite die Kamera nutzen darf.",
     noCamera: "Die Kamera ist nicht nutzbar: Sie fehlt, ist belegt oder für diese Seite gesperrt.",
     cancel: "Abbrechen",
     photo: "Das ausgewählte Foto",
@@ -134,7 +137,10 @@ export const TABLE = {
     sending: "Das Foto wird gesendet …",
     looking: "Das Foto wird angesehen …",
     loading: "Das Foto wird angesehen … Das Modell wird geladen, die erste Antwort dauert länger.",
+    oneBefore: "Ein Foto ist vor Ihrem an der Reihe…",
+    before: "{count} Fotos sind vor Ihrem an der Reihe…",
     busy: "Im Moment warten viele Fotos. Nächster Versuch in {seconds}\u00a0s.",
+    unanswered: "Keine Antwort",
     cancelled: "Abgebrochen.",
     sure: "{name}, zu {percent} sicher",
     probably: "{name}, zu etwa {percent} sicher",
@@ -144,9 +150,7 @@ export const TABLE = {
     over: "über {number} %",
     under: "unter {number} %",
     all: "Alle {count} zeigen",
-    sent: "Das Original hat {width} × {height} Pixel; gesendet wurden {kilobytes} kB.",
-    whole: "Gesendet wurden {kilobytes} kB.",
-    classify: "Klassifizieren",
+    sent: "{width} × {height} Pixel, hier verkleinert: von {megabytes} MB auf {kilobytes} kB.",
     copy: "Antwort kopieren",
     copied: "Kopiert",
     json: "JSON herunterladen",
@@ -237,6 +241,7 @@ export const TABLE = {
     dropOne: "ou déposez-en ou collez-en une n’importe où sur cette page",
     camera: "Prendre une photo",
     snap: "Prendre la photo",
+    askCamera: "Le navigateur peut demander si cette page a le droit d’utiliser l’appareil photo.",
     noCamera: "L’appareil photo est absent, occupé ou interdit à cette page.",
     cancel: "Annuler",
     photo: "La photo choisie",
@@ -246,7 +251,10 @@ export const TABLE = {
     sending: "Envoi de la photo…",
     looking: "Examen de la photo…",
     loading: "Examen de la photo… Le modèle se charge : la première réponse prend plus de temps.",
+    oneBefore: "Une photo passe avant la vôtre…",
+    before: "{count} photos passent avant la vôtre…",
     busy: "Beaucoup de photos attendent en ce moment. Nouvel essai dans {seconds}\u00a0s.",
+    unanswered: "Sans réponse",
     cancelled: "Annulé.",
     sure: "{name}, sûr à {percent}",
     probably: "{name}, sûr à {percent} environ",
@@ -256,9 +264,7 @@ export const TABLE = {
     over: "plus de {number} %",
     under: "moins de {number} %",
     all: "Tout montrer ({count})",
-    sent: "L’original a {width} × {height} pixels ; {kilobytes} ko ont été envoyés.",
-    whole: "{kilobytes} ko ont été envoyés.",
-    classify: "Classer",
+    sent: "{width} × {height} pixels, réduite ici : de {megabytes} Mo à {kilobytes} ko.",
     copy: "Copier la réponse",
     copied: "Copié",
     json: "Télécharger en JSON",
@@ -342,6 +348,7 @@ export const TABLE = {
     dropOne: "o suelte o pegue una en cualquier lugar de esta página",
     camera: "Hacer una foto",
     snap: "Hacer la foto",
+    askCamera: "El navegador puede preguntar si esta página tiene permiso para usar la cámara.",
     noCamera: "No se puede usar la cámara: falta, está ocupada o esta página no tiene permiso.",
     cancel: "Cancelar",
     photo: "La foto elegida",
@@ -351,7 +358,10 @@ export const TABLE = {
     sending: "Enviando la foto…",
     looking: "Mirando la foto…",
     loading: "Mirando la foto… El modelo se está cargando: la primera respuesta tarda más.",
+    oneBefore: "Hay una foto antes de la suya…",
+    before: "Hay {count} fotos antes de la suya…",
     busy: "En este momento esperan muchas fotos. Nuevo intento en {seconds}\u00a0s.",
+    unanswered: "Sin respuesta",
     cancelled: "Cancelado.",
     sure: "{name}, con un {percent} de seguridad",
     probably: "{name}, con cerca de un {percent} de seguridad",
@@ -361,9 +371,7 @@ export const TABLE = {
     over: "más del {number} %",
     under: "menos del {number} %",
     all: "Mostrar las {count}",
-    sent: "El original tiene {width} × {height} píxeles; se enviaron {kilobytes} kB.",
-    whole: "Se enviaron {kilobytes} kB.",
-    classify: "Clasificar",
+    sent: "{width} × {height} píxeles, reducida aquí: de {megabytes} MB a {kilobytes} kB.",
     copy: "Copiar la respuesta",
     copied: "Copiado",
     json: "Descargar JSON",
@@ -445,6 +453,7 @@ export const TABLE = {
     dropOne: "也可以把一张照片拖放或粘贴到本页任意位置",
     camera: "拍照",
     snap: "拍摄",
+    askCamera: "浏览器可能会询问是否允许本页使用相机。",
     noCamera: "无法使用相机：没有相机、相机被占用，或本页没有权限。",
     cancel: "取消",
     photo: "您选择的照片",
@@ -454,7 +463,10 @@ export const TABLE = {
     sending: "正在发送照片……",
     looking: "正在查看照片……",
     loading: "正在查看照片……模型正在加载，第一次回答需要久一些。",
+    oneBefore: "您前面还有 1 张照片…",
+    before: "您前面还有 {count} 张照片…",
     busy: "现在有很多照片在排队，{seconds} 秒后重试。",
+    unanswered: "没有答案",
     cancelled: "已取消。",
     sure: "{name}，把握 {percent}",
     probably: "{name}，把握约 {percent}",
@@ -465,9 +477,7 @@ export const TABLE = {
     over: "{number}% 以上",
     under: "不到 {number}%",
     all: "显示全部 {count} 类",
-    sent: "原图 {width} × {height} 像素，发送了 {kilobytes} kB。",
-    whole: "发送了 {kilobytes} kB。",
-    classify: "识别",
+    sent: "{width} × {height} 像素，已在此缩小：从 {megabytes} MB 到 {kilobytes} kB。",
     copy: "复制回答",
     copied: "已复制",
     json: "下载 JSON",
@@ -553,9 +563,10 @@ export function say(key, values = {}) {
 
 /**
  * Returns the sentence of an error, of which the server gave type and sentence.
- * @param {Pick<Problem, "type" | "message">} error
+ * @param {Pick<Problem, "type" | "message"> & Partial<Pick<Problem, "words">>} error
  */
-export function sayError({ type, message }) {
+export function sayError({ type, message, words }) {
+  if (words) return words;
   if (language === "en" && message) return message;
   if (type === "PhotoNotFound") return say("unreadable");
   return say([...PHOTO_ERRORS, ...OTHER_ERRORS].find((key) => key === type) ?? "ServiceError");
@@ -580,7 +591,7 @@ export function percent(probability) {
 }
 
 /**
- * Says an answer: how sure in plain steps, by the percent only where the model is sure.
+ * Says an answer: how sure in plain steps, with the very percent that its bar has.
  * @param {object} answer
  * @param {ModelInfo["task"]} answer.task
  * @param {string[]} answer.names  of the classes found, as the author says them
@@ -590,8 +601,20 @@ export function percent(probability) {
 export function sayAnswer({ task, names, count, probability }) {
   if (task === "multi-label") return names.join(", ") || say("none", { count });
   const [name] = names;
-  if (probability >= 0.9) return say("sure", { name, percent: percent(probability) });
-  const key = probability >= 0.7 ? "probably" : probability >= 0.5 ? "perhaps" : "unsure";
-  const number = Math.max(1, 5 * Math.round(20 * probability));
-  return say(key, { name, percent: say("percent", { number }) });
+  const key = isSure(probability)
+    ? "sure"
+    : probability >= 0.7
+      ? "probably"
+      : probability >= 0.5
+        ? "perhaps"
+        : "unsure";
+  return say(key, { name, percent: percent(probability) });
+}
+
+/**
+ * Tells whether an answer is sure, so that more may be said of what the photo shows.
+ * @param {number} probability
+ */
+export function isSure(probability) {
+  return probability >= 0.9;
 }

@@ -68,7 +68,12 @@ function webpSize(view) {
   }
 }
 
-/** @param {Uint8Array} bytes @param {number} at @param {number} length */
-function textAt(bytes, at, length) {
+/**
+ * Returns a piece of a file as text, a character for each byte.
+ * @param {Uint8Array} bytes
+ * @param {number} at
+ * @param {number} length
+ */
+export function textAt(bytes, at, length) {
   return String.fromCharCode(...bytes.subarray(at, at + length));
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readHeader } from "../../voilearn/device/header.js";
+import { readHeader } from "../../voilearn/page/header.js";
 
 // The first bytes of pictures of 300 x 200 pixels, as Pillow writes them.
 const WRITTEN = {

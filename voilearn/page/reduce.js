@@ -19,6 +19,16 @@ export function factorFor(width, height, size) {
 }
 
 /**
+ * Returns the smallest factor that leaves no side longer than so many pixels.
+ * @param {number} longest
+ * @param {number} width
+ * @param {number} height
+ */
+export function factorTo(longest, width, height) {
+  return Math.max(1, Math.ceil(Math.max(width, height) / longest));
+}
+
+/**
  * @typedef {object} Pixels
  * @property {Uint8Array} data  3 bytes a pixel
  * @property {number} width

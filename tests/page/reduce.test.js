@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { averageBoxes, factorFor, readReduced } from "../../voilearn/device/reduce.js";
+import { averageBoxes, factorFor, readReduced } from "../../voilearn/page/reduce.js";
 
 /**
  * A picture whose bytes are told by their place: Image.frombytes("RGB", (width, height),

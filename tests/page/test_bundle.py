@@ -1,0 +1,71 @@
+"""The page's scripts in one text, as each host takes it."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
+
+IMPORT = re.compile(r'^import \{([^}]*)\} from "([./\w]+)";$', re.MULTILINE)
+TOP = re.compile(r"^(?:export )?(?:async )?(?:const|let|function|class) \[?(\w+)", re.MULTILINE)
+
+NOTEBOOK = (*PAGE, "notebook/asker.js", "notebook/widget.js")
+SCRIPTS = {"notebook": NOTEBOOK, "photo worker": PHOTO_WORKER}
+MODULES = [(script, name) for script, names in SCRIPTS.items() for name in names]
+
+
+def text(name: str) -> str:
+    return (ROOMS / name).read_text("utf-8")
+
+
+def test_nothing_is_left_to_import_and_one_thing_is_exported() -> None:
+    whole = {name: one_script(modules) for name, modules in SCRIPTS.items()}
+    assert not any(re.search(r"^import ", text, re.MULTILINE) for text in whole.values())
+    exported = [re.findall(r"^export .*", text, re.MULTILINE) for text in whole.values()]
+    assert exported == [["export default () => {"], []]
+
+
+def test_comments_are_left_out_and_nothing_else_is() -> None:
+    written = "".join(text(name) for name in NOTEBOOK)
+    lines = [line.strip() for line in one_script(NOTEBOOK).splitlines()]
+    assert not [line for line in lines if line.startswith(("//", "/**", "* @"))]
+    code = [line.strip().removeprefix("export ") for line in written.splitlines()]
+    kept = [line for line in code if not line.startswith(("//", "/**", "*", "import "))]
+    assert [line.removeprefix("export ") for line in lines if line] == [
+        line for line in kept if line
+    ]
+
+
+@pytest.mark.parametrize(("script", "name"), MODULES)
+def test_a_module_imports_only_what_stands_before_it(script: str, name: str) -> None:
+    modules = SCRIPTS[script]
+    for names, path in IMPORT.findall(text(name)):
+        source = (ROOMS / name).parent.joinpath(path).resolve().relative_to(ROOMS).as_posix()
+        assert modules.index(source) < modules.index(name)
+        for each in names.replace(" ", "").rstrip(",").split(","):
+            assert re.search(rf"^export .*\b{each}\b", text(source), re.MULTILINE), each
+    assert len(IMPORT.findall(text(name))) == text(name).count("\nimport ")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_no_name_is_taken_twice(script: str) -> None:
+    names = [name for module in SCRIPTS[script] for name in TOP.findall(text(module))]
+    assert len(names) > 20
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_browser_can_parse_it(script: str) -> None:
+    if not shutil.which("node"):
+        pytest.skip("node is not installed")
+    command = ["node", "--input-type=module", "--check"]
+    run = subprocess.run(command, input=one_script(SCRIPTS[script]), capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_template_takes_the_scripts_as_they_are() -> None:
+    """Jinja reads them to name them by their content: signs of its own would be taken for code."""
+    for path in (*ROOMS.glob("page/*.*"), *ROOMS.glob("notebook/*.js")):
+        assert not re.search(r"\{\{|\{%|\{#", path.read_text("utf-8")), path.name

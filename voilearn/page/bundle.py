@@ -1,0 +1,41 @@
+"""The page's scripts as one, for hosts that hand out one file, or take a script as one text.
+
+In: the modules of `page/` and of a host's room, of which each imports only from those before it;
+out: one script. `PAGE` draws the page, and `PHOTO_WORKER` reads photos in a worker of its own.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOMS = Path(__file__).parents[1]
+PAGE = (
+    "page/words.js",
+    "page/translate.js",
+    "page/problem.js",
+    "page/reader.js",
+    "page/choosing.js",
+    "page/answer.js",
+    "page/saving.js",
+    "page/visit.js",
+    "page/page.js",
+)
+PHOTO_WORKER = (
+    "page/limits.js",
+    "page/pixels.js",
+    "page/upright.js",
+    "page/header.js",
+    "page/whole.js",
+    "page/reduce.js",
+    "page/photo.js",
+    "page/photo_worker.js",
+)
+# Comments that have lines of their own, imports, and the word "export".
+_LEFT_OUT = re.compile(
+    r"^ *(?://.*|/\*\*(?s:.*?)\*/)\n|^import [^;]*;\n|^export (?!default)", re.MULTILINE
+)
+
+
+def one_script(modules: Sequence[str]) -> str:
+    """Return modules in one, in which what one exports is simply there for the next."""
+    return _LEFT_OUT.sub("", "\n".join((ROOMS / name).read_text("utf-8") for name in modules))

@@ -1,0 +1,210 @@
+// Opens whatever a visitor chose as one picture: upright, RGB, not much larger than it has to be.
+// In: a file, whatever its name claims, and what the model's host wants of it; out: that, and pictures
+// to show, or a Refusal.
+//
+// A phone's photo has 4 MB, of which a model sees 224 pixels. Every browser scales in another way, so
+// what is sent is made here: by the averages of boxes, which are Pillow's too.
+
+/**
+ * @import { Read, Wanted } from "./types.d.ts"
+ * @import { Key } from "./words.js"
+ * @import { Pixels } from "./reduce.js"
+ */
+import { readHeader } from "./header.js";
+import { tooManyBytes, tooManyPixels } from "./limits.js";
+import { showsPixels } from "./pixels.js";
+import { factorFor, factorTo, readReduced, turned } from "./reduce.js";
+import { isSideways, unturned } from "./upright.js";
+import { isWhole } from "./whole.js";
+
+const MOST_BYTES = 300_000;
+const [BEST, ...WORSE] = [0.92, 0.85, 0.75, 0.6, 0.45]; // qualities of a JPEG
+const PREVIEW = 640; // pixels on the longest side
+const THUMBNAIL = 96; // pixels, of a square
+
+// Like the Python side: colour profiles are ignored, EXIF is not.
+/** @type {ImageBitmapOptions} */
+const AS_PYTHON_DECODES = {
+  imageOrientation: "from-image",
+  colorSpaceConversion: "none",
+  premultiplyAlpha: "premultiply",
+};
+
+/** A photo that can't be answered: the next one may be. */
+export class Refusal extends Error {
+  /**
+   * @param {string} type  that of the same error in Python
+   * @param {Key} key  of its sentence
+   * @param {Record<string, string | number>} [values]
+   */
+  constructor(type, key, values = {}) {
+    super(key);
+    this.type = type;
+    this.key = key;
+    this.values = values;
+  }
+}
+
+/**
+ * Resolves to what a host wants of a photo. Where that is a file, a small one stays as it is; so does
+ * one that this browser can't open, for the host knows more kinds, and what is wrong with a file.
+ * @param {File} file
+ * @param {Wanted} wanted
+ * @returns {Promise<Read>}
+ */
+export async function readPhoto(file, wanted) {
+  if (!file.size) throw new Refusal("EmptyPhoto", "EmptyPhoto");
+  checkSize("largeFile", tooManyBytes(file.size));
+  const bytes = await bytesOf(file);
+  const { kind, width, height } = readHeader(bytes);
+  checkSize("largePicture", tooManyPixels(width, height));
+  try {
+    return await opened(file, bytes, kind, wanted);
+  } catch (error) {
+    if (wanted.pixels || (error instanceof Refusal && error.type === "PhotoTooLarge")) throw error;
+    return { blob: file, width: 0, height: 0, scaled: false };
+  }
+}
+
+/** @param {File} file @param {Uint8Array} bytes @param {string} kind @param {Wanted} wanted */
+async function opened(file, bytes, kind, wanted) {
+  if (!showsPixels(penOf(new OffscreenCanvas(16, 16)))) throw new Refusal("HiddenPixels", "HiddenPixels");
+  if (!kind) throw undecodable(kind);
+  const { file: lying, orientation } = unturned(file, bytes);
+  const picture = await createImageBitmap(lying, AS_PYTHON_DECODES).catch(() => {
+    throw undecodable(kind);
+  });
+  try {
+    if (isWhole(bytes) === false) throw undecodable(kind);
+    const { width, height } = picture;
+    checkSize("largePicture", tooManyPixels(width, height));
+    const factor = wanted.pixels
+      ? factorFor(width, height, wanted.size)
+      : factorTo(wanted.longest, width, height);
+    const pixels = turned(readReduced(picture, factor), orientation);
+    const size = isSideways(orientation) ? { width: height, height: width } : { width, height };
+    const upright = orientation === 1 ? file : undefined;
+    return { ...size, ...(wanted.pixels ? await asPixels(pixels) : await asFile(file, upright, pixels)) };
+  } finally {
+    picture.close();
+  }
+}
+
+/** @param {Pixels} pixels */
+async function asPixels(pixels) {
+  const canvas = canvasOf(pixels);
+  return {
+    pixels,
+    scaled: true,
+    picture: await jpegOf(within(canvas, PREVIEW), 0.85),
+    ...(await thumbOf(canvas)),
+  };
+}
+
+/**
+ * @param {File} file
+ * @param {File | undefined} upright  the same, if it can be shown as it is
+ * @param {Pixels} pixels
+ */
+async function asFile(file, upright, pixels) {
+  const canvas = canvasOf(pixels);
+  const thumb = await thumbOf(canvas);
+  if (file.size > MOST_BYTES) {
+    const blob = await smallJpegOf(canvas);
+    if (blob.size < file.size) return { blob, scaled: true, picture: blob, ...thumb };
+  }
+  const picture = upright ?? (await jpegOf(within(canvas, PREVIEW), 0.85));
+  return { blob: file, scaled: false, picture, ...thumb };
+}
+
+/** @param {File} file */
+async function bytesOf(file) {
+  const buffer = await file.arrayBuffer().catch(() => {
+    throw new Refusal("PhotoNotFound", "unreadable");
+  });
+  return new Uint8Array(buffer);
+}
+
+/** @param {Pixels} pixels */
+function canvasOf({ data, width, height }) {
+  const canvas = new OffscreenCanvas(width, height);
+  const pen = penOf(canvas);
+  const image = pen.createImageData(width, height);
+  for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
+    image.data[to] = data[from];
+    image.data[to + 1] = data[from + 1];
+    image.data[to + 2] = data[from + 2];
+    image.data[to + 3] = 255;
+  }
+  pen.putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** @param {OffscreenCanvas} canvas @param {number} longest */
+function within(canvas, longest) {
+  const scale = Math.min(1, longest / Math.max(canvas.width, canvas.height));
+  if (scale === 1) return canvas;
+  const [width, height] = [canvas.width, canvas.height].map((side) => Math.max(1, Math.round(scale * side)));
+  const small = new OffscreenCanvas(width, height);
+  penOf(small).drawImage(canvas, 0, 0, width, height);
+  return small;
+}
+
+/** @param {OffscreenCanvas} canvas */
+async function thumbOf(canvas) {
+  const { width, height } = canvas;
+  const least = Math.min(width, height);
+  const small = new OffscreenCanvas(THUMBNAIL, THUMBNAIL);
+  penOf(small).drawImage(
+    canvas,
+    (width - least) / 2,
+    (height - least) / 2,
+    least,
+    least,
+    0,
+    0,
+    THUMBNAIL,
+    THUMBNAIL,
+  );
+  return { thumb: await jpegOf(small, 0.8) };
+}
+
+/** @param {OffscreenCanvas} canvas */
+async function smallJpegOf(canvas) {
+  let blob = await jpegOf(canvas, BEST);
+  for (const quality of WORSE) {
+    if (blob.size <= MOST_BYTES) break;
+    blob = await jpegOf(canvas, quality);
+  }
+  return blob;
+}
+
+/** @param {OffscreenCanvas} canvas @param {number} quality */
+function jpegOf(canvas, quality) {
+  return canvas.convertToBlob({ type: "image/jpeg", quality });
+}
+
+/** @param {OffscreenCanvas} canvas */
+function penOf(canvas) {
+  const pen = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  pen.imageSmoothingQuality = "medium";
+  return pen;
+}
+
+/** @param {"largeFile" | "largePicture"} key @param {Record<string, string | number>} [much] */
+function checkSize(key, much) {
+  if (much) throw new Refusal("PhotoTooLarge", key, much);
+}
+
+/** @param {string} kind  as the header tells it */
+function undecodable(kind) {
+  switch (kind) {
+    case "HEIC":
+    case "TIFF":
+      return new Refusal("UnsupportedPhoto", "unopenable", { kind });
+    case "":
+      return new Refusal("UnsupportedPhoto", "noPicture");
+    default:
+      return new Refusal("DamagedPhoto", "DamagedPhoto");
+  }
+}

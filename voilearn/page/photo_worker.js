@@ -1,0 +1,27 @@
+// Reads photos off the page's own thread, so that it never stalls.
+// In: a file and what is wanted of it, with a number; out: the same number, with what was read.
+
+/**
+ * @import { Asked, Told } from "./types.d.ts"
+ * @import { Key } from "./words.js"
+ */
+import { readPhoto, Refusal } from "./photo.js";
+
+/** @param {MessageEvent<Asked>} event */
+self.onmessage = async ({ data: { number, file, wanted } }) => {
+  /** @type {(told: Told) => void} */
+  const tell = (told) => self.postMessage(told);
+  try {
+    tell({ number, read: await readPhoto(file, wanted) });
+  } catch (error) {
+    const { type, key, values } =
+      error instanceof Refusal ? error : { type: "VoilearnError", key: keyOf(error) };
+    tell({ number, refused: { type, key, values } });
+  }
+};
+
+/** @param {unknown} error @returns {Key} */
+function keyOf(error) {
+  console.error(error);
+  return error instanceof RangeError ? "noMemory" : "wrong";
+}

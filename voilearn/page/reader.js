@@ -1,0 +1,81 @@
+// Has photos read in a worker (photo.js), one visit's by one.
+// In: files, and what the asker wants of them; out: what is sent and shown, or a Problem.
+
+/** @import { Read, Told, Wanted } from "./types.d.ts" */
+import { Problem } from "./problem.js";
+import { say } from "./words.js";
+
+/** @typedef {({ resolve: (read: Read) => void, reject: (problem: Problem) => void, unread: () => void })} Waiting */
+
+export class PhotoReader {
+  #start;
+  /** @type {Worker | undefined} */
+  #worker;
+  /** @type {Map<number, Waiting>} */
+  #waiting = new Map();
+  #number = 0;
+
+  /** @param {() => Worker} start  where the browser lets a page have a worker, starts the photos' own */
+  constructor(start) {
+    this.#start = start;
+  }
+
+  /**
+   * Resolves to what is wanted of a photo. A browser without what that takes sends the whole file.
+   * @param {File} file
+   * @param {Wanted} wanted
+   * @returns {Promise<Read>}
+   */
+  read(file, wanted) {
+    const number = ++this.#number;
+    return new Promise((resolve, reject) => {
+      const unread = () => {
+        if (wanted.pixels) reject(new Problem({ type: "VoilearnError", words: say("noPart") }));
+        else resolve({ blob: file, width: 0, height: 0, scaled: false });
+      };
+      this.#waiting.set(number, { resolve, reject, unread });
+      try {
+        this.#worker ??= this.#open();
+        this.#worker.postMessage({ number, file, wanted });
+      } catch {
+        this.#fail();
+      }
+    });
+  }
+
+  #open() {
+    if (!globalThis.OffscreenCanvas) throw new Error("no OffscreenCanvas");
+    const worker = this.#start();
+    worker.onmessage = ({ data }) => this.#hear(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail();
+    };
+    return worker;
+  }
+
+  /** @param {Told} told */
+  #hear({ number, read, refused }) {
+    const waiting = this.#waiting.get(number);
+    this.#waiting.delete(number);
+    if (read) return waiting?.resolve(read);
+    const { type, key, values } = refused;
+    waiting?.reject(new Problem({ type, words: say(key, values) }));
+  }
+
+  #fail() {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    const all = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { unread } of all) unread();
+  }
+}
+
+/**
+ * Starts a worker from its script's text, where there is no file of its own to start it from.
+ * @param {string} script
+ */
+export function workerOf(script) {
+  return new Worker(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
+}
