@@ -125,7 +125,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._heads += 1
         self._stop_clock()
         if self.parser.get_method() == b"GET":
-            self.scope["extensions"] = {PUSH: self.push}
+            self.scope["extensions"] = {PUSH: {"push": self.push}}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

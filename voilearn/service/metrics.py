@@ -27,9 +27,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 class Metrics:
     """The counters of one service."""
 
-    def __init__(
-        self, model: LiveModel, queue: WorkQueue, pages: Sized = ()
-    ) -> None:
+    def __init__(self, model: LiveModel, queue: WorkQueue, pages: Sized = ()) -> None:
         self._registry, self._begun = CollectorRegistry(), 0
         self._requests = Counter(
             "voilearn_requests",

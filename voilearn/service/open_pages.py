@@ -105,8 +105,10 @@ class OpenPages:
 
     def _look(self) -> None:
         self._looks = False
-        places = self._queue.places()
-        waiting = {self._named[name]: place for name, place in places.items() if name in self._named}
+        places = self._queue.places_of_pages()
+        waiting = {
+            self._named[name]: place for name, place in places.items() if name in self._named
+        }
         for page in self._waiting | set(waiting):
             place = waiting.get(page, 0)
             if place != page.place:

@@ -68,11 +68,9 @@ class PageFiles:
             style=style,
             script=script,
             told=json.dumps(told).replace("<", "\\u003c"),  # or a word could end the element
-            language=html.escape(f' lang="{settings.language}"' if settings.language else "", False),
+            language=f' lang="{settings.language}"' if settings.language else "",
             title=html.escape(title),
-            introduction="\n".join(
-                f"<p>{html.escape(words)}</p>" for words in re.split(r"\n\s*\n", introduction) if words
-            ),
+            introduction=_paragraphs(introduction),
             noscript=(ROOMS / "page" / "noscript.html").read_text("utf-8").strip(),
             markup=(ROOMS / "page" / "markup.html").read_text("utf-8").strip(),
         )
@@ -148,6 +146,11 @@ def _words(settings: Settings, notebook: Path) -> tuple[str, str]:
     except NoTitle:
         title, introduction = UNTITLED, ""
     return settings.title or title, settings.introduction or introduction
+
+
+def _paragraphs(text: str) -> str:
+    found = (words.strip() for words in re.split(r"\n\s*\n", text))
+    return "\n".join(f"<p>{html.escape(words)}</p>" for words in found if words)
 
 
 KINDS = {

@@ -10,6 +10,7 @@ import re
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
+from starlette.exceptions import HTTPException
 
 from voilearn.errors import PhotoNotFound
 from voilearn.service.connections import PUSH
@@ -17,7 +18,6 @@ from voilearn.service.open_pages import OpenPages, Push
 from voilearn.service.page import FOLDER, File, PageFiles, ServicePage
 from voilearn.service.request_log import Message, Receive, Send
 from voilearn.service.service import Service, page_of
-from starlette.exceptions import HTTPException
 
 NO_SUCH = "There is no such example. GET /v1/examples tells which there are."
 
@@ -69,7 +69,7 @@ def page_routes(service: Service, page: ServicePage) -> APIRouter:
     @routes.get("/v1/events", summary="What an open page is told")
     async def events(request: Request) -> Response:
         page.open.check()
-        push = request.scope.get("extensions", {}).get(PUSH)
+        push = request.scope.get("extensions", {}).get(PUSH, {}).get("push")
         return _Events(page.open, page_of(request), push)
 
     return routes

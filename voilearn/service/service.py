@@ -48,9 +48,9 @@ Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_
 
 @dataclass
 class Service:
-    """What the routes share. `token` is None where everybody may ask.
+    """What the routes share. `token` is None where everybody may ask, `page` where none is shown.
 
-    `page` is the one that it shows, if any. `proves` says whether the service answers challenges, which is for the machine's own alone: a
+    `proves` says whether the service answers challenges, which is for the machine's own alone: a
     token that somebody made up could be guessed from the answers.
     """
 

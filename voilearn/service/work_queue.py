@@ -61,10 +61,10 @@ class WorkQueue:
         return self._busy
 
     def on_change(self, told: Callable[[], None]) -> None:
-        """Have a function called, in any thread, after each change of the line; it is not to wait."""
+        """Have this called, in any thread, after each change of the line; it must not wait."""
         self._told = told
 
-    def places(self) -> dict[str, int]:
+    def places_of_pages(self) -> dict[str, int]:
         """Return how many have to be done before a page's work is begun, by its name."""
         with self._changed:
             line = list(self._line)
@@ -91,7 +91,7 @@ class WorkQueue:
     ) -> "Future[Any]":
         """Put work in line; raise what `check` does, or let the Future do: DeadlinePassed.
 
-        `page` is the name of the page that waits for it, which is found in `places`.
+        `page` is the name of the page that waits for it, which is found in `places_of_pages`.
         """
         job = Job(work, client, until, page)
         with self._changed:
