@@ -100,8 +100,8 @@ def write_notebook(
 
 def run_build(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run the build as `make web` does; skip if the runtime is neither here nor to be had."""
-    command = [sys.executable, "-m", "voilearn.device.build", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, str(ROOT / "voilearn" / "device" / "build.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def build(model: Path, out: Path, notebook: Path | None = None) -> Path:

@@ -177,8 +177,12 @@ def test_a_registry_that_does_not_have_the_package_is_a_sentence(
     if tarball:
         file.write_bytes(tarball)
     done = subprocess.run(
-        [sys.executable, "-m", "voilearn.device.build", "--model", str(model)],
-        cwd=elsewhere,
+        [
+            sys.executable,
+            str(elsewhere / "voilearn" / "device" / "build.py"),
+            "--model",
+            str(model),
+        ],
         env={"npm_config_registry": registry.as_uri()},
         capture_output=True,
         text=True,

@@ -27,8 +27,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voilearn.page.title import NoTitle, read_title
-
 ROOMS = Path(__file__).resolve().parents[1]
 DEVICE = ROOMS / "device"
 CHECKOUT = ROOMS.parent
@@ -122,10 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def build(model: Path, notebook: Path, out: Path) -> str:
     """Write the page into `out`, in the place of an older one; return what was written."""
-    try:
-        title, sentence = read_title(notebook)
-    except NoTitle as reason:
-        raise CannotBuild(str(reason)) from reason
+    title, sentence = read_title(notebook)
     network, facts = read_model(model)
     script, runtime = get_runtime(WEB / ".cache")
     facts["files"] = {"network": network.to_dict(), "runtime": runtime.to_dict()}
@@ -145,6 +140,26 @@ def build(model: Path, notebook: Path, out: Path) -> str:
     _write(out, files)
     megabytes = sum(map(len, files.values())) / 1e6
     return f"{out}: {title}, {len(facts['classes'])} classes, {megabytes:.1f} MB."
+
+
+def read_title(notebook: Path) -> tuple[str, str]:
+    """Return the heading of the notebook's first cell and the text below it, as plain text.
+
+    Sentences that name the Classify button are left out: here an answer comes without one.
+    """
+    try:
+        cell = json.loads(notebook.read_text("utf-8"))["cells"][0]
+        text = "".join(cell["source"]).strip()
+    except (OSError, ValueError, LookupError) as error:
+        raise CannotBuild(f"The notebook {notebook} can't be read: {error}.") from error
+    heading, _, below = text.partition("\n")
+    if cell.get("cell_type") != "markdown" or not heading.startswith("# "):
+        raise CannotBuild(
+            f"The first cell of {notebook} should be Markdown that begins with a title: # My title"
+        )
+    paragraph = " ".join(below.strip().partition("\n\n")[0].split())
+    sentences = re.split(r"(?<=[.!?]) +", paragraph)
+    return heading[2:].strip(), " ".join(s for s in sentences if "Classify" not in s)
 
 
 def read_model(folder: Path) -> tuple[Large, dict[str, Any]]:

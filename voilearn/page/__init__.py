@@ -20,7 +20,6 @@ Nothing here knows a host, and no script imports one from outside this folder.
     words.js                every sentence, in five languages
     translate.js            the words that elements have from the start
     saving.js               answers as text, JSON, CSV
-    title.py                the title that the author's notebook has
     pictures.py             small pictures of photos that a browser may not open
     gallery.py              the author's folder of examples: thumbnails, and a photo's bytes
 """
