@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from voilearn.errors import UnusableSettings
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
 from voilearn.page.gallery import Gallery
 from voilearn.page.pictures import preview_of
-from voilearn.page.title import NoTitle, read_title
+from voilearn.page.title import read_title
 from voilearn.service.open_pages import OpenPages
 from voilearn.settings import Settings, read_settings
 
@@ -143,7 +144,7 @@ def _words(settings: Settings, notebook: Path) -> tuple[str, str]:
     """Return title and introduction: what app.toml has of them, or else the notebook."""
     try:
         title, introduction = read_title(notebook)
-    except NoTitle:
+    except UnusableSettings:  # it is not there, or begins in another way
         title, introduction = UNTITLED, ""
     return settings.title or title, settings.introduction or introduction
 
