@@ -25,7 +25,7 @@ swaps its model when the file is replaced, and refuses at once what it has no pl
     page_routes.py      the routes of the page
     open_pages.py       who has the page open, and what they are told
     page.js             the page of this service, in a browser
-    token.js            the token of a visitor
+    token.js, token.css the token of a visitor, and the form that asks for it
     asker.js            photos to the service, and whether it is there
     events.js           what the service tells an open page
     framed.js           the page in a frame of another one

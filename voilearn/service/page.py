@@ -33,6 +33,7 @@ SCRIPTS = (
     "service/framed.js",
     "service/page.js",
 )
+STYLES = ("page/page.css", "service/token.css")
 UNTITLED = "What does this photo show?"
 FOLDER = "page"  # of the files, in their addresses
 FOR_EVER = "public, max-age=31536000, immutable"  # the address changes with what is there
@@ -59,7 +60,7 @@ class PageFiles:
         settings = read_settings(folder / "app.toml")
         self.policy = policy(origins)
         self.files: dict[str, File] = {}
-        style = self._add("page", "css", (ROOMS / "page" / "page.css").read_bytes())
+        style = self._add("page", "css", b"".join((ROOMS / name).read_bytes() for name in STYLES))
         script = self._add("page", "js", one_script(SCRIPTS).encode())
         worker = self._add("photo", "js", one_script(PHOTO_WORKER).encode())
         told = {"settings": settings.to_dict(), "worker": worker.removeprefix(f"{FOLDER}/")}
