@@ -49,6 +49,10 @@ const ENGLISH = {
   gone: "The server does not answer yet. Your photos are kept.",
   reconnect: "Reconnect",
   reconnecting: "Reconnecting…",
+  tokenNeeded: "This page is for those who have its token. Whoever runs it can give you one.",
+  token: "Token",
+  tokenTake: "Open the page",
+  tokenWrong: "This is not its token. Please check it, and try again.",
   broken: "This page can't answer at the moment.",
   failedCell:
     "The notebook of this page did not run to its end. Whoever runs the page finds the reason in the server's log.",
@@ -161,6 +165,10 @@ export const TABLE = {
     gone: "Der Server antwortet noch nicht. Die Fotos sind noch da.",
     reconnect: "Neu verbinden",
     reconnecting: "Verbindung wird hergestellt …",
+    tokenNeeded: "Diese Seite ist für alle, die ihr Token haben. Wer die Seite betreibt, kann es geben.",
+    token: "Token",
+    tokenTake: "Seite öffnen",
+    tokenWrong: "Das ist nicht das Token dieser Seite. Bitte prüfen und noch einmal versuchen.",
     broken: "Diese Seite kann gerade nicht antworten.",
     failedCell:
       "Das Notebook dieser Seite lief nicht bis zum Ende. Wer die Seite betreibt, findet den Grund im Protokoll des Servers.",
@@ -275,6 +283,10 @@ export const TABLE = {
     gone: "Le serveur ne répond pas encore. Vos photos sont gardées.",
     reconnect: "Se reconnecter",
     reconnecting: "Reconnexion…",
+    tokenNeeded: "Cette page est réservée à qui a son jeton. Demandez-le à la personne qui gère la page.",
+    token: "Jeton",
+    tokenTake: "Ouvrir la page",
+    tokenWrong: "Ce n’est pas le bon jeton. Vérifiez-le et réessayez.",
     broken: "Cette page ne peut pas répondre pour le moment.",
     failedCell:
       "Le notebook de cette page ne s’est pas exécuté jusqu’au bout. La personne qui s’occupe de la page en trouve la raison dans le journal du serveur.",
@@ -382,6 +394,10 @@ export const TABLE = {
     gone: "El servidor aún no responde. Sus fotos se conservan.",
     reconnect: "Volver a conectar",
     reconnecting: "Conectando…",
+    tokenNeeded: "Esta página es para quien tiene su token. Pídalo a quien la gestiona.",
+    token: "Token",
+    tokenTake: "Abrir la página",
+    tokenWrong: "Este no es su token. Compruébelo e inténtelo de nuevo.",
     broken: "Esta página no puede responder en este momento.",
     failedCell:
       "El cuaderno de esta página no se ejecutó hasta el final. Quien mantiene la página encuentra la razón en el registro del servidor.",
@@ -488,6 +504,10 @@ export const TABLE = {
     gone: "服务器还没有响应。您的照片还在。",
     reconnect: "重新连接",
     reconnecting: "正在重新连接……",
+    tokenNeeded: "打开本页需要令牌，可向本页的管理者索取。",
+    token: "令牌",
+    tokenTake: "打开页面",
+    tokenWrong: "令牌不正确。请检查后再试一次。",
     broken: "本页暂时无法回答。",
     failedCell: "本页的笔记本没有运行到结尾。管理本页的人可以在服务器日志中找到原因。",
     ended: "笔记本没有响应。如果内核已重启，请重新运行这个单元格。",
@@ -608,7 +628,7 @@ export function sayAnswer({ task, names, count, probability }) {
       : probability >= 0.5
         ? "perhaps"
         : "unsure";
-  return say(key, { name, percent: percent(probability) });
+  return say(key, { name, percent: percent(Math.max(0.01, probability)) }); // no "about under"
 }
 
 /**

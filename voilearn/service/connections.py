@@ -14,6 +14,7 @@ from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from voilearn.errors import BadRequest, RequestTimeout
+from voilearn.service.request_log import PUSH
 from voilearn.wire import MEDIA_TYPE, problem_of, problem_of_status
 
 HEAD_SECONDS = 10.0  # from a request's first byte, or a connection's beginning, to its last header
@@ -25,7 +26,6 @@ NO_HTTP = (
     "HTTP/2 are for a proxy in front of it."
 )
 UPGRADE = {b"upgrade", b"connection", b"http2-settings"}
-PUSH = "voilearn.push"  # the ASGI extension by which an answer is added to, or ended, at any time
 READ_SECONDS = 30.0  # in which a client reads some of an answer that waits for it
 
 

@@ -13,10 +13,9 @@ from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 from voilearn.errors import PhotoNotFound
-from voilearn.service.connections import PUSH
 from voilearn.service.open_pages import OpenPages, Push
 from voilearn.service.page import FOLDER, File, PageFiles, ServicePage
-from voilearn.service.request_log import Message, Receive, Send
+from voilearn.service.request_log import PUSH, Message, Receive, Send
 from voilearn.service.service import Service, page_of
 
 NO_SUCH = "There is no such example. GET /v1/examples tells which there are."
