@@ -27,7 +27,9 @@ export class HttpAsker extends EventTarget {
   settings;
   #home;
   #token;
-  #name = [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36).padStart(7, "0")).join("");
+  #name = [...crypto.getRandomValues(new Uint32Array(4))]
+    .map((part) => part.toString(36).padStart(7, "0"))
+    .join("");
   /** @type {boolean | undefined} */
   #there; // whether the service is; undefined before it was
   #loading = false; // it is, without a model
@@ -193,7 +195,11 @@ export class HttpAsker extends EventTarget {
    */
   async #fetch(path, signal) {
     const shown = this.#token.value;
-    const answer = await fetch(new URL(path, this.#home), { headers: this.#headers(), cache: "no-store", signal });
+    const answer = await fetch(new URL(path, this.#home), {
+      headers: this.#headers(),
+      cache: "no-store",
+      signal,
+    });
     if (answer.status === 401) this.#lock(shown);
     return answer;
   }
