@@ -9,9 +9,9 @@ import { fitFrame } from "./framed.js";
 import { askForToken, endAsking, Token } from "./token.js";
 
 const el = /** @type {HTMLElement} */ (document.querySelector(".voilearn-page"));
-const told = JSON.parse(document.getElementById("voilearn-told")?.textContent ?? "");
+const host = JSON.parse(document.getElementById("voilearn-told")?.textContent ?? "");
 const token = new Token(() => asker.unlock());
-const asker = new HttpAsker(new URL(".", location.href), told.settings, token);
+const asker = new HttpAsker(new URL(".", location.href), host.settings, token);
 asker.addEventListener("token", (event) => {
   const { wrong } = /** @type {CustomEvent} */ (event).detail;
   askForToken(el, wrong, (typed) => {
@@ -20,6 +20,6 @@ asker.addEventListener("token", (event) => {
   });
 });
 for (const kind of ["here", "back", "preparing"]) asker.addEventListener(kind, endAsking);
-const visit = new Visit(asker, new PhotoReader(() => new Worker(new URL(told.worker, import.meta.url))));
+const visit = new Visit(asker, new PhotoReader(() => new Worker(new URL(host.worker, import.meta.url))));
 showPage(el, visit, { everywhere: true, privacy: "privacy" });
 fitFrame();
