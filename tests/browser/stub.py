@@ -1,8 +1,8 @@
 """A page whose model is a stub, told by a photo's width what to do.
 
 In: the app's folder; out: a folder with the same page, examples and words of an author's, whose
-answers are known and come at once. It is run in two ways: `voila`, and behind a Jupyter Server
-below /user/.
+answers are known and come at once. It is run in three ways: `voila`, behind a Jupyter Server below
+/user/, and as the page of a service.
 """
 
 import contextlib
@@ -17,18 +17,16 @@ from tests.browser import drawn
 # What the stub does with a photo of this width in pixels; any other gets a plain answer.
 BUSY, SLOW, MULTI, MANY, BUG, UNSURE, TEXT = 301, 302, 303, 304, 305, 306, 307
 RETRY_AFTER = 5  # seconds, longer than a page takes an answer for slow
-HELD, LOOKED = "held", "looked"  # files beside the notebook
+HELD, LOOKED, CAME = "held", "looked", "came"  # files beside the notebook
 HOSTILE = "<img src=x onerror=\"document.title='broken in'\">"
 
-CELL = f"""
+STUB = f"""
 import time
 from pathlib import Path
 from voilearn.errors import ServiceBusy
 from voilearn.image import decode_photo
-from voilearn.notebook.widget import Page, show_errors
 from voilearn.prediction import ModelInfo, predict_from
 
-show_errors()
 BEARS = ("black", "grizzly", "teddy")
 MANY = tuple(f"kind {{number}}" for number in range(40))
 busy = []
@@ -41,6 +39,8 @@ class Stub:
         width, height = decode_photo(photo).size
         with open({LOOKED!r}, "a") as looked:
             looked.write(f"{{width}} ")
+        with open({CAME!r}, "a") as came:
+            came.write(f"{{len(photo)}} ")
         sha256 = self.current()
         if width == {BUSY} and len(busy) < 1:
             busy.append(1)
@@ -66,8 +66,27 @@ class Stub:
             return predict_from([0.41, 0.36, 0.23], info)
         # what was seen: the share of the width in the sum of both sides
         return predict_from([0.0, 0.9731, 0.0269] if width >= height else [0.8, 0.15, 0.05], info)
+"""
+CELL = f"""{STUB}
+from voilearn.notebook.widget import Page, show_errors
 
+show_errors()
 Page(Stub())
+"""
+# A service of the same: its model is in sha256.txt, whose content is the model's hash.
+SERVICE = f"""{STUB}
+import sys
+from voilearn.service import live_model
+from voilearn.service.serve import Options, serve
+
+class Loaded(Stub):
+    def __init__(self, path, *_):
+        self.runtime, self.size = "stub", None
+        self.info = ModelInfo("stub", path.read_text(), "single-label", BEARS)
+
+live_model.load_classify = Loaded
+options = Options(Path("sha256.txt"), port=int(sys.argv[1]), drain=0.0)
+serve(options, lambda *_: None)
 """
 
 TITLE = "Bears of {{ all }} {% sizes %} {# & <b>kinds"
@@ -112,6 +131,11 @@ def held(folder: Path) -> Iterator[None]:
 def looked_at(folder: Path) -> list[int]:
     """Return the widths of the photos that the kernels looked at, in their order."""
     return [int(width) for width in (folder / LOOKED).read_text().split()]
+
+
+def came_to(folder: Path) -> list[int]:
+    """Return the sizes in bytes of the photos that came, in their order."""
+    return [int(size) for size in (folder / CAME).read_text().split()]
 
 
 def photo(width: int = 400, height: int = 300, kind: str = "PNG", seed: int = 1) -> bytes:
