@@ -73,11 +73,9 @@ from voilearn.notebook.widget import Page, show_errors
 show_errors()
 Page(Stub())
 """
-# A service of the same: its model is in sha256.txt, whose content is the model's hash.
-SERVICE = f"""{STUB}
-import sys
+# For a service of the same: its model is in sha256.txt, whose content is the model's hash.
+MODEL = f"""{STUB}
 from voilearn.service import live_model
-from voilearn.service.serve import Options, serve
 
 class Loaded(Stub):
     def __init__(self, path, *_):
@@ -85,6 +83,11 @@ class Loaded(Stub):
         self.info = ModelInfo("stub", path.read_text(), "single-label", BEARS)
 
 live_model.load_classify = Loaded
+"""
+SERVICE = f"""{MODEL}
+import sys
+from voilearn.service.serve import Options, serve
+
 options = Options(Path("sha256.txt"), port=int(sys.argv[1]), drain=0.0)
 serve(options, lambda *_: None)
 """
