@@ -79,7 +79,7 @@ class UnusableModel(VoilearnError):
 
 
 class UnusableSettings(VoilearnError):
-    """The author's app.toml says what it can't; the sentence names the key and what it may be."""
+    """The author's app.toml or notebook says what it can't; the sentence says what it may be."""
 
     status = 500
 

@@ -142,26 +142,6 @@ def build(model: Path, notebook: Path, out: Path) -> str:
     return f"{out}: {title}, {len(facts['classes'])} classes, {megabytes:.1f} MB."
 
 
-def read_title(notebook: Path) -> tuple[str, str]:
-    """Return the heading of the notebook's first cell and the text below it, as plain text.
-
-    Sentences that name the Classify button are left out: here an answer comes without one.
-    """
-    try:
-        cell = json.loads(notebook.read_text("utf-8"))["cells"][0]
-        text = "".join(cell["source"]).strip()
-    except (OSError, ValueError, LookupError) as error:
-        raise CannotBuild(f"The notebook {notebook} can't be read: {error}.") from error
-    heading, _, below = text.partition("\n")
-    if cell.get("cell_type") != "markdown" or not heading.startswith("# "):
-        raise CannotBuild(
-            f"The first cell of {notebook} should be Markdown that begins with a title: # My title"
-        )
-    paragraph = " ".join(below.strip().partition("\n\n")[0].split())
-    sentences = re.split(r"(?<=[.!?]) +", paragraph)
-    return heading[2:].strip(), " ".join(s for s in sentences if "Classify" not in s)
-
-
 def read_model(folder: Path) -> tuple[Large, dict[str, Any]]:
     """Return the network, packed, and what the page has to know of it."""
     try:

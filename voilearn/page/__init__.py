@@ -20,5 +20,6 @@ Nothing here knows a host, and no script imports one from outside this folder.
     words.js                every sentence, in five languages
     translate.js            the words that elements have from the start
     saving.js               answers as text, JSON, CSV
+    title.py                the author's title and introduction, off a notebook's first cell
     gallery.py              the author's folder of examples: thumbnails, and a photo's bytes
 """
