@@ -33,8 +33,8 @@ CLEARED = """() => {
 }"""
 
 
-def test_the_page_before_any_photo_cannot_classify(guest: Visitor, screenshots: Path) -> None:
-    expect(guest.classify_button).to_be_disabled()
+def test_before_any_photo_there_is_nothing_to_ask_again(guest: Visitor, screenshots: Path) -> None:
+    expect(guest.again_button).to_be_hidden()
     for name, size in (("wide", WIDE), ("phone", PHONE)):
         guest.page.set_viewport_size(size)
         guest.show(screenshots, f"page-before-{name}")
@@ -70,7 +70,7 @@ def test_a_bad_file_gets_its_sentence_and_the_next_photo_just_works(
         guest.choose(bad)
         error = guest.page.locator(".voilearn-status.voilearn-error")
         expect(error).to_have_text(re.compile(r"\w+ .*\."), timeout=ANSWER_WITHIN)
-        expect(guest.classify_button).to_be_disabled()
+        expect(guest.again_button).to_be_hidden()
         expect(guest.bars).to_have_count(NO_ANSWER_OF_OLD)
         guest.show(screenshots, "page-error-wide")
     assert guest.ask(good)
@@ -84,14 +84,14 @@ def test_a_new_photo_clears_the_old_answer_at_once(guest: Visitor, screenshots: 
     guest.page.wait_for_function("() => cleared !== null")
     assert "sure" not in guest.page.evaluate("() => cleared")
     guest.show(screenshots, "page-sending-phone")
-    expect(guest.classify_button).to_be_enabled(timeout=ANSWER_WITHIN)
+    expect(guest.again_button).to_be_visible(timeout=ANSWER_WITHIN)
 
 
 def test_nothing_scrolls_sideways_on_a_phone(guest: Visitor) -> None:
     guest.page.set_viewport_size(PHONE)
     guest.ask(drawn.png(6))
     assert _overflow(guest.page) == 0
-    for element in (guest.preview, guest.classify_button, guest.status, guest.bars.first):
+    for element in (guest.preview, guest.again_button, guest.status, guest.bars.first):
         box = element.bounding_box()
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
 
@@ -106,8 +106,8 @@ def test_the_keyboard_alone_is_enough(guest: Visitor) -> None:
     wait_in(guest.page, lambda: choosers)
     choosers[0].set_files({"name": "a.png", "mimeType": "image/png", "buffer": drawn.png(7)})
     expect(guest.preview).to_be_visible(timeout=ANSWER_WITHIN)
-    expect(guest.classify_button).to_be_enabled(timeout=ANSWER_WITHIN)
-    _tab_to(guest.page, "e => e.textContent.trim() === 'Classify'")
+    expect(guest.again_button).to_be_visible(timeout=ANSWER_WITHIN)
+    _tab_to(guest.page, "e => e.matches('.voilearn-classify')")
     guest.page.keyboard.press("Enter")
     assert guest.answer()
 

@@ -36,9 +36,10 @@ function connected(t) {
 }
 
 /** Ask about a photo; what became of it is looked at later. @param {KernelAsker} asker */
-function ask(asker, photo = PHOTO) {
+function ask(asker, photo = /** @type {Blob | { example: number }} */ (PHOTO)) {
   const giveUp = new AbortController();
-  const answer = asker.ask(photo, { signal: giveUp.signal });
+  const sent = photo instanceof Blob ? { blob: photo, width: 0, height: 0, scaled: false } : photo;
+  const answer = asker.ask(sent, { signal: giveUp.signal });
   answer.catch(() => {});
   return { answer, giveUp };
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import "../scripts/english.js";
-import { descriptionOf, ranked, sentenceOf } from "../../voilearn/page/answer.js";
+import { captionOf, descriptionOf, ranked, sentenceOf } from "../../voilearn/page/answer.js";
 
 /**
  * @import { Prediction } from "../../voilearn/page/types.d.ts"
@@ -32,11 +32,18 @@ test("classes are named by what stands in the author's table, and by nothing eve
   assert.equal(descriptionOf(odd, {}), "");
 });
 
-test("the author's sentence of a class stands with its answer, and with no other", () => {
+test("an answer in two words, for below a small picture", () => {
+  assert.equal(captionOf(BEAR, { grizzly: { name: "a brown bear" } }), "a brown bear 97 %");
+  assert.equal(captionOf(BEAR), "Grizzly 97 %");
+  assert.equal(captionOf({ ...BEAR, label: null, labels: [] }), "No answer");
+});
+
+test("the author's sentence of a class stands with its answer where that is sure, and with no other", () => {
   const classes = { grizzly: { description: "Large and brown." }, black: { description: "Small." } };
   assert.equal(descriptionOf(BEAR, classes), "Large and brown.");
   assert.equal(descriptionOf({ ...BEAR, label: null, labels: [] }, classes), "");
   assert.equal(descriptionOf(BEAR), "");
+  assert.equal(descriptionOf({ ...BEAR, probability: 0.89 }, classes), "");
 });
 
 test("of many labels, all that were found are named, by the author's names", () => {

@@ -36,10 +36,15 @@ class Stub extends EventTarget {
   }
 }
 
+const READER = {
+  /** @param {File} file */
+  read: async (file) => ({ blob: file, width: 0, height: 0, scaled: false }),
+};
+
 /** A visit with photos of these names. @param {string[]} names */
 function visitWith(...names) {
   const stub = new Stub();
-  const visit = new Visit(stub);
+  const visit = new Visit(stub, READER);
   visit.take(names.map((name) => new File([name], name)));
   return { stub, visit };
 }
@@ -229,4 +234,53 @@ test("a model that is replaced is told, and a page without anybody to ask", () =
   assert.equal(visit.newest, "abc");
   stub.say("broken");
   assert.equal(visit.line, "broken");
+});
+
+test("what goes on before anybody can be asked is told until somebody is there, or nobody will be", () => {
+  const { stub, visit } = visitWith();
+  stub.say("preparing", { words: "Downloading", share: 0.5 });
+  assert.deepEqual([visit.preparing, visit.line], [{ words: "Downloading", share: 0.5 }, "opening"]);
+  stub.say("here");
+  assert.equal(visit.preparing, undefined);
+  stub.say("preparing", { words: "Starting" });
+  stub.say("broken", { words: "There is no model." });
+  assert.deepEqual([visit.preparing, visit.line, visit.why], [undefined, "broken", "There is no model."]);
+  stub.say("back");
+  assert.deepEqual([visit.line, visit.why], ["here", undefined]);
+});
+
+test("the place in the line is that of the photo that is asked about, and of no other", async () => {
+  const { stub, visit } = visitWith("a", "b");
+  stub.say("line", { place: 7 }); // of a photo of nobody's
+  stub.say("here");
+  await until(visit, () => states(visit) === "sending queued");
+  stub.say("line", { place: 3 });
+  assert.deepEqual(
+    visit.photos.map(({ place }) => place),
+    [3, undefined],
+  );
+  stub.asked[0].resolve(PREDICTION);
+  await until(visit, () => states(visit) === "answered sending");
+  assert.equal(visit.photos[1].place, undefined);
+});
+
+test("a photo is read as its asker wants it, or else as the author does", async () => {
+  /** @type {unknown[]} */
+  const wanted = [];
+  /** @param {File} file @param {unknown} wants */
+  const read = (file, wants) => {
+    wanted.push(wants);
+    return READER.read(file);
+  };
+  const stub = new Stub();
+  const visit = new Visit(stub, { read });
+  stub.settings = { photo_size: 512 };
+  stub.say("settings");
+  visit.take([new File(["a"], "a")]);
+  await until(visit, () => states(visit) === "held");
+  const worker = Object.assign(new Stub(), { wants: { pixels: /** @type {const} */ (true), size: 224 } });
+  const other = new Visit(worker, { read });
+  other.take([new File(["a"], "a")]);
+  await until(other, () => states(other) === "held");
+  assert.deepEqual(wanted, [{ longest: 512 }, { pixels: true, size: 224 }]);
 });

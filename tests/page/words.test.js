@@ -103,12 +103,13 @@ test("the less the model is sure, the less the answer sounds it", async () => {
     sayAnswer({ task: "single-label", names: ["Grizzly"], count: 3, probability });
   assert.equal(said(0.973), "Grizzly, 97 % sure");
   assert.equal(said(0.9), "Grizzly, 90 % sure");
-  assert.equal(said(0.89), "Grizzly, about 90 % sure"); // to the next five
+  assert.equal(said(0.89), "Grizzly, about 89 % sure"); // as its bar has it
   assert.equal(said(0.7), "Grizzly, about 70 % sure");
-  assert.equal(said(0.69), "Perhaps: Grizzly, about 70 % sure");
+  assert.equal(said(0.69), "Perhaps: Grizzly, about 69 % sure");
   assert.equal(said(0.5), "Perhaps: Grizzly, about 50 % sure");
-  assert.equal(said(0.49), "Hard to say. Perhaps: Grizzly, only about 50 % sure");
+  assert.equal(said(0.49), "Hard to say. Perhaps: Grizzly, only about 49 % sure");
   assert.equal(said(0.01), "Hard to say. Perhaps: Grizzly, only about 1 % sure");
+  assert.equal(said(0.001), "Hard to say. Perhaps: Grizzly, only about 1 % sure");
 });
 
 test("of many labels, those found are listed, or that there is none", async () => {

@@ -5,7 +5,6 @@ thread, one after the other. Its asker talks to this kernel.
 
     widget.py         Page(classify): messages of photos in, answers out
     upload.py         pieces of a file from the browser, joined
-    one_script.py     the page's scripts as one, which a widget takes
     widget.js         the page in a notebook's front end
     messages.d.ts     what page and kernel say to each other
     asker.js          the kernel as an asker; within seconds, that nobody is there

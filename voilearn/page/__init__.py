@@ -11,15 +11,20 @@ Nothing here knows a host, and no script imports one from outside this folder.
     types.d.ts              the shapes that scripts hand to each other; no visitor gets them
     visit.js                the photos of one visit, each with its state and answer
     problem.js              what an asker throws: why there is no Prediction
-    limits.js               how much one photo may cost
-    whole.js                a file's bytes: is the whole of a picture there
-    upright.js              the EXIF that browsers ignore: turned here
-    pixels.js               whether this browser shows a page what its canvases hold
-    scaling.js              what to send of a file: upright, scaled down
+    reader.js               files, read by a worker of their own:
+    photo_worker.js           the worker
+    photo.js                  a file as what its host wants, upright and no larger than need be
+    limits.js                 how much one photo may cost
+    header.js                 a picture's kind and size, off its first bytes
+    whole.js                  a file's bytes: is the whole of a picture there
+    upright.js                the EXIF that browsers ignore: turned here
+    pixels.js                 whether this browser shows a page what its canvases hold
+    reduce.js                 averages of boxes, exactly those of Pillow's reduce
     answer.js               a Prediction as a sentence and bars
     words.js                every sentence, in five languages
     translate.js            the words that elements have from the start
     saving.js               answers as text, JSON, CSV
     title.py                the author's title and introduction, off a notebook's first cell
+    bundle.py               the scripts as one, for hosts that hand out or take one
     gallery.py              the author's folder of examples: thumbnails, and a photo's bytes
 """

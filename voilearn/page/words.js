@@ -608,7 +608,7 @@ export function sayAnswer({ task, names, count, probability }) {
       : probability >= 0.5
         ? "perhaps"
         : "unsure";
-  return say(key, { name, percent: percent(probability) });
+  return say(key, { name, percent: percent(Math.max(0.01, probability)) }); // no "about under"
 }
 
 /**
