@@ -21,10 +21,7 @@ export interface Files {
 }
 
 /** To the worker: to start, once; each photo; then, to keep for the next visit what it has got. */
-export type Order =
-  | ({ kind: "start" } & Start)
-  | ({ kind: "photo" } & Numbered)
-  | { kind: "keep" };
+export type Order = ({ kind: "start" } & Start) | ({ kind: "photo" } & Numbered) | { kind: "keep" };
 
 export interface Start {
   files: Files;

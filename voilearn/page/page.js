@@ -105,7 +105,8 @@ function alertOf(visit) {
     case "lost":
     case "gone":
     case "broken":
-      return visit.reconnects ? [line, ["reconnect", () => visit.reconnect()]] : ["ended"];
+      if (!visit.reconnects) return [visit.why ? line : "ended"];
+      return [line, [visit.why ? "tryAgain" : "reconnect", () => visit.reconnect()]];
     case "reconnecting":
       return ["reconnecting"];
   }

@@ -206,7 +206,7 @@ export class Visit extends EventTarget {
     photo.giveUp = new AbortController();
     const { signal } = photo.giveUp;
     this.#asked = photo;
-    this.#update(photo, { place: undefined, state: photo.sent ? "sending" : "looking", progress: 0 });
+    this.#update(photo, { place: undefined, state: photo.sent?.blob ? "sending" : "looking", progress: 0 });
     try {
       const prediction = await this.#tell(photo, signal);
       if (photo.state !== "cancelled") this.#update(photo, { state: "answered", prediction });
