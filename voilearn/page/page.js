@@ -159,7 +159,8 @@ function showResult(find, visit, drawn) {
     drawn.prediction = photo.prediction;
   }
   find("copy").hidden = !photo.prediction;
-  find("classify").hidden = !isDone(photo) || isAtFault(photo.error);
+  const inVain = isAtFault(photo.error) || (visit.line === "broken" && !visit.reconnects);
+  find("classify").hidden = !isDone(photo) || inVain;
 }
 
 /**
