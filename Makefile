@@ -79,6 +79,7 @@ bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and
 	measure opening.py; \
 	measure agreement.py; \
 	measure install_size.py; \
+	measure open_pages.py; \
 	if measure resnet18.py "$$resnet18"; then \
 		measure compiled.py --resnet18 "$$resnet18/export.pkl"; \
 		measure load.py --resnet18 "$$resnet18" --peers $(PEERS)/bin/python; \

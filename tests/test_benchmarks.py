@@ -75,8 +75,15 @@ def test_opening_prints_a_row_for_each_way() -> None:
     assert any(row.startswith("| voilearn inspect |") and row.endswith("| no |") for row in rows)
 
 
+def test_open_pages_tells_what_they_cost() -> None:
+    rows = run("open_pages", "--pages", 3, "--seconds", 0.1)
+    assert [row.split("|")[1].strip() for row in rows if row.startswith("| ")][1:] == ["0", "3"]
+    assert rows[-1].startswith("3 pages cost ")
+
+
 @pytest.mark.parametrize(
-    "script", ["browser", "compiled", "install_size", "load", "page", "visitors"]
+    "script",
+    ["browser", "compiled", "install_size", "load", "open_pages", "page", "visitors"],
 )
 def test_what_a_benchmark_takes_is_told(script: str) -> None:
     assert any(line.startswith("usage:") for line in run(script, "--help"))

@@ -54,7 +54,7 @@ ONLY_INSIDE = {
 # The public face, loaded lazily; what stands under TYPE_CHECKING imports nothing.
 FACE = {"client", "model", "notebook", "prediction"}
 
-SCRIPTS_MAY_IMPORT = {"page": set(), "notebook": {"page"}, "device": {"page"}}
+SCRIPTS_MAY_IMPORT = {"page": set(), "notebook": {"page"}, "service": {"page"}, "device": {"page"}}
 
 # The third-party packages that opening each file of a room may load; a file that is not named may
 # load what its room may. Everything else of this list stays dark.
@@ -96,6 +96,9 @@ MAY_LOAD: dict[str, set[str]] = {
     "service/service": {"PIL", "fastapi"},
     "service/request_body": {"fastapi"},
     "service/openapi": {"fastapi"},
+    "service/open_pages": {"PIL"},
+    "service/page": {"PIL"},
+    "service/page_routes": {"PIL", "fastapi"},
     "service/origins": {"fastapi"},
     "service/problems": {"fastapi"},
     "service/connections": {"uvicorn"},

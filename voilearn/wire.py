@@ -48,6 +48,7 @@ def error_in(body: bytes) -> VoilearnError | None:
     return error_of(kind.removeprefix(URN), sentence)
 
 
+PAGE = "x-voilearn-page"  # by which a page names itself, to hear of its photo's place in the line
 CHALLENGE = "x-voilearn-challenge"
 PROOF = "x-voilearn-proof"
 

@@ -214,11 +214,11 @@ def arrive(voila: Server, browser: Browser) -> Iterator[Callable[[], Visitor]]:
         yield lambda: Visitor(everyone.enter_context(_context(browser)), voila).arrive()
 
 
-@pytest.fixture(scope="package", params=["voila", "binder"])
+@pytest.fixture(scope="package", params=["voila", "binder", "service"])
 def stubbed(
     request: pytest.FixtureRequest, app: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """Run a page whose model is a stub, alone and behind a Jupyter Server below /user/."""
+    """Run a page whose model is a stub: Voilà alone, behind a Jupyter Server, a service's own."""
     scratch = tmp_path_factory.mktemp("stubbed")
     place = Place(stub.lay_out(app, scratch / "app"), scratch)
     with ways.running(request.param, place, **TIDY) as running:

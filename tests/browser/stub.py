@@ -1,8 +1,8 @@
 """A page whose model is a stub, told by a photo's width what to do.
 
 In: the app's folder; out: a folder with the same page, examples and words of an author's, whose
-answers are known and come at once. It is run in two ways: `voila`, and behind a Jupyter Server
-below /user/.
+answers are known and come at once. It is run in three ways: `voila`, behind a Jupyter Server below
+/user/, and as the page of a service.
 """
 
 import contextlib
@@ -20,15 +20,13 @@ RETRY_AFTER = 5  # seconds, longer than a page takes an answer for slow
 HELD, LOOKED = "held", "looked"  # files beside the notebook
 HOSTILE = "<img src=x onerror=\"document.title='broken in'\">"
 
-CELL = f"""
+STUB = f"""
 import time
 from pathlib import Path
 from voilearn.errors import ServiceBusy
 from voilearn.image import decode_photo
-from voilearn.notebook.widget import Page, show_errors
 from voilearn.prediction import ModelInfo, predict_from
 
-show_errors()
 BEARS = ("black", "grizzly", "teddy")
 MANY = tuple(f"kind {{number}}" for number in range(40))
 busy = []
@@ -66,8 +64,27 @@ class Stub:
             return predict_from([0.41, 0.36, 0.23], info)
         # what was seen: the share of the width in the sum of both sides
         return predict_from([0.0, 0.9731, 0.0269] if width >= height else [0.8, 0.15, 0.05], info)
+"""
+CELL = f"""{STUB}
+from voilearn.notebook.widget import Page, show_errors
 
+show_errors()
 Page(Stub())
+"""
+# A service of the same: its model is in sha256.txt, whose content is the model's hash.
+SERVICE = f"""{STUB}
+import sys
+from voilearn.service import live_model
+from voilearn.service.serve import Options, serve
+
+class Loaded(Stub):
+    def __init__(self, path, *_):
+        self.runtime, self.size = "stub", None
+        self.info = ModelInfo("stub", path.read_text(), "single-label", BEARS)
+
+live_model.load_classify = Loaded
+options = Options(Path("sha256.txt"), port=int(sys.argv[1]), drain=0.0)
+serve(options, lambda *_: None)
 """
 
 TITLE = "Bears of {{ all }} {% sizes %} {# & <b>kinds"

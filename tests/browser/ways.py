@@ -9,6 +9,7 @@ In: the folder with app.ipynb and extra settings; out: a running `Server`, stopp
     notebook   jupyter notebook --config=.jupyter/… app.ipynb      the same
     binder     jupyter-lab with base_url and token, HOME = root    mybinder.org
     hub        jupyterhub, its proxy, jupyterhub-singleuser        a school's own hub
+    service    voilearn serve, with the stub for its model         who has a crowd to serve
 """
 
 import contextlib
@@ -29,6 +30,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.browser import stub
 from tests.conftest import services
 from tests.ports import free_port as free_port
 from tests.waiting import WITHIN
@@ -280,6 +282,10 @@ def _hub(place: Place, port: int, settings: Settings) -> Command:
     return command, _base(port), f"user/someone/voila/render/{PAGE}"
 
 
+def _service(place: Place, port: int, _settings: Settings) -> Command:
+    return [sys.executable, "-c", stub.SERVICE, str(port)], f"http://127.0.0.1:{port}/", ""
+
+
 _KEY = f"?token={TOKEN}"
 _COMMANDS = {
     "make": _make,
@@ -290,6 +296,7 @@ _COMMANDS = {
     "hub": _hub,
 }
 WAYS = tuple(_COMMANDS)
+_COMMANDS["service"] = _service  # of a stub alone
 
 
 def _server_options(port: int, settings: Settings) -> list[str]:
@@ -327,9 +334,10 @@ def command_of(process: psutil.Process) -> list[str]:
 def _wait(server: Server) -> None:
     deadline = time.monotonic() + WITHIN
     # a page of no consequence: the page itself would start a kernel
-    probe = server.url + ("hub/health" if server.way == "hub" else "voila/static/none.css")
+    probes = {"hub": "hub/health", "service": "readyz"}
+    probe = server.url + probes.get(server.way, "voila/static/none.css")
     # the hub's proxy answers 404 until the hub itself is there; elsewhere any answer will do
-    worst = 399 if server.way == "hub" else 499
+    worst = 399 if server.way in probes else 499
     while not _answers(probe, worst):
         if server.process.poll() is not None:
             raise RuntimeError(f"{server.way} ended at its start:\n{server.log_tail()}")

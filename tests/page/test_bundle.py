@@ -7,12 +7,13 @@ import subprocess
 import pytest
 
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
+from voilearn.service.page import SCRIPTS as SERVICE
 
 IMPORT = re.compile(r'^import \{([^}]*)\} from "([./\w]+)";$', re.MULTILINE)
 TOP = re.compile(r"^(?:export )?(?:async )?(?:const|let|function|class) \[?(\w+)", re.MULTILINE)
 
 NOTEBOOK = (*PAGE, "notebook/asker.js", "notebook/widget.js")
-SCRIPTS = {"notebook": NOTEBOOK, "photo worker": PHOTO_WORKER}
+SCRIPTS = {"notebook": NOTEBOOK, "service": SERVICE, "photo worker": PHOTO_WORKER}
 MODULES = [(script, name) for script, names in SCRIPTS.items() for name in names]
 
 
@@ -24,7 +25,7 @@ def test_nothing_is_left_to_import_and_one_thing_is_exported() -> None:
     whole = {name: one_script(modules) for name, modules in SCRIPTS.items()}
     assert not any(re.search(r"^import ", text, re.MULTILINE) for text in whole.values())
     exported = [re.findall(r"^export .*", text, re.MULTILINE) for text in whole.values()]
-    assert exported == [["export default () => {"], []]
+    assert exported == [["export default () => {"], [], []]
 
 
 def test_comments_are_left_out_and_nothing_else_is() -> None:

@@ -6,7 +6,6 @@ about, one after the other, each forgotten with its answer.
 """
 
 import html
-import io
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,10 +26,10 @@ from voilearn.machine import trim
 from voilearn.notebook.upload import Photo, Upload
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
 from voilearn.page.gallery import Gallery
+from voilearn.page.pictures import preview_of
 from voilearn.prediction import Classify, Prediction
 from voilearn.settings import Settings, read_settings
 
-PREVIEW = 640  # pixels on the longest side: sharp on a phone, 60 kB
 MOST_WAITING = 4  # photos and wishes of one browser, which asks for one at a time
 MIME = "application/vnd.voilearn.page+json"  # by which Voilà's template knows the page
 LOOK_EVERY = 3.0  # seconds between two looks whether the model was upgraded
@@ -124,7 +123,7 @@ class Page(anywidget.AnyWidget):
             trim()
 
     def _answer(self, photo: Photo) -> None:
-        preview = [_preview(photo.data)] if photo.preview else []
+        preview = [preview_of(photo.data)] if photo.preview else []
         prediction = self._classify(photo.data)
         self._warn_of_unknown(prediction)
         self._model = prediction.model.sha256
@@ -179,16 +178,3 @@ def show_errors() -> None:
 
     if shell := get_ipython():
         shell.set_custom_exc((VoilearnError,), show)
-
-
-def _preview(photo: bytes) -> bytes:
-    """Return the photo as a visitor's browser can show it: a small upright JPEG, without EXIF."""
-    from PIL import Image
-
-    from voilearn.image import decode_photo
-
-    picture = decode_photo(photo, at_least=PREVIEW)
-    picture.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BILINEAR)
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=85)
-    return file.getvalue()

@@ -3,13 +3,13 @@
 In: the folder; out: small pictures to choose from, and the bytes of the one that was chosen.
 """
 
-import io
 import logging
 import re
 from pathlib import Path
 
 from voilearn.errors import PhotoNotFound, VoilearnError
 from voilearn.limits import LIMITS, Limits, check_size
+from voilearn.page.pictures import small_picture
 
 MOST = 12  # photos
 THUMBNAIL = 192  # pixels on the longest side
@@ -37,7 +37,7 @@ class Gallery:
         pictures: list[tuple[str, bytes]] = []
         for path in self._photos():
             try:
-                picture = self._thumbnail(path)
+                picture = small_picture(self._read(path), THUMBNAIL, 80, self._limits)
             except (OSError, VoilearnError) as error:
                 log.warning("The example %s is left out: %s", path.name, error)
                 continue
@@ -70,15 +70,6 @@ class Gallery:
             raise PhotoNotFound(
                 "This example is not there any more. Please reload the page."
             ) from error
-
-    def _thumbnail(self, path: Path) -> bytes:
-        from voilearn.image import decode_photo
-
-        picture = decode_photo(self._read(path), at_least=THUMBNAIL, limits=self._limits)
-        picture.thumbnail((THUMBNAIL, THUMBNAIL))
-        file = io.BytesIO()
-        picture.save(file, "JPEG", quality=80)
-        return file.getvalue()
 
 
 def _name_of(path: Path) -> str:

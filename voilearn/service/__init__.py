@@ -20,6 +20,16 @@ swaps its model when the file is replaced, and refuses at once what it has no pl
     live_model.py       the model in service, and its successor
     v2_routes.py        the routes under /v2, of the Open Inference Protocol
     v2_protocol.py      what that protocol says of photos and answers
+    page.py             the page's files as they are sent, and the author's examples
+    index.html          its first words, around what page/ has
+    page_routes.py      the routes of the page
+    open_pages.py       who has the page open, and what they are told
+    page.js             the page of this service, in a browser
+    token.js, token.css the token of a visitor, and the form that asks for it
+    asker.js            photos to the service, and whether it is there
+    events.js           what the service tells an open page
+    framed.js           the page in a frame of another one
+    embed.js            that frame, for any web page
     metrics.py          Prometheus's text
     json_log.py         log records as lines of JSON
     openapi.py          the application's OpenAPI document

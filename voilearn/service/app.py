@@ -16,11 +16,15 @@ from fastapi_offline import FastAPIOffline
 
 from voilearn import __version__
 from voilearn.errors import DamagedPhoto, ServiceNotReady, UnsupportedPhoto
+from voilearn.page.pictures import preview_of
+from voilearn.prediction import Classify
 from voilearn.service.addresses import Addresses
 from voilearn.service.live_model import LiveModel, utc
 from voilearn.service.metrics import TEXT, Metrics
 from voilearn.service.openapi import describe
 from voilearn.service.origins import Origins
+from voilearn.service.page import data_uri
+from voilearn.service.page_routes import file_routes, page_routes
 from voilearn.service.problems import Problem, answer_errors
 from voilearn.service.request_body import read_photo
 from voilearn.service.request_log import App, Exchanges, exchange_of
@@ -34,7 +38,8 @@ FILES = "docs/files"  # of the documentation's page
 
 def make_app(service: Service) -> App:
     """Return the ASGI application of a service."""
-    metrics = Metrics(service.model, service.queue)
+    page = service.page
+    metrics = Metrics(service.model, service.queue, page.open if page else ())
     app = FastAPIOffline(
         docs_url=None,  # its page has absolute addresses
         redoc_url=None,
@@ -44,9 +49,12 @@ def make_app(service: Service) -> App:
         static_url=f"/{FILES}",
         redirect_slashes=False,  # to an address that the client made up, and over http
     )
+    app.include_router(file_routes(page) if page else _no_page())
     app.include_router(_health(service))
     guarded = [Depends(service.check_token)]
     app.include_router(_routes(service, metrics), dependencies=guarded)
+    if page:
+        app.include_router(page_routes(service, page), dependencies=guarded)
     app.include_router(health_routes(service))
     app.include_router(inference_routes(service), dependencies=guarded)
     answer_errors(app)
@@ -55,13 +63,20 @@ def make_app(service: Service) -> App:
     return Exchanges(whole, metrics, lambda: service.draining)
 
 
+def _no_page() -> APIRouter:
+    """Return what is at the address of the page where there is none."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/")
+    async def root() -> Response:
+        return RedirectResponse("docs")
+
+    return routes
+
+
 def _health(service: Service) -> APIRouter:
     """Return the routes that need no token."""
     routes = APIRouter(tags=["health"])
-
-    @routes.get("/", include_in_schema=False)
-    async def root() -> Response:
-        return RedirectResponse("docs")
 
     @routes.get("/docs", include_in_schema=False)
     async def documentation(request: Request) -> Response:
@@ -109,11 +124,12 @@ def _routes(service: Service, metrics: Metrics) -> APIRouter:
                 photo = await read_photo(request, held)
             exchange.size = len(photo)
             try:
-                prediction = await service.done(request, partial(service.model, photo))
+                shows = request.query_params.get("preview") == "1"
+                work = partial(_told, service.model, photo, shows)
+                return _json(await service.done(request, work))
             except (UnsupportedPhoto, DamagedPhoto) as error:
                 kind = request.headers.get("content-type", "")
                 raise told(error, photo, kind) from error
-        return _json(prediction.to_dict())
 
     @routes.get("/v1/model", tags=["model"], summary="Which model answers?")
     async def model() -> Response:
@@ -125,6 +141,12 @@ def _routes(service: Service, metrics: Metrics) -> APIRouter:
         return Response(metrics.text(), media_type=TEXT)
 
     return routes
+
+
+def _told(model: Classify, photo: bytes, shows: bool) -> dict[str, Any]:
+    """Return a photo's Prediction as it is told, with a picture for who can't show the photo."""
+    prediction = model(photo).to_dict()
+    return {**prediction, "preview": data_uri(preview_of(photo))} if shows else prediction
 
 
 def _model(live: LiveModel) -> dict[str, Any]:

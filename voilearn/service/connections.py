@@ -14,6 +14,7 @@ from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from voilearn.errors import BadRequest, RequestTimeout
+from voilearn.service.request_log import PUSH
 from voilearn.wire import MEDIA_TYPE, problem_of, problem_of_status
 
 HEAD_SECONDS = 10.0  # from a request's first byte, or a connection's beginning, to its last header
@@ -123,6 +124,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._in_head, self._head_bytes = False, 0
         self._heads += 1
         self._stop_clock()
+        if self.parser.get_method() == b"GET":
+            self.scope["extensions"] = {PUSH: {"push": self.push}}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -142,6 +145,14 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_response_complete()
         if not self._in_head and self.cycle.response_complete:
             self.linger()
+
+    def push(self, piece: bytes) -> None:
+        """Add to an answer that has begun, without its task, which costs more; no bytes end it."""
+        if self._running.disconnected or self._running.response_complete:
+            return
+        self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        if not piece:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """Wait for a client that does not read, and not for ever."""

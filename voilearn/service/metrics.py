@@ -3,7 +3,7 @@
 In come requests as they end, and the state of queue and model; out goes the text of `/metrics`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -27,8 +27,8 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 class Metrics:
     """The counters of one service."""
 
-    def __init__(self, model: LiveModel, queue: WorkQueue) -> None:
-        self._registry = CollectorRegistry()
+    def __init__(self, model: LiveModel, queue: WorkQueue, pages: Sized = ()) -> None:
+        self._registry, self._begun = CollectorRegistry(), 0
         self._requests = Counter(
             "voilearn_requests",
             "Requests that ended, by route and outcome.",
@@ -42,19 +42,20 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
-        self._open = Gauge(
+        in_flight = Gauge(
             "voilearn_requests_in_flight", "Requests not yet answered.", registry=self._registry
         )
-        self._registry.register(_State(model, queue))
+        in_flight.set_function(lambda: self._begun - len(pages))
+        self._registry.register(_State(model, queue, pages))
         ProcessCollector(registry=self._registry)
 
     def begin(self) -> None:
         """Count a request that came."""
-        self._open.inc()
+        self._begun += 1
 
     def end(self, route: str, outcome: str, stages: Mapping[str, float]) -> None:
         """Count a request that ended; `stages` are seconds, by name."""
-        self._open.dec()
+        self._begun -= 1
         self._requests.labels(route, outcome).inc()
         for stage, seconds in stages.items():
             self._seconds.labels(stage).observe(seconds)
@@ -67,8 +68,8 @@ class Metrics:
 class _State(Collector):
     """What is true at the moment it is asked for."""
 
-    def __init__(self, model: LiveModel, queue: WorkQueue) -> None:
-        self._model, self._queue = model, queue
+    def __init__(self, model: LiveModel, queue: WorkQueue, pages: Sized) -> None:
+        self._model, self._queue, self._pages = model, queue, pages
 
     def collect(self) -> list[Metric]:
         """Return the queue's and the model's state."""
@@ -76,6 +77,7 @@ class _State(Collector):
         state: list[Metric] = [
             GaugeMetricFamily("voilearn_queue_depth", "Photos waiting.", queue.depth),
             GaugeMetricFamily("voilearn_queue_places", "Photos that may wait.", queue.places),
+            GaugeMetricFamily("voilearn_pages_open", "Pages that listen.", len(self._pages)),
             GaugeMetricFamily("voilearn_workers", "Photos worked on at once.", queue.workers),
             GaugeMetricFamily("voilearn_workers_busy", "Workers at work.", queue.busy),
             GaugeMetricFamily(

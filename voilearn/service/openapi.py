@@ -95,7 +95,9 @@ SCHEMAS: dict[str, Schema] = {
                 "description": "Whether the photo is of what the model knows, if it can tell.",
             },
             "model": {"$ref": "#/components/schemas/ModelInfo"},
-        }
+            "preview": {**TEXT, "description": "With preview=1: a small JPEG, as a data URI."},
+        },
+        optional=("preview",),
     ),
     "Problem": _object(
         {
@@ -117,6 +119,26 @@ PHOTO_BODY = {
         "multipart/form-data": {"schema": _object({"photo": BINARY})},
     },
 }
+PREVIEW = {
+    "name": "preview",
+    "in": "query",
+    "description": "1: with a small JPEG of the photo, for who can't show a photo of its kind.",
+    "schema": {"type": "string", "enum": ["1"]},
+}
+EXAMPLES = {
+    "examples": {
+        "type": "array",
+        "items": _object(
+            {"name": TEXT, "picture": {**TEXT, "description": "a thumbnail, as a data URI"}}
+        ),
+    }
+}
+EVENTS = (
+    "text/event-stream, which lasts: at once `model`, whose `sha256` is null while the model is "
+    "loaded, and again when another one is in service; `place`, how many photos come before the "
+    "one that this page waits for, by the header X-Voilearn-Page on both requests: 16 to 64 "
+    "letters, digits or dashes made up at random; a comment every 3 seconds."
+)
 INFER = {
     "inputs": [{"name": "photo", "datatype": "BYTES", "shape": [1], "data": ["/9j/4AAQSkZJRg=="]}]
 }
@@ -136,6 +158,7 @@ INFER_BODY = {
 WHY = {
     400: "The request is not one that the service knows, or of another model.",
     401: "The token is missing or wrong.",
+    404: "There is no such example.",
     408: "The photo came too slowly.",
     413: "Too many bytes or pixels.",
     415: "Not a picture, or of a kind that is not read here.",
@@ -178,12 +201,14 @@ def _describe_operation(path: str, operation: Schema) -> None:
     """Fill in an operation's body and answers."""
     operation["responses"] = answers = {}
     if path == "/v1/classify":
-        operation["requestBody"] = PHOTO_BODY
+        operation["requestBody"], operation["parameters"] = PHOTO_BODY, [PREVIEW]
         answers["200"] = _answer("The prediction.", "Prediction", PREDICTION)
         _refuse(answers, *PHOTO_ERRORS)
     elif path == "/v1/model":
         answers["200"] = _answer("The model that answers now.", "Model", SERVED)
         _refuse(answers, 503)
+    elif path.startswith("/v1/ex") or path == "/v1/events":
+        _describe_page(path, operation, answers)
     elif path == "/readyz":
         answers["200"] = _plain("Ready.", "application/json", {"type": "object"}, READY)
         _refuse(answers, 503)
@@ -203,6 +228,21 @@ def _describe_operation(path: str, operation: Schema) -> None:
         for answer in answers.values():
             if problem := answer["content"].pop(MEDIA_TYPE, None):
                 answer["content"]["application/json"] = problem
+
+
+def _describe_page(path: str, operation: Schema, answers: Schema) -> None:
+    """Fill in the answers of what the page asks beside photos."""
+    if path == "/v1/events":
+        answers["200"] = _plain(EVENTS, "text/event-stream", TEXT)
+        _refuse(answers, 503)
+    elif path == "/v1/examples":
+        answers["200"] = _plain("The examples.", "application/json", _object(EXAMPLES))
+    elif operation["operationId"].endswith("_post"):
+        answers["200"] = _answer("The prediction.", "Prediction", PREDICTION)
+        _refuse(answers, 404, 429, 503, 504)
+    else:
+        answers["200"] = _plain("The picture.", "image/jpeg", BINARY)
+        _refuse(answers, 404)
 
 
 def _answer(description: str, schema: str, example: Schema) -> Schema:

@@ -18,6 +18,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
+PUSH = "voilearn.push"  # the extension by which an answer is added to, or ended, by no task
 ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")  # what a client may name its request
 LEFT = "left"  # the outcome of a request whose client went away
 KEY = "voilearn.service.request_log"

@@ -28,6 +28,8 @@ from voilearn.machine import granted_cores
 from voilearn.service.app import make_app
 from voilearn.service.connections import BoundedConnection
 from voilearn.service.live_model import LiveModel
+from voilearn.service.open_pages import MOST, OpenPages
+from voilearn.service.page import Examples, PageFiles, ServicePage
 from voilearn.service.service import DEADLINE, PLACES, SHARE, Service
 from voilearn.service.work_queue import WorkQueue
 
@@ -77,9 +79,10 @@ def serve(
     """Run the service until SIGTERM or Ctrl+C; `listening` is told its address and its model.
 
     `failing` is told why the model can't be loaded, before those who wait for it are let go of.
-    Raises ServiceError if the address can't be had, and UnusableModel if the model can't be
-    loaded.
+    Raises UnusableSettings if the author's app.toml says what it can't, ServiceError if the address
+    can't be had, and UnusableModel if the model can't be loaded.
     """
+    files = PageFiles(options.model.parent, options.origins) if options.shared else None
     sock = _listen(options.host, options.port)
     model = LiveModel(options.model, options.trust, fold=options.shared)
     workers = granted_cores()
@@ -87,6 +90,9 @@ def serve(
     queue = WorkQueue(workers, places, workers * SHARE if options.shared else places)
     service = Service(model, queue, options.token, options.origins, proves=not options.shared)
     BoundedConnection.most = _descriptors() - SPARE
+    if files:
+        pages = OpenPages(model, queue, min(MOST, BoundedConnection.most // 2))
+        service.page = ServicePage(files, Examples(options.model.parent / "examples"), pages)
     server = _Server(service, options, failing)
     if threading.current_thread() is threading.main_thread():
         for sig in (signal.SIGINT, signal.SIGTERM):  # from the first word on
@@ -177,6 +183,8 @@ class _Server(uvicorn.Server):
         now = time.monotonic()
         if self._told is not None and now - self._told >= self._options.drain:
             self.should_exit = True
+        if self._service.draining and self._service.page:
+            self._service.page.open.close()
         if self._options.idle is not None and self._is_idle(now - self._options.idle):
             self._service.draining = self.should_exit = True
         return await super().on_tick(counter)

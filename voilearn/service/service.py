@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import ipaddress
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,13 +22,16 @@ from starlette.requests import ClientDisconnect
 from voilearn.classifier import stopwatch
 from voilearn.errors import DeadlinePassed, ServiceNotReady, TokenRefused
 from voilearn.service.live_model import LiveModel
+from voilearn.service.page import ServicePage
 from voilearn.service.request_body import Memory
 from voilearn.service.request_log import exchange_of
 from voilearn.service.work_queue import WorkQueue
+from voilearn.wire import PAGE
 
 DEADLINE = 30.0  # seconds in which a photo that came is answered, or refused
 PLACES = 16  # photos in line for each worker
 SHARE = 8  # of these, for one client: the last one waits no more than so many turns
+PAGE_NAME = re.compile(r"[A-Za-z0-9-]{16,64}")  # long enough that no other page guesses it
 BODIES = 256_000_000  # bytes that all photos on their way may take, and those of one client
 BODIES_SHARE = 160_000_000
 
@@ -44,7 +48,7 @@ Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_
 
 @dataclass
 class Service:
-    """What the routes share. `token` is None where everybody may ask.
+    """What the routes share. `token` is None where everybody may ask, `page` where none is shown.
 
     `proves` says whether the service answers challenges, which is for the machine's own alone: a
     token that somebody made up could be guessed from the answers.
@@ -58,6 +62,7 @@ class Service:
     proves: bool = False
     warned: bool = False
     last_asked: float = field(default_factory=time.monotonic)
+    page: ServicePage | None = None
     memory: Memory = field(default_factory=lambda: Memory(BODIES, BODIES_SHARE))
 
     @property
@@ -119,7 +124,9 @@ class Service:
                     exchange.add(seconds)
 
         until = deadline() if until is None else until
-        future = asyncio.wrap_future(self.queue.submit(timed, client_of(request), until))
+        future = asyncio.wrap_future(
+            self.queue.submit(timed, client_of(request), until, page_of(request))
+        )
         gone = asyncio.ensure_future(_left(request))
         try:
             await asyncio.wait(
@@ -156,6 +163,12 @@ def client_of(request: Request) -> str:
         return str(ipaddress.IPv6Network(f"{host.partition('%')[0]}/64", strict=False))
     except ValueError:
         return host
+
+
+def page_of(request: Request) -> str:
+    """Return what the page that asks calls itself, or the empty string for one that does not."""
+    name = request.headers.get(PAGE, "")
+    return name if PAGE_NAME.fullmatch(name) else ""
 
 
 def _digest(text: str) -> bytes:

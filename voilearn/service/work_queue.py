@@ -21,7 +21,7 @@ from voilearn.errors import DeadlinePassed, ServiceBusy, TooManyRequests
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A piece of work in line. `until` is a time of `time.monotonic`.
+    """A piece of work in line. `until` is a time of `time.monotonic`; `page` waits for it, if any.
 
     `future` has the answer; cancelling it takes the work out of the line, if it has not begun.
     """
@@ -29,6 +29,7 @@ class Job:
     work: Callable[[], Any] | None
     client: str
     until: float
+    page: str = ""
     future: "Future[Any]" = field(default_factory=Future)
 
 
@@ -45,6 +46,7 @@ class WorkQueue:
         self._busy = 0
         self._changed = threading.Condition()
         self._closed = False
+        self._told: Callable[[], None] = lambda: None
         for number in range(workers):
             threading.Thread(target=self._work, name=f"worker {number}", daemon=True).start()
 
@@ -58,6 +60,20 @@ class WorkQueue:
         """How many are being worked on."""
         return self._busy
 
+    def on_change(self, told: Callable[[], None]) -> None:
+        """Have this called, in any thread, after each change of the line; it must not wait."""
+        self._told = told
+
+    def places_of_pages(self) -> dict[str, int]:
+        """Return how many have to be done before a page's work is begun, by its name."""
+        with self._changed:
+            line = list(self._line)
+        found: dict[str, int] = {}
+        for place, job in enumerate(line, 1):
+            if job.page:
+                found.setdefault(job.page, place)
+        return found
+
     def check(self, client: str) -> None:
         """Raise ServiceBusy or TooManyRequests if there is no place for a client's work now."""
         if self._busy + len(self._line) >= self.places:
@@ -70,15 +86,21 @@ class WorkQueue:
                 "share. Please wait for their answers before you send more."
             )
 
-    def submit(self, work: Callable[[], Any], client: str, until: float) -> "Future[Any]":
-        """Put work in line; raise what `check` does, or let the Future do: DeadlinePassed."""
-        job = Job(work, client, until)
+    def submit(
+        self, work: Callable[[], Any], client: str, until: float, page: str = ""
+    ) -> "Future[Any]":
+        """Put work in line; raise what `check` does, or let the Future do: DeadlinePassed.
+
+        `page` is the name of the page that waits for it, which is found in `places_of_pages`.
+        """
+        job = Job(work, client, until, page)
         with self._changed:
             self.check(client)
             self._held[client] += 1
             self._line.append(job)
             self._changed.notify()
         job.future.add_done_callback(lambda future: self._left(job, future))
+        self._told()
         return job.future
 
     def close(self) -> None:
@@ -96,6 +118,7 @@ class WorkQueue:
             self._held[job.client] -= 1
             if not self._held[job.client]:
                 del self._held[job.client]
+        self._told()
 
     def _work(self) -> None:
         while job := self._next():
@@ -113,7 +136,9 @@ class WorkQueue:
                     return None
                 self._changed.wait()
             self._busy += 1
-            return self._line.popleft()
+            job = self._line.popleft()
+        self._told()
+        return job
 
 
 def _do(job: Job) -> None:
