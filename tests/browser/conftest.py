@@ -36,7 +36,8 @@ NEEDED = (
     "requirements.txt",
 )
 
-# What these test is the same behind a Jupyter Server: `make test` asks Voilà alone.
+# What these test is the same behind a Jupyter Server: `make test` asks Voilà alone. Of the device,
+# which has no line to anybody that could be lost, these test all.
 ALIKE = ("test_access", "test_answers", "test_photos")
 
 Predict = Callable[[bytes], dict[str, float]]
@@ -45,13 +46,22 @@ expect.set_options(timeout=ANSWER_WITHIN)  # playwright's own five seconds are a
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder as a browser test."""
+    """Mark everything in this folder as a browser test, and leave out what a device has not."""
+    items[:] = [item for item in items if HERE not in item.path.parents or _is_for(item)]
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            params = getattr(getattr(item, "callspec", None), "params", {})
-            if params.get("stubbed") == "binder" and item.path.stem in ALIKE:
+            if _way_of(item) == "binder" and item.path.stem in ALIKE:
                 item.add_marker(pytest.mark.slow)
+
+
+def _is_for(item: pytest.Item) -> bool:
+    """Tell whether the way that a test's page is run in has what it tests."""
+    return _way_of(item) != "device" or item.path.stem in ALIKE
+
+
+def _way_of(item: pytest.Item) -> Any:
+    return getattr(getattr(item, "callspec", None), "params", {}).get("stubbed")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -214,11 +224,11 @@ def arrive(voila: Server, browser: Browser) -> Iterator[Callable[[], Visitor]]:
         yield lambda: Visitor(everyone.enter_context(_context(browser)), voila).arrive()
 
 
-@pytest.fixture(scope="package", params=["voila", "binder", "service"])
+@pytest.fixture(scope="package", params=["voila", "binder", "service", "device"])
 def stubbed(
     request: pytest.FixtureRequest, app: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """Run a page whose model is a stub: Voilà alone, behind a Jupyter Server, a service's own."""
+    """Run a page whose model is a stub: Voilà's, behind a Jupyter Server, a service's, a device's."""
     scratch = tmp_path_factory.mktemp("stubbed")
     place = Place(stub.lay_out(app, scratch / "app"), scratch)
     with ways.running(request.param, place, **TIDY) as running:

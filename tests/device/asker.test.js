@@ -203,6 +203,7 @@ test("a photo that is given up is, and its late answer no matter", async () => {
   const answered = asker.ask(SENT, { signal: giveUp.signal });
   giveUp.abort(new Error("given up"));
   await assert.rejects(answered, /given up/);
+  assert.deepEqual(workers[0].orders.at(-1), { kind: "cancel", number: 1 });
   workers[0].tell("answer", { number: 1, probabilities: [1, 0] });
 });
 

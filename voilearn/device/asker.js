@@ -173,7 +173,10 @@ export class WorkerAsker extends EventTarget {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       this.#awaited.set(number, { resolve, reject });
-      signal.addEventListener("abort", () => this.#take(number)?.reject(signal.reason));
+      signal.addEventListener("abort", () => {
+        this.#take(number)?.reject(signal.reason);
+        this.#order({ kind: "cancel", number }); // if it is not begun yet
+      });
       if (!this.#order({ kind: "photo", number, pixels })) this.#take(number)?.reject(new Lost());
     });
   }

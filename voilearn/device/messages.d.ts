@@ -20,8 +20,12 @@ export interface Files {
   runtime: Large;
 }
 
-/** To the worker: to start, once; each photo; then, to keep for the next visit what it has got. */
-export type Order = ({ kind: "start" } & Start) | ({ kind: "photo" } & Numbered) | { kind: "keep" };
+/** To the worker: to start, once; each photo, or that it is given up; to keep what it has got. */
+export type Order =
+  | ({ kind: "start" } & Start)
+  | ({ kind: "photo" } & Numbered)
+  | { kind: "cancel"; number: number }
+  | { kind: "keep" };
 
 export interface Start {
   files: Files;

@@ -16,12 +16,16 @@ import { inWords, PageError } from "./errors.js";
 /** @type {Promise<Ready>} */
 let ready;
 let turn = Promise.resolve(); // one photo after the other
+/** @type {Set<number>} */
+const givenUp = new Set(); // numbers of photos
 
 /** @param {MessageEvent<Order>} event */
 self.onmessage = ({ data }) => {
   if (data.kind === "start") {
     ready = start(data);
     ready.catch(fail);
+  } else if (data.kind === "cancel") {
+    givenUp.add(data.number);
   } else {
     const work = data.kind === "photo" ? () => answer(data) : keep;
     turn = turn.then(work).catch(fail);
@@ -111,7 +115,8 @@ async function keep() {
 /** @param {Numbered} photo */
 async function answer({ number, pixels }) {
   const model = await ready.catch(() => undefined); // that it failed is told
-  if (!model) return;
+  await new Promise((resolve) => setTimeout(resolve)); // else what came meanwhile is not heard
+  if (!model || givenUp.has(number)) return;
   try {
     tell("answer", { number, probabilities: await predict(model, pixels) });
   } catch (error) {
