@@ -36,7 +36,9 @@ NEEDED = (
     "requirements.txt",
 )
 
-# What these test is the same behind a Jupyter Server: `make test` asks Voilà alone.
+# What these test is the same behind a Jupyter Server: `make test` asks Voilà alone. Of the device,
+# which has no line to anybody that could be lost, these test all. What becomes of a file is the same
+# in a service's page as in a notebook's.
 ALIKE = ("test_access", "test_answers", "test_photos")
 
 Predict = Callable[[bytes], dict[str, float]]
@@ -45,13 +47,25 @@ expect.set_options(timeout=ANSWER_WITHIN)  # playwright's own five seconds are a
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder as a browser test."""
+    """Mark everything in this folder as a browser test, and leave out what a device has not."""
+    items[:] = [item for item in items if HERE not in item.path.parents or _is_for(item)]
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            binder = _way_of(item) == "binder" and item.path.stem in ALIKE
             params = getattr(getattr(item, "callspec", None), "params", {})
-            if params.get("stubbed") == "binder" and item.path.stem in ALIKE:
+            files = params.get("page") == "service" and item.path.stem == "test_files"
+            if binder or files:
                 item.add_marker(pytest.mark.slow)
+
+
+def _is_for(item: pytest.Item) -> bool:
+    """Tell whether the way that a test's page is run in has what it tests."""
+    return _way_of(item) != "device" or item.path.stem in ALIKE
+
+
+def _way_of(item: pytest.Item) -> Any:
+    return getattr(getattr(item, "callspec", None), "params", {}).get("stubbed")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -142,6 +156,14 @@ def notebook_page(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="session")
+def service_page(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of a service whose model is a stub."""
+    scratch = tmp_path_factory.mktemp("service")
+    with ways.running("service", Place(stub.lay_out(app, scratch / "app"), scratch)) as server:
+        yield server.page
+
+
+@pytest.fixture(scope="session")
 def device_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page for devices, with a tiny model."""
     folder = tmp_path_factory.mktemp("device")
@@ -149,7 +171,7 @@ def device_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield host.url
 
 
-@pytest.fixture(params=["notebook", "device"])
+@pytest.fixture(params=["notebook", "service", "device"])
 def page(request: pytest.FixtureRequest) -> str:
     """The address of each page."""
     address: str = request.getfixturevalue(f"{request.param}_page")
@@ -214,11 +236,11 @@ def arrive(voila: Server, browser: Browser) -> Iterator[Callable[[], Visitor]]:
         yield lambda: Visitor(everyone.enter_context(_context(browser)), voila).arrive()
 
 
-@pytest.fixture(scope="package", params=["voila", "binder", "service"])
+@pytest.fixture(scope="package", params=["voila", "binder", "service", "device"])
 def stubbed(
     request: pytest.FixtureRequest, app: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """Run a page whose model is a stub: Voilà alone, behind a Jupyter Server, a service's own."""
+    """Run a page whose model is a stub: Voilà's, behind a Jupyter Server, a service's, a device's."""
     scratch = tmp_path_factory.mktemp("stubbed")
     place = Place(stub.lay_out(app, scratch / "app"), scratch)
     with ways.running(request.param, place, **TIDY) as running:

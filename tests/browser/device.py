@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import FilePayload, Locator, Page, Request, expect
 
 ROOT = Path(__file__).parents[2]
 NO_REGISTRY = "The runtime can't be downloaded"
@@ -91,7 +91,8 @@ def _corners(classes: int, activation: str) -> bytes:
 def write_notebook(
     folder: Path, title: str, sentence: str = "Which corner is the reddest?"
 ) -> Path:
-    """Write a notebook of which only the first cell matters here."""
+    """Write a notebook of which only the first cell matters here, and what lies beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
     cell = {"cell_type": "markdown", "source": [f"# {title}\n", "\n", sentence]}
     path = folder / "app.ipynb"
     path.write_text(json.dumps({"cells": [cell]}))
@@ -100,8 +101,8 @@ def write_notebook(
 
 def run_build(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run the build as `make web` does; skip if the runtime is neither here nor to be had."""
-    command = [sys.executable, str(ROOT / "voilearn" / "device" / "build.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "voilearn.device.build", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def build(model: Path, out: Path, notebook: Path | None = None) -> Path:
@@ -120,7 +121,10 @@ def _on_ci() -> bool:
 
 @dataclass
 class Host:
-    """A static host that adds nothing: no compression, no caching; and fails where told to."""
+    """A static host that adds nothing: no compression, no caching; and fails where told to.
+
+    Below `src/` it has the scripts that the page is made of, for tests that call one.
+    """
 
     folder: Path
     base: str = "/"
@@ -147,7 +151,8 @@ class Host:
         """Return status and body of a path; no body breaks the connection off."""
         self.asked.append(path)
         name = path.removeprefix(self.base).split("?")[0] or "index.html"
-        file = self.folder / name
+        source = name.removeprefix("src/")
+        file = ROOT / "voilearn" / source if source != name else self.folder / name
         if not path.startswith(self.base) or not file.is_file():
             return 404, b"not here"
         fault = next((f for end, f in self.faults.items() if name.endswith(end)), None)
@@ -212,24 +217,51 @@ class Device:
     def open_ready(self) -> "Device":
         """Open the page and wait until a photo would be answered."""
         self.open()
-        expect(self.status).to_have_text("Ready. Choose a photo.", timeout=WITHIN)
+        expect(self.page.locator(".voilearn-late")).to_have_count(0)  # its script runs
+        expect(self.preparing).to_be_hidden(timeout=WITHIN)
+        expect(self.banner).to_have_count(0)
         return self
 
     def open_kept(self) -> "Device":
         """Open the page and wait until it would open without a network."""
         self.open()
-        expect(self.page.locator("#offline")).to_be_visible(timeout=WITHIN)
+        expect(self.offline).to_be_visible(timeout=WITHIN)
         return self
 
     @property
     def status(self) -> Locator:
-        """The line that says what goes on, the answer or what is wrong."""
-        return self.page.get_by_role("status")
+        """The line that says what goes on with the photo, the answer or what is wrong."""
+        return self.page.locator(".voilearn-status")
+
+    @property
+    def preparing(self) -> Locator:
+        """The line that says what goes on before the model can be asked."""
+        return self.page.locator(".voilearn-preparing p")
+
+    @property
+    def banner(self) -> Locator:
+        """What is wrong with the page, and the button that puts it right."""
+        return self.page.locator(".voilearn-banner")
+
+    @property
+    def offline(self) -> Locator:
+        """The words that the page now works without a network."""
+        return self.page.locator(".voilearn-offline")
 
     @property
     def field(self) -> Locator:
         """The file field."""
-        return self.page.locator("#photo")
+        return self.page.locator('.voilearn-upload input[type="file"]')
+
+    @property
+    def preview(self) -> Locator:
+        """The picture the visitor gave."""
+        return self.page.locator(".voilearn-preview img")
+
+    @property
+    def thumbnails(self) -> Locator:
+        """The photos of this visit."""
+        return self.page.locator(".voilearn-history .voilearn-thumb")
 
     @property
     def bars(self) -> Locator:
@@ -241,10 +273,11 @@ class Device:
         """The button that tries once more."""
         return self.page.get_by_role("button", name="Try again")
 
-    def choose(self, data: bytes, name: str = "photo.jpg") -> None:
-        """Give a file to the file field."""
+    def choose(self, *photos: bytes, name: str = "photo.jpg") -> None:
+        """Give files to the file field."""
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        self.field.set_input_files({"name": name, "mimeType": kind, "buffer": data})
+        files = [FilePayload(name=name, mimeType=kind, buffer=photo) for photo in photos]
+        self.field.set_input_files(files)
 
     def ask(self, photo: bytes | Path) -> dict[str, float]:
         """Choose a photo and return the answer, highest first."""

@@ -1,8 +1,8 @@
 """A page whose model is a stub, told by a photo's width what to do.
 
 In: the app's folder; out: a folder with the same page, examples and words of an author's, whose
-answers are known and come at once. It is run in three ways: `voila`, behind a Jupyter Server below
-/user/, and as the page of a service.
+answers are known and come at once. It is run in four ways: `voila`, behind a Jupyter Server below
+/user/, as the page of a service, and as that of a device.
 """
 
 import contextlib
@@ -73,11 +73,9 @@ from voilearn.notebook.widget import Page, show_errors
 show_errors()
 Page(Stub())
 """
-# A service of the same: its model is in sha256.txt, whose content is the model's hash.
-SERVICE = f"""{STUB}
-import sys
+# For a service of the same: its model is in sha256.txt, whose content is the model's hash.
+MODEL = f"""{STUB}
 from voilearn.service import live_model
-from voilearn.service.serve import Options, serve
 
 class Loaded(Stub):
     def __init__(self, path, *_):
@@ -85,8 +83,94 @@ class Loaded(Stub):
         self.info = ModelInfo("stub", path.read_text(), "single-label", BEARS)
 
 live_model.load_classify = Loaded
+"""
+SERVICE = f"""{MODEL}
+import sys
+from voilearn.service.serve import Options, serve
+
 options = Options(Path("sha256.txt"), port=int(sys.argv[1]), drain=0.0)
 serve(options, lambda *_: None)
+"""
+
+# The page of a device as it is built, but for the model: a worker that tells a photo's sides, and
+# what makes the answer of those.
+WORKER = f"""
+const givenUp = new Set()
+let turn = Promise.resolve()
+let beside
+
+async function look(number, {{ width, height }}) {{
+  await new Promise((resolve) => setTimeout(resolve))
+  if (givenUp.has(number)) return
+  await fetch(`${{beside}}{LOOKED}/${{width}}`, {{ cache: 'no-store' }})
+  while (width === {SLOW} && (await fetch(`${{beside}}{HELD}`, {{ cache: 'no-store' }})).ok);
+  if (width === {BUG}) self.postMessage({{ kind: 'unanswered', number, key: 'wrong', values: {{}} }})
+  else self.postMessage({{ kind: 'answer', number, probabilities: [width, height] }})
+}}
+
+self.onmessage = ({{ data }}) => {{
+  if (data.kind === 'start') {{
+    beside = new URL('..', data.base).href
+    self.postMessage({{ kind: 'ready' }})
+  }}
+  if (data.kind === 'cancel') givenUp.add(data.number)
+  if (data.kind === 'photo') turn = turn.then(() => look(data.number, data.pixels))
+}}
+"""
+PREDICTION = f"""
+export function predictFrom([width, height], {{ name, sha256 }}) {{
+  let [task, classes, found] = ['single-label', ['black', 'grizzly', 'teddy'], undefined]
+  let numbers = width >= height ? [0, 0.9731, 0.0269] : [0.8, 0.15, 0.05]
+  if (width === {MULTI}) [task, numbers, found] = ['multi-label', [0.7, 0.9, 0.1], 2]
+  if (width === {MANY}) {{
+    classes = Array.from({{ length: 40 }}, (_, number) => `kind ${{number}}`)
+    numbers = classes.map((_, number) => (40 - number) / 820)
+  }}
+  if (width === {TEXT}) [classes, numbers] = [[{HOSTILE!r}, 'b', 'c'], [0.97, 0.02, 0.01]]
+  if (width === {UNSURE}) numbers = [0.41, 0.36, 0.23]
+  const ranked = classes.map((label, at) => [label, numbers[at]]).sort((a, b) => b[1] - a[1])
+  const labels = ranked.slice(0, found ?? 1).map(([label]) => label)
+  return {{
+    label: labels[0],
+    probability: ranked[0][1],
+    probabilities: Object.fromEntries(ranked),
+    labels,
+    in_scope: null,
+    model: {{ name, sha256, task, classes }},
+  }}
+}}
+"""
+DEVICE = f"""
+import hashlib, json, sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from voilearn.device import build
+from voilearn.device.large import pack
+
+class Handler(SimpleHTTPRequestHandler):
+    def do_GET(self):
+        name, _, width = self.path[1:].partition("/")
+        if name == {LOOKED!r}:
+            with open({LOOKED!r}, "a") as looked:
+                looked.write(f"{{width}} ")
+        super().do_GET()
+
+scripts = {{"prediction.js": {PREDICTION!r}, "worker.js": {WORKER!r}}}
+for name, text in scripts.items():
+    Path(name).write_text(text)
+own = str(Path("prediction.js").resolve())
+page = build.SCRIPTS["page.js"]
+build.SCRIPTS["page.js"] = tuple(own if "prediction" in name else name for name in page)
+build.SCRIPTS["worker.js"] = (str(Path("worker.js").resolve()),)
+build.get_runtime = lambda cache: (b"", pack("runtime", "ort", "wasm", b"stub"))
+model = {{"name": "stub", "sha256": "0" * 64, "task": "single-label", "classes": ["grizzly"]}}
+told = {{"model": model, "thresholds": None, "preprocessing": {{"size": 224}}}}
+Path("export.onnx").write_bytes(b"stub")
+told["onnx"] = {{"sha256": hashlib.sha256(b"stub").hexdigest()}}
+Path("export.json").write_text(json.dumps(told))
+build.build(Path(), Path("app.ipynb"), Path("device"))
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
 TITLE = "Bears of {{ all }} {% sizes %} {# & <b>kinds"

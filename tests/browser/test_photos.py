@@ -72,7 +72,9 @@ def test_a_phones_photo_is_turned_upright_and_scaled_down_before_it_is_sent(come
     size = visitor.preview.evaluate("img => [img.naturalWidth, img.naturalHeight]")
     assert size == [750, 1000]  # a quarter, by boxes
     note = visitor.page.locator(".voilearn-preview figcaption")
-    expect(note).to_have_text(re.compile(r"3000 × 4000 pixels, made smaller here: from \d\.\d MB to \d+ kB"))
+    expect(note).to_have_text(
+        re.compile(r"3000 × 4000 pixels, made smaller here: from \d\.\d MB to \d+ kB")
+    )
 
 
 # The colours in the corners of the preview: top left, top right, bottom left, bottom right.

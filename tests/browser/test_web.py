@@ -170,7 +170,7 @@ def test_a_photo_is_answered_with_a_sentence_and_a_bar_for_every_class(
     assert set(answer) == set(CORNERS)
     expect(device.status).to_have_text(f"{corner.capitalize()}, over 99 % sure")
     expect(device.status).to_have_class("voilearn-status voilearn-answer")
-    expect(device.page.locator("#note")).to_contain_text("on this device")
+    expect(device.page.locator(".voilearn-privacy")).to_contain_text("never leaves this device")
 
 
 def test_a_cold_visit_costs_the_model_the_runtime_and_little_else(
@@ -237,8 +237,7 @@ GIVE_SEVERAL = """photos => {
 }"""
 # The texts on the page, also hidden ones and names, that are one of its English sentences.
 ENGLISH_LEFT = """async () => {
-  const own = document.querySelector('script[type=module]').src
-  const {TABLE, language} = await import(new URL('../page/words.js', own))
+  const {TABLE, language} = await import(new URL('src/page/words.js', location.href))
   const escaped = (text) => text.replace(/[.*+?^$()|[\\]\\\\{}]/g, '\\\\$&')
   const english = Object.entries(TABLE.en)
     .filter(([key, words]) => key in TABLE[language] && TABLE[language][key] !== words)
@@ -270,20 +269,22 @@ def test_a_broken_file_is_told_and_trying_again_helps(
 ) -> None:
     host.faults[name] = fault
     device.open()
-    expect(device.status).to_contain_text(sentence, timeout=WITHIN)
+    expect(device.banner).to_contain_text(sentence, timeout=WITHIN)
     host.faults.clear()
     device.again.click()
-    expect(device.status).to_have_text("Ready. Choose a photo.", timeout=WITHIN)
-    expect(device.again).to_be_hidden()
+    expect(device.banner).to_have_count(0)
     assert device.ask(jpeg("top left"))
+    expect(device.preparing).to_be_hidden()
 
 
 def test_a_photo_waits_for_the_model_and_for_trying_again(device: Device, host: Host) -> None:
     host.faults[MODEL] = lambda data: data[:100]
     device.open()
     expect(device.again).to_be_visible(timeout=WITHIN)
-    device.choose(jpeg("top right"))
-    expect(device.status).to_contain_text("The model arrived damaged")
+    device.choose(jpeg("top right"))  # which tries again, too
+    expect(device.banner).to_contain_text("The model arrived damaged")
+    expect(device.status).to_have_text("Your photo waits until the page is ready…")
+    expect(device.preview).to_be_visible()
     host.faults.clear()
     device.again.click()
     assert best(device.answer()) == "top right"
@@ -293,8 +294,9 @@ def test_a_photo_chosen_while_the_model_loads_waits_and_says_so(device: Device, 
     go_on = threading.Event()
     host.faults[MODEL] = lambda data: data if go_on.wait(WITHIN / 1000) else None
     device.open().choose(jpeg("top right"))
-    expect(device.status).to_contain_text("Your photo waits for the model.", timeout=WITHIN)
-    expect(device.page.locator("#preview")).to_be_visible()
+    expect(device.status).to_have_text("Your photo waits until the page is ready…")
+    expect(device.preparing).to_contain_text("Downloading the model: ")
+    expect(device.preview).to_be_visible()
     go_on.set()
     assert best(device.answer()) == "top right"
 
@@ -307,15 +309,20 @@ def test_a_photo_refused_while_the_model_loads_keeps_its_sentence(
     device.open().choose(BAD["text"][0])
     expect(device.status).to_contain_text(BAD["text"][1])
     go_on.set()
-    expect(device.page.locator("#offline")).to_be_visible(timeout=WITHIN)  # it is ready
+    expect(device.offline).to_be_visible(timeout=WITHIN)  # it is there
     expect(device.status).to_contain_text(BAD["text"][1])
 
 
-def test_the_status_line_tells_how_much_has_come(device: Device) -> None:
-    device.page.add_init_script(f"addEventListener('DOMContentLoaded', {WATCH})")
+def test_a_line_tells_how_much_has_come_and_is_read_aloud_by_tenths(device: Device) -> None:
+    watch = WATCH.replace(".voilearn-status", ".voilearn-preparing p")
+    watch = watch.replace(".voilearn-answering", ".voilearn-preparing")
+    device.page.add_init_script(f"addEventListener('DOMContentLoaded', {watch})")
     device.open_ready()
     said = device.page.evaluate("() => window.said")
-    assert any(line.startswith("Downloading the model: ") and " MB" in line for line in said), said
+    told = [line for line in said if line.startswith("Downloading the model: ")]
+    assert 2 <= len(told) <= 11, told
+    assert all(line.endswith(" MB.") for line in told)
+    assert said[-1] == "Starting the model…"
 
 
 PNG_HEADER = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
@@ -341,7 +348,7 @@ def test_what_is_no_good_picture_is_a_sentence_and_the_next_one_is_answered(
     settled.choose(data)
     expect(settled.status).to_contain_text(sentence, timeout=WITHIN)
     expect(settled.bars).to_have_count(0)
-    expect(settled.page.locator("#preview")).to_be_hidden()
+    expect(settled.preview).to_be_hidden()
     assert best(settled.ask(jpeg("bottom left"))) == "bottom left"
 
 
@@ -366,7 +373,7 @@ def test_a_phones_photo_is_turned_upright_and_answered_as_python_does(
     answer = settled.ask(photo)
     assert best(answer) == "top left"  # where the bottom left of the file belongs
     assert differ(answer, reference(tiny)(photo)) < 0.01
-    size = settled.page.locator("#preview").evaluate("canvas => [canvas.width, canvas.height]")
+    size = settled.preview.evaluate("img => [img.naturalWidth, img.naturalHeight]")
     assert size == [480, 640]
 
 
@@ -394,8 +401,7 @@ def test_boxes_are_averaged_exactly_as_pillow_does(
     noise = random.Random(factor).randbytes(3 * size[0] * size[1])
     picture = Image.frombytes("RGB", size, noise)
     expected = picture.reduce(factor)
-    module = settled.page.locator("script[type=module]").get_attribute("src") or ""
-    module = settled.url + module.replace("app.js", "reduce.js")
+    module = settled.url + "src/page/reduce.js"
     sent = base64.b64encode(encode(picture, "PNG")).decode()
     width, height, pixels = settled.page.evaluate(REDUCE, [module, sent, factor])
     assert (width, height) == expected.size
@@ -412,11 +418,10 @@ def test_an_answer_is_the_prediction_that_python_makes_of_the_same_numbers(
 ) -> None:
     model = ModelInfo("m", "0" * 64, task, ("black", "grizzly", "teddy"))
     prediction = predict_from(probabilities, model, thresholds or ())
-    module = settled.page.locator("script[type=module]").get_attribute("src") or ""
     told = settled.page.evaluate(
         PREDICT,
         [
-            settled.url + module.replace("app.js", "prediction.js"),
+            settled.url + "src/device/prediction.js",
             list(probabilities),
             model.to_dict() | {"thresholds": thresholds},
         ],
@@ -438,7 +443,7 @@ def test_the_page_marks_where_a_file_is_held_over_it(device: Device) -> None:
     expect(device.page.locator(".voilearn-page")).to_contain_class("voilearn-dropping")
 
 
-def test_of_two_photos_the_last_wins_and_no_stale_answer_is_shown(device: Device) -> None:
+def test_of_two_photos_the_last_is_shown_and_never_with_the_firsts_answer(device: Device) -> None:
     device.open_ready()
     device.page.evaluate(WATCH)
     first = sideways((4032, 3024))  # top left, once it is answered
@@ -447,8 +452,9 @@ def test_of_two_photos_the_last_wins_and_no_stale_answer_is_shown(device: Device
         GIVE_ALL, [[list(photo), "photo.jpg", "image/jpeg", "drop"] for photo in photos]
     )
     assert best(device.answer()) == "bottom right"
-    device.page.wait_for_function("() => !document.querySelector('#note').textContent.match(/^$/)")
     assert not [line for line in device.page.evaluate("() => window.said") if "Top left" in line]
+    device.thumbnails.first.click()
+    assert best(device.answer()) == "top left"
 
 
 def test_a_new_photo_puts_the_old_answer_away_at_once(device: Device) -> None:
@@ -573,10 +579,11 @@ def test_it_answers_on_plain_http_too(
 def test_too_old_a_browser_is_told(device: Device, lacking: str) -> None:
     device.page.add_init_script(f"delete globalThis.{lacking}")
     device.open()
-    expect(device.status).to_contain_text("This browser is too old for this page: it has no")
+    expect(device.banner).to_contain_text("This browser is too old for this page: it has no")
     expect(device.again).to_be_hidden()
     device.choose(jpeg("top left"))
     expect(device.status).to_contain_text("too old")
+    expect(device.page.get_by_role("button", name="Ask again")).to_be_hidden()
 
 
 def test_what_is_turned_off_is_told_and_not_called_old(
@@ -585,7 +592,7 @@ def test_what_is_turned_off_is_told_and_not_called_old(
     flags = [*QUIET, "--js-flags=--jitless"]
     browser = playwright.chromium.launch(executable_path=chromium_path, args=flags)
     device = Device(browser.new_page(), host.url).open()
-    expect(device.status).to_contain_text("This page needs WebAssembly, which is turned off")
+    expect(device.banner).to_contain_text("This page needs WebAssembly, which is turned off")
     expect(device.again).to_be_hidden()
     browser.close()
 
@@ -611,15 +618,22 @@ def test_it_answers_without_what_it_only_likes_to_have(device: Device, what: str
 def test_a_worker_that_is_not_allowed_is_told(device: Device) -> None:
     device.page.add_init_script("globalThis.Worker = class { constructor() { throw Error() } }")
     device.open()
+    expect(device.banner).to_contain_text("does not let this page run its model here")
+    expect(device.again).to_be_hidden()
+    device.choose(jpeg("top left"))
     expect(device.status).to_contain_text("does not let this page run its model here")
 
 
-def test_of_several_photos_the_page_says_which_one_it_answers(device: Device) -> None:
+def test_three_photos_dropped_get_three_answers(device: Device) -> None:
     device.open_ready()
-    device.page.evaluate(GIVE_SEVERAL, [list(jpeg("bottom left")), list(jpeg("top left"))])
-    assert best(device.answer()) == "bottom left"
-    told = "Of these 2 photos, only the first one is answered."
-    expect(device.page.locator("#note")).to_contain_text(told)
+    corners = ("bottom left", "top right", "top left")
+    device.page.evaluate(GIVE_SEVERAL, [list(jpeg(corner)) for corner in corners])
+    expect(device.page.locator(".voilearn-is-answer")).to_have_count(3, timeout=WITHIN)
+    for at, corner in enumerate(corners):
+        device.thumbnails.nth(at).click()
+        assert best(device.answer()) == corner
+        caption = device.page.locator(".voilearn-history .voilearn-caption").nth(at)
+        expect(caption).to_have_text(f"{corner.capitalize()} over 99 %")
 
 
 def test_a_browser_without_javascript_says_so_in_every_language(
@@ -636,7 +650,7 @@ def test_a_browser_without_javascript_says_so_in_every_language(
 
 
 def test_a_page_that_does_not_start_says_what_it_needs(device: Device, host: Host) -> None:
-    host.faults["app.js"] = lambda _: b"this is no script"
+    host.faults["/page.js"] = lambda _: b"this is no script"
     device.open()
     told = device.page.locator(".voilearn-late p")
     expect(told.first).to_contain_text("It needs a browser of 2023 or newer")
@@ -644,9 +658,9 @@ def test_a_page_that_does_not_start_says_what_it_needs(device: Device, host: Hos
 
 
 def test_a_worker_that_can_not_start_is_told(device: Device, host: Host) -> None:
-    host.faults["worker.js"] = lambda _: b"this is no script"
+    host.faults["/worker.js"] = lambda _: b"this is no script"
     device.open()
-    expect(device.status).to_contain_text("A part of this page is missing", timeout=WITHIN)
+    expect(device.banner).to_contain_text("A part of this page is missing", timeout=WITHIN)
 
 
 def test_it_can_be_installed(device: Device, context: BrowserContext) -> None:
@@ -727,7 +741,7 @@ def test_no_english_is_left_in_any_state(host: Host, browser: Browser, language:
         assert device.page.evaluate(ENGLISH_LEFT) == []
     host.faults[MODEL] = host.faults[RUNTIME] = lambda data: 404
     lost = Device(browser.new_context(locale=language).new_page(), host.url).open()
-    expect(lost.page.locator(".voilearn-error")).to_be_visible(timeout=WITHIN)
+    expect(lost.banner).to_be_visible(timeout=WITHIN)
     assert lost.page.evaluate(ENGLISH_LEFT) == []
     lost.page.context.close()
     context.close()
@@ -765,14 +779,14 @@ def test_the_real_page_looks_well_in_every_state(
         device.page.set_viewport_size({"width": SIZES[name][0], "height": SIZES[name][1]})
         host.faults[MODEL] = lambda data: data if go_on.wait(WITHIN / 1000) else None
         device.open()
-        expect(device.status).to_contain_text("Downloading the model")
+        expect(device.preparing).to_contain_text("Downloading the model")
         device.show(screenshots, f"web-downloading-{name}")
         device.choose(drawn.teddy())
-        expect(device.page.locator("#preview")).to_be_visible(timeout=WITHIN)
+        expect(device.preview).to_be_visible(timeout=WITHIN)
         device.show(screenshots, f"web-waiting-{name}")
         go_on.set()
         assert best(device.answer()) == "teddy"
-        expect(device.page.locator("#offline")).to_be_visible(timeout=WITHIN)
+        expect(device.offline).to_be_visible(timeout=WITHIN)
         device.show(screenshots, f"web-answer-{name}")
         device.choose(b"no picture")
         expect(device.status).to_contain_text("not a picture")

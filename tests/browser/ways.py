@@ -10,6 +10,7 @@ In: the folder with app.ipynb and extra settings; out: a running `Server`, stopp
     binder     jupyter-lab with base_url and token, HOME = root    mybinder.org
     hub        jupyterhub, its proxy, jupyterhub-singleuser        a school's own hub
     service    voilearn serve, with the stub for its model         who has a crowd to serve
+    device     make web, with the stub for its model               who has no server
 """
 
 import contextlib
@@ -289,6 +290,10 @@ def _service(place: Place, port: int, _settings: Settings) -> Command:
     return [sys.executable, "-c", stub.SERVICE, str(port)], f"http://127.0.0.1:{port}/", ""
 
 
+def _device(place: Place, port: int, _settings: Settings) -> Command:
+    return [sys.executable, "-c", stub.DEVICE, str(port)], f"http://127.0.0.1:{port}/", "device/"
+
+
 _KEY = f"?token={TOKEN}"
 _COMMANDS = {
     "make": _make,
@@ -299,7 +304,7 @@ _COMMANDS = {
     "hub": _hub,
 }
 WAYS = tuple(_COMMANDS)
-_COMMANDS["service"] = _service  # of a stub alone
+_COMMANDS |= {"service": _service, "device": _device}  # of a stub alone
 
 
 def _server_options(port: int, settings: Settings) -> list[str]:
@@ -337,7 +342,7 @@ def command_of(process: psutil.Process) -> list[str]:
 def _wait(server: Server) -> None:
     deadline = time.monotonic() + WITHIN
     # a page of no consequence: the page itself would start a kernel
-    probes = {"hub": "hub/health", "service": "readyz"}
+    probes = {"hub": "hub/health", "service": "readyz", "device": "device/"}
     probe = server.url + probes.get(server.way, "voila/static/none.css")
     # the hub's proxy answers 404 until the hub itself is there; elsewhere any answer will do
     worst = 399 if server.way in probes else 499

@@ -177,12 +177,8 @@ def test_a_registry_that_does_not_have_the_package_is_a_sentence(
     if tarball:
         file.write_bytes(tarball)
     done = subprocess.run(
-        [
-            sys.executable,
-            str(elsewhere / "voilearn" / "device" / "build.py"),
-            "--model",
-            str(model),
-        ],
+        [sys.executable, "-m", "voilearn.device.build", "--model", str(model)],
+        cwd=elsewhere,
         env={"npm_config_registry": registry.as_uri()},
         capture_output=True,
         text=True,

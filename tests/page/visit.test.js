@@ -228,6 +228,30 @@ test("photos that wait are read anew where the author wants them larger", async 
   assert.notEqual(visit.photos[0].sent, sent);
 });
 
+test("of a host that wants pixels, few are held at a time, and none of a photo that is done", async () => {
+  const stub = Object.assign(new Stub(), { wants: { pixels: /** @type {const} */ (true), size: 224 } });
+  const pixels = { data: new Uint8Array(40_000_000), width: 1, height: 1 };
+  let read = 0;
+  const visit = new Visit(stub, {
+    read: async () => ({ pixels, width: 1, height: 1, scaled: true, read: ++read }),
+  });
+  visit.take(["a", "b", "c", "d", "e"].map((name) => new File([name], name)));
+  await until(visit, () => states(visit) === "held held held queued queued");
+  stub.say("here");
+  assert.equal(states(visit), "looking held held queued queued"); // nothing is sent
+  stub.asked[0].resolve(PREDICTION);
+  await until(visit, () => read === 4 && states(visit) === "answered looking held queued queued");
+  assert.equal(visit.photos[0].sent, undefined);
+  visit.again(visit.photos[0]);
+  for (const photo of visit.photos.slice(1)) visit.cancel(photo);
+  stub.asked[1].reject(new Error("given up"));
+  await until(visit, () => stub.asked.length === 3);
+  assert.equal(states(visit), "looking cancelled cancelled cancelled cancelled");
+  assert.equal(read, 5);
+  stub.asked[2].resolve(PREDICTION);
+  await until(visit, () => states(visit).startsWith("answered"));
+});
+
 test("a model that is replaced is told, and a page without anybody to ask", () => {
   const { stub, visit } = visitWith();
   stub.say("changed", { sha256: "abc" });

@@ -5,21 +5,6 @@
 
 /** @typedef {Record<string, string | number>} Values */
 
-/** A photo that can't be answered: the next one may be. */
-export class PhotoError extends Error {
-  /**
-   * @param {string} type  that of the same error in Python
-   * @param {Key} key  of its sentence
-   * @param {Values} [values]
-   */
-  constructor(type, key, values = {}) {
-    super(key);
-    this.type = type;
-    this.key = key;
-    this.values = values;
-  }
-}
-
 /** The page itself can't go on. */
 export class PageError extends Error {
   /**
@@ -41,11 +26,11 @@ export class PageError extends Error {
 const NO_MEMORY = /memory|alloc|too large|maximum.*size/i;
 
 /**
- * Returns an error of one of the two kinds for whatever was thrown, never with a text of its own.
+ * Returns such an error for whatever was thrown, never with a text of its own.
  * @param {unknown} error
  */
 export function inWords(error) {
-  if (error instanceof PhotoError || error instanceof PageError) return error;
+  if (error instanceof PageError) return error;
   console.error(error);
   const noMemory =
     error instanceof RangeError || NO_MEMORY.test(error instanceof Error ? error.message : String(error));

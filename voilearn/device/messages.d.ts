@@ -1,14 +1,34 @@
-// What the page and its worker say to each other; types only, which no visitor downloads.
+// What the build writes of the model, and what the page and its worker say to each other; types only,
+// which no visitor downloads.
 
+import type { Settings } from "../page/types.d.ts";
+import type { Pixels } from "../page/reduce.js";
 import type { Key } from "../page/words.js";
 import type { Large } from "./download.js";
 import type { Values } from "./errors.js";
+import type { Model } from "./prediction.js";
 
-/** To the worker: to start, once; then each photo, of which it answers the last. */
-export type Order = ({ kind: "start" } & Start) | ({ kind: "photo" } & Numbered);
+export interface Described extends Model {
+  size: number | null; // of the longest side that the model resizes photos to
+  files: Files;
+  settings: Pick<Settings, "classes">;
+  examples: { name: string; thumb: string; photo: string }[]; // with the paths of both pictures
+}
+
+export interface Files {
+  network: Large;
+  runtime: Large;
+}
+
+/** To the worker: to start, once; each photo, or that it is given up; to keep what it has got. */
+export type Order =
+  | ({ kind: "start" } & Start)
+  | ({ kind: "photo" } & Numbered)
+  | { kind: "cancel"; number: number }
+  | { kind: "keep" };
 
 export interface Start {
-  model: { size: number | null; files: { network: Large; runtime: Large } };
+  files: Files;
   base: string; // the address of the page's folder
   reload: boolean; // ask the server anew, and no cache
   served: boolean; // a service worker answers for the page
@@ -16,7 +36,7 @@ export interface Start {
 
 export interface Numbered {
   number: number;
-  file: File;
+  pixels: Pixels;
 }
 
 /** To the page: the facts of each kind of news. */
@@ -25,9 +45,8 @@ export interface News {
   starting: object;
   ready: object;
   kept: object; // for a visit without a network
-  read: { number: number; preview: ImageBitmap };
-  answer: { number: number; probabilities: number[]; seconds: number };
-  refused: { number: number; type: string } & Told;
+  answer: { number: number; probabilities: number[] };
+  unanswered: { number: number } & Told;
   failed: { what?: Key; retry: boolean } & Told;
 }
 

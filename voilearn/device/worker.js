@@ -1,45 +1,43 @@
 // Gets the model ready and answers photos, off the page's own thread.
-// In: an Order to start, once, then one for each photo; out: News.
+// In: an Order to start, once, then one for each photo's pixels; out: News.
 
 /**
  * @import { Large } from "./download.js"
  * @import { News, Numbered, Order, Start } from "./messages.d.ts"
  * @import { InferenceSession } from "./ort.js"
- * @import { Pixels } from "./reduce.js"
+ * @import { Pixels } from "../page/reduce.js"
  * @typedef {typeof import("./ort.js")} Runtime
- * @typedef {({ ort: Runtime, session: InferenceSession })} Ready
+ * @typedef {[file: Large, bytes: Uint8Array<ArrayBuffer>]} Got
+ * @typedef {({ ort: Runtime, session: InferenceSession, got: Got[], base: string })} Ready
  */
 import { addressOf, getFile, isKept, keepFiles } from "./download.js";
 import { inWords, PageError } from "./errors.js";
-import { readPhoto } from "./photo.js";
 
-/** @type {number | null} */
-let size; // of the longest side that the model resizes photos to
-let newest = 0; // number of the photo that was chosen last
 /** @type {Promise<Ready>} */
 let ready;
 let turn = Promise.resolve(); // one photo after the other
+/** @type {Set<number>} */
+const givenUp = new Set(); // numbers of photos
 
 /** @param {MessageEvent<Order>} event */
 self.onmessage = ({ data }) => {
   if (data.kind === "start") {
-    size = data.model.size;
     ready = start(data);
     ready.catch(fail);
+  } else if (data.kind === "cancel") {
+    givenUp.add(data.number);
   } else {
-    newest = data.number;
-    turn = turn.then(() => answer(data).catch(fail));
+    const work = data.kind === "photo" ? () => answer(data) : keep;
+    turn = turn.then(work).catch(fail);
   }
 };
 
-/** @type {<Kind extends keyof News>(kind: Kind, facts: News[Kind], transfer?: Transferable[]) => void} */
-const tell = (kind, facts, transfer) => self.postMessage({ kind, ...facts }, transfer ?? []);
+/** @type {<Kind extends keyof News>(kind: Kind, facts: News[Kind]) => void} */
+const tell = (kind, facts) => self.postMessage({ kind, ...facts });
 
 /** @param {unknown} error */
 function fail(error) {
-  const told = inWords(error);
-  const { key, values } = told;
-  const { what, retry = false } = told instanceof PageError ? told : {};
+  const { key, values, what, retry } = inWords(error);
   tell("failed", { key, values, what, retry });
 }
 
@@ -47,8 +45,7 @@ function fail(error) {
  * @param {Start} order
  * @returns {Promise<Ready>}
  */
-async function start({ model, base, reload, served }) {
-  const { network, runtime } = model.files;
+async function start({ files: { network, runtime }, base, reload, served }) {
   const total = network.packed + runtime.packed;
   let loaded = 0;
   /** @param {number} bytes */
@@ -65,13 +62,12 @@ async function start({ model, base, reload, served }) {
   ]);
   tell("starting", {});
   const session = await createSession(ort, weights);
-  tell("ready", {});
   const bytes = await binary;
-  /** @type {[Large, Uint8Array<ArrayBuffer>][]} */
+  /** @type {Got[]} */
   const got = [[network, weights]];
   if (typeof bytes !== "string") got.push([runtime, bytes]); // else it is kept already
-  keep(got, base);
-  return { ort, session };
+  tell("ready", {});
+  return { ort, session, got, base };
 }
 
 /** @returns {never} */
@@ -109,39 +105,24 @@ async function createSession(ort, weights) {
   }
 }
 
-/**
- * Waits for the photos that came first: writing takes the time of an answer.
- * @param {[Large, Uint8Array<ArrayBuffer>][]} files
- * @param {string} base
- */
-function keep(files, base) {
-  turn = turn.then(async () => {
-    if (await keepFiles(files, base)) tell("kept", {});
-  });
+/** Keeps for the next visit what came, and lets go of it. */
+async function keep() {
+  const model = await ready;
+  if (await keepFiles(model.got, model.base)) tell("kept", {});
+  model.got = [];
 }
 
 /** @param {Numbered} photo */
-async function answer({ number, file }) {
-  if (number !== newest) return;
-  let seconds = -now();
-  const photo = await readPhoto(file, size).catch((error) => refuse(number, error));
-  seconds += now();
-  if (!photo || number !== newest) return;
-  tell("read", { number, preview: photo.preview }, [photo.preview]);
+async function answer({ number, pixels }) {
   const model = await ready.catch(() => undefined); // that it failed is told
-  if (!model || number !== newest) return;
-  seconds -= now();
-  const probabilities = await predict(model, photo.pixels);
-  seconds += now();
-  tell("answer", { number, probabilities, seconds });
-}
-
-/** @param {number} number @param {unknown} error */
-function refuse(number, error) {
-  const told = inWords(error);
-  if (told instanceof PageError) throw told;
-  const { type, key, values } = told;
-  tell("refused", { number, type, key, values });
+  await new Promise((resolve) => setTimeout(resolve)); // else what came meanwhile is not heard
+  if (!model || givenUp.has(number)) return;
+  try {
+    tell("answer", { number, probabilities: await predict(model, pixels) });
+  } catch (error) {
+    const { key, values } = inWords(error);
+    tell("unanswered", { number, key, values });
+  }
 }
 
 /** @param {Ready} model @param {Pixels} pixels */
@@ -153,5 +134,3 @@ async function predict({ ort, session }, { data, width, height }) {
   probabilities.dispose();
   return numbers;
 }
-
-const now = () => performance.now() / 1000;

@@ -30,9 +30,9 @@ PHOTO_WORKER = (
     "page/photo.js",
     "page/photo_worker.js",
 )
-# Comments that have lines of their own, imports, and the word "export".
+# Comments that have lines of their own, imports, the word "export", and indentation.
 _LEFT_OUT = re.compile(
-    r"^ *(?://.*|/\*\*(?s:.*?)\*/)\n|^import [^;]*;\n|^export (?!default)", re.MULTILINE
+    r"^ *(?://.*|/\*\*(?s:.*?)\*/)\n|^import [^;]*;\n|^export (?!default)|^ +", re.MULTILINE
 )
 
 

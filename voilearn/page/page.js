@@ -105,7 +105,8 @@ function alertOf(visit) {
     case "lost":
     case "gone":
     case "broken":
-      return visit.reconnects ? [line, ["reconnect", () => visit.reconnect()]] : ["ended"];
+      if (!visit.reconnects) return [visit.why ? line : "ended"];
+      return [line, [visit.why ? "tryAgain" : "reconnect", () => visit.reconnect()]];
     case "reconnecting":
       return ["reconnecting"];
   }
@@ -158,7 +159,8 @@ function showResult(find, visit, drawn) {
     drawn.prediction = photo.prediction;
   }
   find("copy").hidden = !photo.prediction;
-  find("classify").hidden = !isDone(photo) || isAtFault(photo.error);
+  const inVain = isAtFault(photo.error) || (visit.line === "broken" && !visit.reconnects);
+  find("classify").hidden = !isDone(photo) || inVain;
 }
 
 /**

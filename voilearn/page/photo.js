@@ -81,18 +81,23 @@ async function opened(file, bytes, kind, wanted) {
     const factor = wanted.pixels
       ? factorFor(width, height, wanted.size)
       : factorTo(wanted.longest, width, height);
-    const pixels = turned(readReduced(picture, factor), orientation);
+    /** @param {number} by */
+    const reduced = (by) => turned(readReduced(picture, by), orientation);
+    const pixels = reduced(factor);
     const size = isSideways(orientation) ? { width: height, height: width } : { width, height };
-    const upright = orientation === 1 ? file : undefined;
-    return { ...size, ...(wanted.pixels ? await asPixels(pixels) : await asFile(file, upright, pixels)) };
+    if (wanted.pixels) {
+      const larger = factorTo(2 * PREVIEW, width, height); // where the model looks at very little
+      return { ...size, ...(await asPixels(pixels, larger < factor ? reduced(larger) : pixels)) };
+    }
+    return { ...size, ...(await asFile(file, orientation === 1 ? file : undefined, pixels)) };
   } finally {
     picture.close();
   }
 }
 
-/** @param {Pixels} pixels */
-async function asPixels(pixels) {
-  const canvas = canvasOf(pixels);
+/** @param {Pixels} pixels @param {Pixels} shown */
+async function asPixels(pixels, shown) {
+  const canvas = canvasOf(shown);
   return {
     pixels,
     scaled: true,

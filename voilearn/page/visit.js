@@ -11,6 +11,7 @@ import { Lost, Problem } from "./problem.js";
 import { say } from "./words.js";
 
 const MOST_KEPT = 100; // photos: of older ones nothing is kept
+const MOST_AHEAD = 100_000_000; // bytes of pixels that are read before they are asked about
 const LOADING_AFTER = 3000; // milliseconds of looking, after which a model is being loaded
 const MOST_TRIES = 30; // at a busy service
 const MOST_LOST = 5; // times that who was asked goes, with a photo on its way
@@ -107,6 +108,7 @@ export class Visit extends EventTarget {
   cancel(photo) {
     photo.giveUp?.abort(new DOMException("cancelled", "AbortError"));
     this.#update(photo, { state: "cancelled" });
+    this.#work(); // there may be room for another
   }
 
   /** Resolves to the author's examples, as [name, address of a picture]. */
@@ -152,11 +154,16 @@ export class Visit extends EventTarget {
   #work() {
     this.#each(
       "read",
-      (photo) => !isReady(photo),
+      (photo) => !isReady(photo) && this.#hasRoom(),
       (photo) => this.#read(photo),
     );
     if (this.line === "here") this.#each("ask", isReady, (photo) => this.#ask(photo));
     else for (const photo of this.photos.filter(isReady)) this.#hold(photo);
+  }
+
+  #hasRoom() {
+    const ahead = this.photos.map(({ sent }) => sent?.pixels?.data.length ?? 0);
+    return ahead.reduce((sum, bytes) => sum + bytes, 0) < MOST_AHEAD;
   }
 
   /**
@@ -206,7 +213,7 @@ export class Visit extends EventTarget {
     photo.giveUp = new AbortController();
     const { signal } = photo.giveUp;
     this.#asked = photo;
-    this.#update(photo, { place: undefined, state: photo.sent ? "sending" : "looking", progress: 0 });
+    this.#update(photo, { place: undefined, state: photo.sent?.blob ? "sending" : "looking", progress: 0 });
     try {
       const prediction = await this.#tell(photo, signal);
       if (photo.state !== "cancelled") this.#update(photo, { state: "answered", prediction });
@@ -218,7 +225,7 @@ export class Visit extends EventTarget {
       clearTimeout(photo.slow);
       photo.loading = false;
       this.#asked = undefined;
-      if (this.line !== "here") this.#work(); // those that wait are held
+      this.#work(); // those that wait are held, or there is room for another
     }
   }
 
@@ -303,6 +310,7 @@ export class Visit extends EventTarget {
   #update(photo, changes) {
     if (photo.state === "cancelled" && !("prediction" in changes)) return;
     Object.assign(photo, changes);
+    if (isDone(photo) && photo.sent?.pixels) photo.sent = undefined; // the file is kept, and small
     this.dispatchEvent(new Event("change"));
   }
 
