@@ -135,11 +135,12 @@ function canvasOf({ data, width, height }) {
   const canvas = new OffscreenCanvas(width, height);
   const pen = penOf(canvas);
   const image = pen.createImageData(width, height);
+  const { data: drawn } = image;
   for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
-    image.data[to] = data[from];
-    image.data[to + 1] = data[from + 1];
-    image.data[to + 2] = data[from + 2];
-    image.data[to + 3] = 255;
+    drawn[to] = data[from];
+    drawn[to + 1] = data[from + 1];
+    drawn[to + 2] = data[from + 2];
+    drawn[to + 3] = 255;
   }
   pen.putImageData(image, 0, 0);
   return canvas;

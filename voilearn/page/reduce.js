@@ -5,6 +5,7 @@
 // is drawn 1:1, strip by strip, so a phone needs neither a canvas of 50 megapixels nor a copy.
 
 const STRIP = 1_000_000; // pixels drawn at a time: 4 MB
+const AT_ONCE = 128; // pixels whose sum of a channel fits into 15 bits
 
 /**
  * Returns the largest factor that leaves both sides at least three times the size the model resizes
@@ -99,40 +100,44 @@ function drawStrip(pen, picture, top, rows) {
  * @param {number} factor
  * @param {Uint8Array} into
  */
-export function averageBoxes({ data: rgba, width, height }, factor, into) {
+export function averageBoxes({ data, width, height }, factor, into) {
+  const pixels = new Uint32Array(data.buffer, data.byteOffset, width * height);
   const columns = Math.ceil(width / factor);
   for (let top = 0, row = 0; top < height; top += factor, row++) {
     const rows = Math.min(factor, height - top);
     const sums = new Uint32Array(3 * columns);
-    for (let y = top; y < top + rows; y++) addRow(rgba, 4 * width * y, width, factor, sums);
+    for (let y = top; y < top + rows; y++) addRow(pixels, width * y, width, factor, sums);
     const last = width - factor * (columns - 1);
     for (let column = 0; column < columns; column++) {
-      const pixels = rows * (column === columns - 1 ? last : factor);
+      const count = rows * (column === columns - 1 ? last : factor);
       for (let at = 3 * column; at < 3 * column + 3; at++) {
-        into[3 * columns * row + at] = average(sums[at], pixels);
+        into[3 * columns * row + at] = average(sums[at], count);
       }
     }
   }
 }
 
 /**
- * @param {Uint8ClampedArray} rgba
+ * Red and blue are summed in one number, 16 bits each, which halves the time.
+ * @param {Uint32Array} pixels  each 0xAABBGGRR: every browser's machine is little-endian
  * @param {number} at  where the row begins
  * @param {number} width
  * @param {number} factor
  * @param {Uint32Array} sums  of each box, in red, green and blue
  */
-function addRow(rgba, at, width, factor, sums) {
+function addRow(pixels, at, width, factor, sums) {
   for (let x = 0, column = 0; x < width; column += 3) {
-    let [red, green, blue] = [0, 0, 0];
-    for (const end = Math.min(x + factor, width); x < end; x++, at += 4) {
-      red += rgba[at];
-      green += rgba[at + 1];
-      blue += rgba[at + 2];
+    for (const end = Math.min(x + factor, width); x < end; ) {
+      let redAndBlue = 0;
+      let green = 0;
+      for (const stop = Math.min(x + AT_ONCE, end); x < stop; x++, at++) {
+        redAndBlue += pixels[at] & 0xff00ff;
+        green += pixels[at] & 0x00ff00;
+      }
+      sums[column] += redAndBlue & 0xffff;
+      sums[column + 1] += green >>> 8;
+      sums[column + 2] += redAndBlue >>> 16;
     }
-    sums[column] += red;
-    sums[column + 1] += green;
-    sums[column + 2] += blue;
   }
 }
 
