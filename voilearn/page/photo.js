@@ -88,12 +88,12 @@ async function opened(file, bytes, kind, wanted) {
       ? factorFor(width, height, wanted.size)
       : factorTo(wanted.longest, width, height);
     /** @param {number} by */
-    const reduced = (by) => turned(readReduced(picture, by), orientation);
-    const pixels = reduced(factor);
+    const reduced = async (by) => turned(await readReduced(picture, by, plain), orientation);
+    const pixels = await reduced(factor);
     const size = isSideways(orientation) ? { width: height, height: width } : { width, height };
     if (wanted.pixels) {
       const larger = factorTo(2 * PREVIEW, width, height); // where the model looks at very little
-      return { ...size, ...(await asPixels(pixels, larger < factor ? reduced(larger) : pixels)) };
+      return { ...size, ...(await asPixels(pixels, larger < factor ? await reduced(larger) : pixels)) };
     }
     return { ...size, ...(await asFile(file, orientation === 1 ? file : undefined, pixels)) };
   } finally {
