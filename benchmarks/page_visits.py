@@ -280,12 +280,12 @@ def asked_for(urls: list[str], own: str) -> dict[str, int]:
     return {"requests": len(hosts), "other hosts": sum(host != own for host in hosts)}
 
 
-def draw(path: Path, size: tuple[int, int] = (4000, 3000)) -> Path:
+def draw(path: Path, size: tuple[int, int] = (4000, 3000), seed: int = 12) -> Path:
     """Write a picture made by code as a phone's camera would: as large, lying on its side.
 
     Blots of every size, as much of each as a natural photo has; always the same.
     """
-    dice = np.random.default_rng(12)
+    dice = np.random.default_rng(seed)
     light = np.full((size[1], size[0], 3), 128, np.float32)
     for cells, strength in ((6, 60), (24, 35), (96, 20), (384, 12)):
         blots = dice.normal(0, strength, (3, cells * 3 // 4, cells)).astype(np.float32)
