@@ -311,7 +311,7 @@ def test_a_token_is_asked_for_once_in_a_tab_and_a_wrong_one_is_told(
     expect(visitor.status).to_have_text("Your photo waits until the page is ready…")
     expect(visitor.banner).to_have_count(0)
     type_token(visitor, "another")
-    expect(visitor.page.get_by_role("alert").filter(has_text="not its token")).to_be_visible()
+    expect(visitor.page.get_by_role("alert").filter(has_text="not the right one")).to_be_visible()
     check(visitor.page)
     visitor.show(screenshots, "service-page-token")
     assert visitor.page.evaluate(STORED) == NOTHING
@@ -340,7 +340,7 @@ def test_a_link_brings_the_token_which_is_then_nowhere_to_be_seen(serve: Serve, 
 
 def test_a_wrong_token_in_a_link_is_told(serve: Serve, come: Come) -> None:
     visitor = come(f"{with_token(serve).url}/#token=wrong")
-    expect(form(visitor)).to_contain_text("This is not its token.")
+    expect(form(visitor)).to_contain_text("This token is not the right one.")
 
 
 @pytest.mark.parametrize("locale", ["de", "fr", "es", "zh-CN"])
