@@ -104,7 +104,8 @@ async function look(number, {{ width, height }}) {{
   if (givenUp.has(number)) return
   await fetch(`${{beside}}{LOOKED}/${{width}}`, {{ cache: 'no-store' }})
   while (width === {SLOW} && (await fetch(`${{beside}}{HELD}`, {{ cache: 'no-store' }})).ok);
-  if (width === {BUG}) self.postMessage({{ kind: 'unanswered', number, key: 'wrong', values: {{}} }})
+  const bug = {{ kind: 'unanswered', number, key: 'wrong', values: {{}} }}
+  if (width === {BUG}) self.postMessage(bug)
   else self.postMessage({{ kind: 'answer', number, probabilities: [width, height] }})
 }}
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
+from voilearn.notebook.one_script import one_module
 
 from tests.browser.visitor import ANSWER_WITHIN
-from voilearn.notebook.one_script import one_module
 
 STAND_UP = """async source => {
   const heard = {}
