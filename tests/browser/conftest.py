@@ -228,7 +228,7 @@ def arrive(voila: Server, browser: Browser) -> Iterator[Callable[[], Visitor]]:
 def stubbed(
     request: pytest.FixtureRequest, app: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """Run a page whose model is a stub: Voilà's, behind a Jupyter Server, a service's, a device's."""
+    """Run a page whose model is a stub: Voilà's, behind Jupyter, a service's, a device's."""
     scratch = tmp_path_factory.mktemp("stubbed")
     place = Place(stub.lay_out(app, scratch / "app"), scratch)
     with ways.running(request.param, place, **TIDY) as running:

@@ -112,7 +112,7 @@ def test_news_are_read_aloud(come: Come) -> None:
     expect(visitor.status).to_have_attribute("role", "status")
     expect(visitor.status).to_be_attached()  # before there is any: else the first is not read
     visitor.page.evaluate(
-        "() => { window.read = []; const line = document.querySelector('[role=status]');"
+        "() => { window.read = []; const line = document.querySelector('.voilearn-status');"
         "new MutationObserver(() => read.push(line.textContent))"
         ".observe(line, {childList: true, characterData: true, subtree: true}) }"
     )

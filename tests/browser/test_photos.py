@@ -39,6 +39,13 @@ GIVE = """([kind, files]) => {
 }"""
 
 
+@pytest.fixture
+def wire(stubbed: Server) -> None:
+    """Leave out the host that nothing is sent to."""
+    if stubbed.way == "device":
+        pytest.skip("a photo never leaves the device")
+
+
 def give(visitor: Visitor, kind: str, *photos: bytes) -> bool:
     files = [
         [f"{number}.png", "image/png", base64.b64encode(photo).decode()]
@@ -70,9 +77,8 @@ def test_a_phones_photo_is_turned_upright_and_scaled_down_before_it_is_sent(come
     size = visitor.preview.evaluate("img => [img.naturalWidth, img.naturalHeight]")
     assert size == [750, 1000]  # a quarter, by boxes
     note = visitor.page.locator(".voilearn-preview figcaption")
-    expect(note).to_have_text(
-        re.compile(r"3000 × 4000 pixels, made smaller here: from \d\.\d MB to \d+ kB")
-    )
+    told = r"3000 × 4000 pixels, made smaller here: from \d\.\d MB to \d+ kB"
+    expect(note).to_have_text(re.compile(told if sum(visitor.sent) else "^$"))
 
 
 # The colours in the corners of the preview: top left, top right, bottom left, bottom right.
@@ -116,9 +122,10 @@ def test_a_large_photo_is_upright_whichever_way_the_camera_was_held(
         visitor.preview.evaluate("img => img.decode()")
         assert visitor.preview.evaluate(CORNERS) == ["100", "010", "001", "111"]
         size = visitor.preview.evaluate("img => [img.naturalWidth, img.naturalHeight]")
-        assert size == [1000, 667]
+        assert size in ([1000, 667], [1024, 683])  # by boxes, or what of that is shown
 
 
+@pytest.mark.usefixtures("wire")
 def test_a_small_photo_is_sent_as_it_is(come: Come) -> None:
     visitor = come()
     photo = stub.photo(400, 300)
@@ -127,6 +134,7 @@ def test_a_small_photo_is_sent_as_it_is(come: Come) -> None:
     assert any(len(photo) <= size < len(photo) + 1000 for size in visitor.sent)
 
 
+@pytest.mark.usefixtures("wire")
 def test_what_the_browser_can_not_open_is_sent_as_it_is_in_pieces(come: Come) -> None:
     visitor = come()
     noise = random.Random(2).randbytes(3 * 900 * 500)
@@ -229,6 +237,7 @@ def test_a_drop_of_nothing_changes_nothing(come: Come) -> None:
     assert visitor.classify()
 
 
+@pytest.mark.usefixtures("wire")
 def test_progress_is_shown_while_a_large_file_is_sent(come: Come) -> None:
     visitor = come()
     visitor.page.evaluate(
