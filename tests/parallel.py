@@ -14,6 +14,7 @@ APART |= {"test_local_service", "test_this_machine"}
 APART |= {"test_onnx_export", "test_compile"}
 EACH_WAY = {"test_ways", "test_exposure"}  # together for each way of running, which is a server
 STUBBED = {"test_access", "test_answers", "test_light", "test_photos", "test_states"}
+HOSTS = ("voila", "binder", "service", "device")
 EACH_ENGINE = {"test_engines", "test_files"}  # together for each engine, which is a browser
 OWN_SERVER = ("test_a_restarted_server", "test_a_page_without_a_model")
 
@@ -32,7 +33,8 @@ def group_of(test: str) -> str:
     if file.stem in EACH_ENGINE:
         return parameter.partition("-")[0]
     if file.stem in STUBBED:
-        return f"{path} {'binder' if 'binder' in parameter.split('-') else 'voila'}"
+        hosts = [part for part in parameter.split("-") if part in HOSTS]
+        return f"{path} {hosts[0] if hosts else 'voila'}"
     return path
 
 

@@ -222,7 +222,7 @@ def test_the_visit_is_handed_its_asker() -> None:
     """All that a visitor sees is written once: what differs by host is the asker's."""
     assert SCRIPTS_MAY_IMPORT["page"] == set()
     visit = (PACKAGE / "page" / "visit.js").read_text("utf-8")
-    assert "constructor(asker)" in visit
+    assert "constructor(asker, reader)" in visit
 
 
 def loads(file: str) -> set[str]:

@@ -37,7 +37,8 @@ NEEDED = (
 )
 
 # What these test is the same behind a Jupyter Server: `make test` asks Voilà alone. Of the device,
-# which has no line to anybody that could be lost, these test all.
+# which has no line to anybody that could be lost, these test all. What becomes of a file is the same
+# in a service's page as in a notebook's.
 ALIKE = ("test_access", "test_answers", "test_photos")
 
 Predict = Callable[[bytes], dict[str, float]]
@@ -51,7 +52,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            if _way_of(item) == "binder" and item.path.stem in ALIKE:
+            binder = _way_of(item) == "binder" and item.path.stem in ALIKE
+            params = getattr(getattr(item, "callspec", None), "params", {})
+            files = params.get("page") == "service" and item.path.stem == "test_files"
+            if binder or files:
                 item.add_marker(pytest.mark.slow)
 
 
@@ -152,6 +156,14 @@ def notebook_page(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="session")
+def service_page(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of a service whose model is a stub."""
+    scratch = tmp_path_factory.mktemp("service")
+    with ways.running("service", Place(stub.lay_out(app, scratch / "app"), scratch)) as server:
+        yield server.page
+
+
+@pytest.fixture(scope="session")
 def device_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page for devices, with a tiny model."""
     folder = tmp_path_factory.mktemp("device")
@@ -159,7 +171,7 @@ def device_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield host.url
 
 
-@pytest.fixture(params=["notebook", "device"])
+@pytest.fixture(params=["notebook", "service", "device"])
 def page(request: pytest.FixtureRequest) -> str:
     """The address of each page."""
     address: str = request.getfixturevalue(f"{request.param}_page")

@@ -17,7 +17,7 @@ from tests.browser import drawn
 # What the stub does with a photo of this width in pixels; any other gets a plain answer.
 BUSY, SLOW, MULTI, MANY, BUG, UNSURE, TEXT = 301, 302, 303, 304, 305, 306, 307
 RETRY_AFTER = 5  # seconds, longer than a page takes an answer for slow
-HELD, LOOKED = "held", "looked"  # files beside the notebook
+HELD, LOOKED, CAME = "held", "looked", "came"  # files beside the notebook
 HOSTILE = "<img src=x onerror=\"document.title='broken in'\">"
 
 STUB = f"""
@@ -39,6 +39,8 @@ class Stub:
         width, height = decode_photo(photo).size
         with open({LOOKED!r}, "a") as looked:
             looked.write(f"{{width}} ")
+        with open({CAME!r}, "a") as came:
+            came.write(f"{{len(photo)}} ")
         sha256 = self.current()
         if width == {BUSY} and len(busy) < 1:
             busy.append(1)
@@ -71,11 +73,9 @@ from voilearn.notebook.widget import Page, show_errors
 show_errors()
 Page(Stub())
 """
-# A service of the same: its model is in sha256.txt, whose content is the model's hash.
-SERVICE = f"""{STUB}
-import sys
+# For a service of the same: its model is in sha256.txt, whose content is the model's hash.
+MODEL = f"""{STUB}
 from voilearn.service import live_model
-from voilearn.service.serve import Options, serve
 
 class Loaded(Stub):
     def __init__(self, path, *_):
@@ -83,6 +83,11 @@ class Loaded(Stub):
         self.info = ModelInfo("stub", path.read_text(), "single-label", BEARS)
 
 live_model.load_classify = Loaded
+"""
+SERVICE = f"""{MODEL}
+import sys
+from voilearn.service.serve import Options, serve
+
 options = Options(Path("sha256.txt"), port=int(sys.argv[1]), drain=0.0)
 serve(options, lambda *_: None)
 """
@@ -211,6 +216,11 @@ def held(folder: Path) -> Iterator[None]:
 def looked_at(folder: Path) -> list[int]:
     """Return the widths of the photos that the kernels looked at, in their order."""
     return [int(width) for width in (folder / LOOKED).read_text().split()]
+
+
+def came_to(folder: Path) -> list[int]:
+    """Return the sizes in bytes of the photos that came, in their order."""
+    return [int(size) for size in (folder / CAME).read_text().split()]
 
 
 def photo(width: int = 400, height: int = 300, kind: str = "PNG", seed: int = 1) -> bytes:

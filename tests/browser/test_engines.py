@@ -1,7 +1,7 @@
 """What must hold in every engine: a photo gets its answer, on a wide window and on a phone's.
 
-In: the page of a notebook whose model is a stub, and the page for devices round a tiny model; out:
-what a visitor reads there, in Chromium, in Firefox and in WebKit.
+In: the pages of a notebook and a service whose model is a stub, and the page for devices round a
+tiny model; out: what a visitor reads there, in Chromium, in Firefox and in WebKit.
 """
 
 from pathlib import Path

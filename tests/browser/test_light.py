@@ -15,9 +15,10 @@ from playwright.sync_api import Browser, Response, expect
 
 from tests.browser import stub
 from tests.browser.visitor import Visitor
-from tests.browser.ways import TOKEN, Server
+from tests.browser.ways import OF_A_KERNEL, TOKEN, Server
 from tests.waiting import WITHIN
 
+pytestmark = OF_A_KERNEL
 Come = Callable[..., Visitor]
 MOST_BYTES = 600_000
 MOST_REQUESTS = 40

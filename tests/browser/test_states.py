@@ -1,6 +1,6 @@
 """Nobody is left wondering: what the page says when something is gone, and what brings it back.
 
-In: a page whose kernel, server, connection or model goes; out: its sentences, and its photos.
+In: a page whose kernel, service, server, connection or model goes; out: its sentences, and its photos.
 """
 
 import json
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Route, WebSocketRoute, expect
 
 from tests.browser import stub, ways
 from tests.browser.visitor import ANSWER_WITHIN, Visitor, wait_in
-from tests.browser.ways import Place, Server, command_of
+from tests.browser.ways import OF_A_KERNEL, Place, Server, command_of
 from tests.services import wait_for
 
 Come = Callable[..., Visitor]
@@ -68,6 +68,7 @@ def kernel_of(visitor: Visitor) -> psutil.Process:
     return found
 
 
+@OF_A_KERNEL
 def test_a_kernel_given_up_for_another_takes_no_photo_with_it(come: Come) -> None:
     """The old one answers again while the new one is on its way."""
     visitor = come()
@@ -93,6 +94,7 @@ def test_a_kernel_given_up_for_another_takes_no_photo_with_it(come: Come) -> Non
     wait_for(lambda: not any(old in " ".join(command_of(each)) for each in kernels()))
 
 
+@OF_A_KERNEL
 def test_a_photo_given_to_a_page_whose_kernel_never_opens_is_told(come: Come) -> None:
     visitor = come()
     visitor.page.add_init_script(
@@ -102,6 +104,7 @@ def test_a_photo_given_to_a_page_whose_kernel_never_opens_is_told(come: Come) ->
     expect(visitor.banner).to_contain_text(LOST)
 
 
+@OF_A_KERNEL
 def test_a_killed_kernel_is_told_and_one_button_brings_the_page_back(
     come: Come, screenshots: Path
 ) -> None:
@@ -120,6 +123,7 @@ def test_a_killed_kernel_is_told_and_one_button_brings_the_page_back(
     expect(visitor.thumbnails).to_have_count(2)
 
 
+@OF_A_KERNEL
 def test_a_photo_on_its_way_when_the_kernel_ends_is_answered_after_all(come: Come) -> None:
     visitor = come()
     with stub.held(visitor.server.folder):
@@ -132,6 +136,7 @@ def test_a_photo_on_its_way_when_the_kernel_ends_is_answered_after_all(come: Com
     assert next(iter(visitor.answer())) == "grizzly"
 
 
+@OF_A_KERNEL
 def test_a_photo_given_to_a_lost_page_brings_it_back_by_itself(come: Come) -> None:
     visitor = come()
     visitor.ask(stub.photo(400, 300))
@@ -141,6 +146,7 @@ def test_a_photo_given_to_a_lost_page_brings_it_back_by_itself(come: Come) -> No
     expect(visitor.banner).to_have_count(0)
 
 
+@OF_A_KERNEL
 def test_a_culled_kernel_is_told(come: Come) -> None:
     visitor = come()
     visitor.ask(stub.photo(400, 300))
@@ -170,6 +176,7 @@ def test_a_connection_that_falls_silent_is_told_and_comes_back_by_itself(
     assert visitor.ask(stub.photo(300, 400))
 
 
+@OF_A_KERNEL
 def test_a_connection_that_breaks_for_a_moment_is_not_spoken_of(come: Come) -> None:
     visitor = come()
     routes: list[WebSocketRoute] = []
@@ -235,7 +242,7 @@ def test_an_upgraded_model_is_told_and_can_be_asked(come: Come, stubbed: Server)
         hash_file.write_text("0" * 64)
 
 
-@pytest.mark.parametrize("way", ["voila", "binder"])
+@pytest.mark.parametrize("way", ["voila", "binder", "service"])
 def test_a_restarted_server_answers_the_photo_that_was_kept(
     way: str, app: Path, tmp_path: Path, browser: Browser, screenshots: Path
 ) -> None:
@@ -309,6 +316,7 @@ def test_a_notebook_that_fails_says_so_first(
         page.close()
 
 
+@OF_A_KERNEL
 def test_where_there_is_no_page_it_is_told_in_every_language_and_in_our_looks(
     browser: Browser, stubbed: Server, screenshots: Path
 ) -> None:

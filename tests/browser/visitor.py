@@ -58,13 +58,13 @@ class Visitor:
     server: Server
     requests: list[Request] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
-    sent: list[int] = field(default_factory=list)  # the sizes of what the model's host was sent
+    sent: list[int] = field(default_factory=list)  # the sizes of messages to the kernel
     console: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)  # that no script caught
 
     def __post_init__(self) -> None:
         self.page.context.set_default_timeout(ANSWER_WITHIN)  # also of what is asked beside it
-        self.page.on("request", self._note)
+        self.page.on("request", lambda request: self.requests.append(request))
         self.page.on("websocket", lambda socket: self._listen(socket))
         self.page.on("console", lambda said: self.console.append(f"{said.type}: {said.text}"))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -199,11 +199,6 @@ class Visitor:
     def wait_until_connected(self) -> None:
         """Wait until the page has heard from its kernel."""
         wait_in(self.page, lambda: self.frames)
-
-    def _note(self, request: Request) -> None:
-        self.requests.append(request)
-        if request.method == "POST":
-            self.sent.append(len(request.post_data_buffer or b""))
 
     def _listen(self, socket: WebSocket) -> None:
         if "/channels" in socket.url:

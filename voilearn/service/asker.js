@@ -129,9 +129,10 @@ export class HttpAsker extends EventTarget {
       let streamed = false;
       if (this.#questions >= STREAM_AGAIN) {
         streamed = await this.#stream(signal);
+        if (signal.aborted) return;
         if (!streamed) this.#questions = 0;
       }
-      const there = !signal.aborted && (await this.#question(signal));
+      const there = await this.#question(signal);
       if (signal.aborted) return;
       if (there) {
         failures = 0;

@@ -12,11 +12,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from voilearn.errors import ServiceBusy, ServiceNotReady
+from voilearn.errors import ServiceBusy
 from voilearn.service.live_model import LiveModel
 from voilearn.service.work_queue import WorkQueue
 
 BEAT = 3.0  # seconds between two signs of life; a page that misses one asks whether we are there
+LOOKS = 0.2  # seconds after a change of the line, most of which are over by then
 MOST = 4_000  # pages, of some 40 kB each; those above it ask now and then
 ALIVE = b":\n\n"  # a comment
 
@@ -41,7 +42,6 @@ class OpenPages:
         self._named: dict[str, OpenPage] = {}
         self._waiting: set[OpenPage] = set()  # for their photo's turn
         self._looks = False  # for a change of the line
-        self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         model.on_swap(lambda _served: self._soon(self._tell_model))
@@ -56,9 +56,7 @@ class OpenPages:
         return _event("model", {"sha256": served and served.classify.info.sha256})
 
     def check(self) -> None:
-        """Raise ServiceBusy or ServiceNotReady if no page more may listen."""
-        if self._closed:
-            raise ServiceNotReady("The service is about to end.")
+        """Raise ServiceBusy if no page more may listen."""
         if len(self._pages) >= self._most:
             raise ServiceBusy("As many pages are open as may listen. Ask now and then instead.")
 
@@ -81,7 +79,6 @@ class OpenPages:
 
     def close(self) -> None:
         """Let go of all pages, which come back to whoever answers then."""
-        self._closed = True
         for page in list(self._pages):
             page.push(b"")
 
@@ -101,7 +98,11 @@ class OpenPages:
         """Look at the line, once for all changes until then; any thread may say so."""
         if self._named and not self._looks:
             self._looks = True
-            self._soon(self._look)
+            self._soon(self._look_later)
+
+    def _look_later(self) -> None:
+        if self._loop:
+            self._loop.call_later(LOOKS, self._look)
 
     def _look(self) -> None:
         self._looks = False

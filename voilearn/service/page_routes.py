@@ -12,7 +12,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
-from voilearn.errors import PhotoNotFound
+from voilearn.errors import PhotoNotFound, ServiceNotReady
 from voilearn.service.open_pages import OpenPages, Push
 from voilearn.service.page import FOLDER, File, PageFiles, ServicePage
 from voilearn.service.request_log import PUSH, Message, Receive, Send
@@ -67,6 +67,8 @@ def page_routes(service: Service, page: ServicePage) -> APIRouter:
 
     @routes.get("/v1/events", summary="What an open page is told")
     async def events(request: Request) -> Response:
+        if service.draining:
+            raise ServiceNotReady("The service is about to end.")
         page.open.check()
         push = request.scope.get("extensions", {}).get(PUSH, {}).get("push")
         return _Events(page.open, page_of(request), push)
