@@ -36,9 +36,9 @@ NEEDED = (
     "requirements.txt",
 )
 
-# What these test is the same behind a Jupyter Server: `make test` asks Voilà alone. Of the device,
-# which has no line to anybody that could be lost, these test all. What becomes of a file is the same
-# in a service's page as in a notebook's.
+# What these test is the same behind a Jupyter Server: `make test` asks Voilà alone. On a device,
+# which has no line to anybody that could be lost, these test it all. What becomes of a file is the
+# same in a service's page as in a notebook's.
 ALIKE = ("test_access", "test_answers", "test_photos")
 
 Predict = Callable[[bytes], dict[str, float]]
