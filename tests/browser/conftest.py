@@ -36,9 +36,9 @@ NEEDED = (
     "requirements.txt",
 )
 
-# What these test is the same behind a Jupyter Server: `make test` asks Voilà alone. Of the device,
-# which has no line to anybody that could be lost, these test all. What becomes of a file is the same
-# in a service's page as in a notebook's.
+# What these test is the same behind a Jupyter Server: `make test` asks Voilà alone. On a device,
+# which has no line to anybody that could be lost, these test it all. What becomes of a file is the
+# same in a service's page as in a notebook's.
 ALIKE = ("test_access", "test_answers", "test_photos")
 
 Predict = Callable[[bytes], dict[str, float]]
@@ -240,7 +240,7 @@ def arrive(voila: Server, browser: Browser) -> Iterator[Callable[[], Visitor]]:
 def stubbed(
     request: pytest.FixtureRequest, app: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """Run a page whose model is a stub: Voilà's, behind a Jupyter Server, a service's, a device's."""
+    """Run a page whose model is a stub: Voilà's, behind Jupyter, a service's, a device's."""
     scratch = tmp_path_factory.mktemp("stubbed")
     place = Place(stub.lay_out(app, scratch / "app"), scratch)
     with ways.running(request.param, place, **TIDY) as running:

@@ -104,8 +104,9 @@ async function look(number, {{ width, height }}) {{
   if (givenUp.has(number)) return
   await fetch(`${{beside}}{LOOKED}/${{width}}`, {{ cache: 'no-store' }})
   while (width === {SLOW} && (await fetch(`${{beside}}{HELD}`, {{ cache: 'no-store' }})).ok);
-  if (width === {BUG}) self.postMessage({{ kind: 'unanswered', number, key: 'wrong', values: {{}} }})
-  else self.postMessage({{ kind: 'answer', number, probabilities: [width, height] }})
+  const wrong = {{ kind: 'unanswered', number, key: 'wrong', values: {{}} }}
+  const answer = {{ kind: 'answer', number, probabilities: [width, height] }}
+  self.postMessage(width === {BUG} ? wrong : answer)
 }}
 
 self.onmessage = ({{ data }}) => {{

@@ -40,6 +40,13 @@ GIVE = """([kind, files]) => {
 }"""
 
 
+@pytest.fixture
+def wire(stubbed: Server) -> None:
+    """Leave out the host that nothing is sent to."""
+    if stubbed.way == "device":
+        pytest.skip("a photo never leaves the device")
+
+
 def give(visitor: Visitor, kind: str, *photos: bytes) -> bool:
     files = [
         [f"{number}.png", "image/png", base64.b64encode(photo).decode()]
@@ -67,14 +74,17 @@ def test_a_phones_photo_is_turned_upright_and_scaled_down_before_it_is_sent(come
     before = sum(visitor.sent)
     visitor.choose(photo, name="photo.jpg")
     assert next(iter(visitor.answer())) == "black"  # the stub's answer to what stands upright
-    assert 0 < stub.came_to(visitor.server.folder)[-1] <= MOST_SENT
-    assert sum(visitor.sent) - before <= MOST_SENT + AROUND_IT
+    sent = sum(visitor.sent) - before
+    assert sent <= MOST_SENT + AROUND_IT
+    if visitor.server.way == "device":
+        assert sent == 0
+    else:
+        assert 0 < stub.came_to(visitor.server.folder)[-1] <= MOST_SENT
     size = visitor.preview.evaluate("img => [img.naturalWidth, img.naturalHeight]")
     assert size == [750, 1000]  # a quarter, by boxes
     note = visitor.page.locator(".voilearn-preview figcaption")
-    expect(note).to_have_text(
-        re.compile(r"3000 × 4000 pixels, made smaller here: from \d\.\d MB to \d+ kB")
-    )
+    told = r"3000 × 4000 pixels, made smaller here: from \d\.\d MB to \d+ kB"
+    expect(note).to_have_text(re.compile("^$" if visitor.server.way == "device" else told))
 
 
 # The colours in the corners of the preview: top left, top right, bottom left, bottom right.
@@ -118,9 +128,10 @@ def test_a_large_photo_is_upright_whichever_way_the_camera_was_held(
         visitor.preview.evaluate("img => img.decode()")
         assert visitor.preview.evaluate(CORNERS) == ["100", "010", "001", "111"]
         size = visitor.preview.evaluate("img => [img.naturalWidth, img.naturalHeight]")
-        assert size == [750, 500]
+        assert size in ([750, 500], [1024, 683])  # by boxes, or what of that is shown
 
 
+@pytest.mark.usefixtures("wire")
 def test_a_small_photo_is_sent_as_it_is(come: Come) -> None:
     visitor = come()
     photo = stub.photo(400, 300)
@@ -129,6 +140,7 @@ def test_a_small_photo_is_sent_as_it_is(come: Come) -> None:
     assert stub.came_to(visitor.server.folder)[-1] == len(photo)
 
 
+@pytest.mark.usefixtures("wire")
 def test_what_the_browser_can_not_open_is_sent_as_it_is(come: Come) -> None:
     visitor = come()
     noise = random.Random(2).randbytes(3 * 900 * 500)
@@ -209,7 +221,9 @@ def test_a_photo_given_up_holds_up_none_after_it(come: Come) -> None:
     assert visitor.answer()
     *begun, last = stub.looked_at(folder)
     assert last == 400
-    assert begun in ([stub.SLOW], [stub.SLOW] * granted_cores())  # a kernel looks at one at a time
+    # a kernel looks at one at a time; a service's worker may take one as it is given up
+    assert 0 < len(begun) <= granted_cores() + 1
+    assert set(begun) == {stub.SLOW}
 
 
 def test_of_very_many_photos_those_without_room_are_told(come: Come) -> None:
@@ -235,6 +249,7 @@ def test_a_drop_of_nothing_changes_nothing(come: Come) -> None:
     assert visitor.classify()
 
 
+@pytest.mark.usefixtures("wire")
 def test_progress_is_shown_while_a_large_file_is_sent(come: Come) -> None:
     visitor = come()
     visitor.page.evaluate(

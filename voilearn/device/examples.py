@@ -3,22 +3,24 @@
 In: the folder of examples, and the size that the model resizes photos to; out: for each its name, a
 small picture to choose it by, and the photo itself.
 
-A photo is written anew, upright and with nothing but its pixels: where it was taken stays with its
-author, every browser can open it, and the page makes it no smaller than it is here.
+Nothing but its pixels is deployed, and they get the answer that the author's file would: a JPEG is
+coded as it was; any other is written without loss, upright, and no larger than the model needs, as
+is a JPEG that becomes smaller by it. So every browser can open them all.
 """
 
 import hashlib
 import io
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from voilearn.device.bare_jpeg import bare_jpeg
+from voilearn.errors import VoilearnError
 from voilearn.page.gallery import Gallery
-
-QUALITY = 92  # of a JPEG, with all its colours
 
 
 class Example(NamedTuple):
-    """One photo: its name, and two JPEGs."""
+    """One photo: its name, a small JPEG, and all of it as a JPEG or WebP."""
 
     name: str
     thumb: bytes
@@ -43,15 +45,21 @@ def read_examples(folder: Path, size: int | None) -> list[Example]:
 
 def path_of(picture: bytes) -> str:
     """Return where a picture is deployed: it is named by what is in it."""
-    return f"examples/{hashlib.sha256(picture).hexdigest()[:16]}.jpg"
+    suffix = "jpg" if picture.startswith(b"\xff\xd8") else "webp"
+    return f"examples/{hashlib.sha256(picture).hexdigest()[:16]}.{suffix}"
 
 
 def _photo(data: bytes, size: int | None) -> bytes:
     from voilearn.image import decode_photo
 
     picture = decode_photo(data)
-    if size:
-        picture = picture.reduce(max(1, min(picture.size) // (3 * size)))  # as page/reduce.js does
+    by = max(1, min(picture.size) // (3 * size)) if size else 1  # as page/reduce.js would
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=QUALITY, subsampling=0)
-    return file.getvalue()
+    picture.reduce(by).save(file, "WEBP", lossless=True)
+    lossless = file.getvalue()
+    with suppress(ValueError, VoilearnError):
+        bare = bare_jpeg(data)
+        # the same picture: it was upright without its EXIF, and its colours need no more to be told
+        if len(bare) < len(lossless) and decode_photo(bare).tobytes() == picture.tobytes():
+            return bare
+    return lossless
