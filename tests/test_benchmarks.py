@@ -5,7 +5,6 @@ import gzip
 import http.client
 import json
 import os
-import re
 import shutil
 import socket
 import socketserver
@@ -521,7 +520,8 @@ def test_each_of_a_crowd_has_the_page_its_answers_and_stays(tmp_path: Path) -> N
             assert sum(each.status == psutil.CONN_ESTABLISHED for each in told) == 6
             with urllib.request.urlopen(f"{server.url}metrics", timeout=WITHIN) as answer:
                 metrics = answer.read().decode()
-    assert re.search(r"^voilearn_requests_total\{.*200.*\} 8(\.0)?$", metrics, re.MULTILINE)
+    assert "voilearn_pages_open 3.0\n" in metrics
+    assert 'voilearn_stage_seconds_count{stage="total"} 8.0\n' in metrics
 
 
 def test_a_crowd_is_told_what_went_wrong(host: Host) -> None:
@@ -700,9 +700,10 @@ def test_answers_are_set_beside_those_of_the_command_line() -> None:
         },
         "other page": {},
     }
-    assert cells(one_answer.table(found)) == [
-        ["page", "2", "0.2500", "0.1250", "c.jpg", "1"],
-        ["other page", "0", "", "", "", "3"],
+    photos = one_answer.Photos({"drawn": [Path("a.jpg")], "real": [Path("b/c.jpg"), Path("d.jpg")]})
+    assert cells(one_answer.table(found, photos)) == [
+        ["page", "2", "0.0000 (a.jpg)", "0.2500 (c.jpg)", "0.1250", "1", "1"],
+        ["other page", "0", "", "", "", "0", "3"],
     ]
 
 
@@ -718,7 +719,7 @@ def test_without_real_photos_all_are_made_by_code(
 ) -> None:
     monkeypatch.setattr(one_answer, "PHOTOS", tmp_path / "gone")
     monkeypatch.setattr(one_answer, "draw", lambda path, *_, **seed: (path, seed["seed"]))
-    made: Any = one_answer.photos_in(tmp_path, 5)
+    made: Any = one_answer.photos_in(tmp_path, 5).all
     assert [seed for _, seed in made] == [0, 1, 2, 3, 4]
 
 
