@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import resnet18, visitors  # noqa: E402
-from benchmarks.browser import chromium, spread  # noqa: E402
+from benchmarks.browser import UPLOAD, chromium, spread  # noqa: E402
 from benchmarks.page_visits import draw  # noqa: E402
 from benchmarks.processes import given_path  # noqa: E402
 from benchmarks.resnet18 import PHOTOS  # noqa: E402
@@ -47,7 +47,6 @@ SIDES = (
 )  # the last is just more than is wanted of four pixels each
 ALIKE = 0.005  # a difference of a probability that nobody sees
 COMMAND_LINE = "command line, export.pkl"
-UPLOAD = '.voilearn-upload input[type="file"]'
 DONE = """() => document.querySelector(".voilearn-status.voilearn-error")
   || document.querySelector(".voilearn-bar")"""
 BARS = "bars => bars.map(({ dataset }) => [dataset.label, Number(dataset.probability)])"
