@@ -77,11 +77,12 @@ async function opened(file, bytes, kind, wanted) {
   if (!canReadPixels()) throw new Refusal("HiddenPixels", "HiddenPixels");
   if (!kind) throw undecodable(kind);
   const { file: lying, orientation, plain } = unturned(file, bytes);
-  const picture = await createImageBitmap(lying, plain ? {} : AS_PYTHON_DECODES).catch(() => {
-    throw undecodable(kind);
-  });
+  const decoding = createImageBitmap(lying, plain ? {} : AS_PYTHON_DECODES).catch(() => undefined);
+  const whole = isWhole(bytes); // while a thread of the browser's decodes
+  const picture = await decoding;
+  if (!picture) throw undecodable(kind);
   try {
-    if (isWhole(bytes) === false) throw undecodable(kind);
+    if (whole === false) throw undecodable(kind);
     const { width, height } = picture;
     checkSize("largePicture", tooManyPixels(width, height));
     const factor = wanted.pixels
