@@ -87,7 +87,9 @@ c.Spawner.http_timeout = 120
 
 
 # Of the pages whose model is a stub, those with a kernel: for tests of what only these have.
-OF_A_KERNEL = pytest.mark.parametrize("stubbed", ["voila", "binder"], indirect=True, scope="package")
+OF_A_KERNEL = pytest.mark.parametrize(
+    "stubbed", ["voila", "binder"], indirect=True, scope="package"
+)
 
 Settings = dict[str, int]
 Command = tuple[list[str], str, str]  # what to run, the server's address, the page's path on it
