@@ -39,6 +39,7 @@ FORMS = {
     "server": "|".join(map(re.escape, SERVERS)),
     "made": "|".join(map(re.escape, MADE)),
     "serve": rf"{PYTHON} -m voilearn serve(?: --model export\.onnx)?",
+    "site": rf"{PYTHON} -m voilearn serve --allow-origin https://my-site\.example",
     "ask": r"curl .*",
     "voilearn": rf"{PYTHON} -m voilearn (?!serve).*|\.venv/bin/voilearn .*",
     "example": rf"{PYTHON} examples/.*",
@@ -84,6 +85,8 @@ def kind_of(block: Block) -> str | None:
             return "app.toml"
         case "json" if block.document == "service.md":
             return "answer"
+        case "html" if block.document == "embed.md":
+            return "embedding"
         case "text" if "mybinder.org" in block.text:
             return "link"
         case "text" if "frame-ancestors" in block.text:

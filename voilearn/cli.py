@@ -39,8 +39,8 @@ EXTRAS = {
 }
 MODEL_HELP = "an export.pkl, or an export.onnx that has its export.json beside it"
 ORIGIN_HELP = (
-    "a web page's origin whose scripts may ask, as https://example.org; or *; may be given "
-    "several times (default: none)"
+    "a web page's origin whose scripts may ask, and that may show the page in a frame, as "
+    "https://example.org; or *; may be given several times (default: none)"
 )
 TRUST_HELP = "run the code in the model's file, otherwise read as data"
 TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whatever code is in it."
@@ -142,7 +142,7 @@ def _add_compile(commands: "Commands") -> None:
 
 
 def _add_serve(commands: "Commands") -> None:
-    told = "answer photos over HTTP"
+    told = "answer photos over HTTP, and show the page"
     serve = commands.add_parser("serve", help=told, description=_sentence(told))
     _add_model(serve)
     serve.add_argument(

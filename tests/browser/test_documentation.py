@@ -55,7 +55,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         proxy.shutdown()
 
 
-@pytest.mark.parametrize("path", ["/bears/docs", "/bears/", "/bears/docs/"])
+@pytest.mark.parametrize("path", ["/bears/docs", "/bears/docs/"])
 def test_the_documentation_is_there_and_asks_the_service_below_the_prefix(
     proxy: str, path: str, browser: Browser
 ) -> None:

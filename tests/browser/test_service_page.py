@@ -8,6 +8,7 @@ import contextlib
 import http.server
 import json
 import re
+import shlex
 import signal
 import socket
 import threading
@@ -15,13 +16,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.browser import stub
 from tests.browser.test_access import OVERFLOW, check
 from tests.browser.visitor import Visitor, wait_in
+from tests.documents import blocks, commands
 from tests.ports import free_port
 from tests.serving import Serving, serving, wait_for
 
@@ -250,6 +253,10 @@ def test_a_service_that_is_full_is_asked_again_after_a_countdown(serve: Serve, c
     expect(visitor.status).to_have_text(ANSWER)
 
 
+def wait_for_line(visitor: Visitor, service: Serving, waiting: int) -> None:
+    wait_in(visitor.page, lambda: service.metric("voilearn_queue_depth ") == waiting)
+
+
 def test_the_place_in_line_is_told(serve: Serve, come: Come, folder: Path) -> None:
     service = serve(before=ONE_WORKER)
     visitors = [come(service.url) for _ in range(3)]
@@ -257,10 +264,7 @@ def test_the_place_in_line_is_told(serve: Serve, come: Come, folder: Path) -> No
         for visitor, waiting in zip(visitors, (0, 1, 2), strict=True):
             visitor.choose(stub.photo(stub.SLOW, 200))
             wait_in(visitor.page, lambda: service.metric("voilearn_workers_busy ") == 1)
-            wait_in(
-                visitor.page,
-                lambda waiting=waiting: service.metric("voilearn_queue_depth ") == waiting,
-            )
+            wait_for_line(visitor, service, waiting)
         expect(visitors[1].status).to_contain_text(re.compile(r"\b(1|one)\b", re.IGNORECASE))
         expect(visitors[2].status).to_contain_text("2 ")
     for visitor in visitors:
@@ -311,7 +315,7 @@ def test_a_token_is_asked_for_once_in_a_tab_and_a_wrong_one_is_told(
     expect(visitor.status).to_have_text("Your photo waits until the page is ready…")
     expect(visitor.banner).to_have_count(0)
     type_token(visitor, "another")
-    expect(visitor.page.get_by_role("alert").filter(has_text="not its token")).to_be_visible()
+    expect(visitor.page.get_by_role("alert").filter(has_text="not the right one")).to_be_visible()
     check(visitor.page)
     visitor.show(screenshots, "service-page-token")
     assert visitor.page.evaluate(STORED) == NOTHING
@@ -327,8 +331,6 @@ def test_a_token_is_asked_for_once_in_a_tab_and_a_wrong_one_is_told(
 
 
 def test_a_link_brings_the_token_which_is_then_nowhere_to_be_seen(serve: Serve, come: Come) -> None:
-    from urllib.parse import quote
-
     service = with_token(serve)
     visitor = come(f"{service.url}/#token={quote(TOKEN, safe='')}")
     visitor.ask(stub.photo(400, 300))
@@ -340,7 +342,7 @@ def test_a_link_brings_the_token_which_is_then_nowhere_to_be_seen(serve: Serve, 
 
 def test_a_wrong_token_in_a_link_is_told(serve: Serve, come: Come) -> None:
     visitor = come(f"{with_token(serve).url}/#token=wrong")
-    expect(form(visitor)).to_contain_text("This is not its token.")
+    expect(form(visitor)).to_contain_text("This token is not the right one.")
 
 
 @pytest.mark.parametrize("locale", ["de", "fr", "es", "zh-CN"])
@@ -441,10 +443,12 @@ def test_the_page_works_below_a_prefix_and_where_a_proxy_swallows_streams(
     proxy.close()
 
 
-EMBEDDED = """<!doctype html><html lang="en"><title>A site of mine</title>
+ADDRESS, SITE = "http://127.0.0.1:8000", "https://my-site.example"  # as the document has them
+TWO_LINES, FRAME = (block.text for block in blocks("embedding"))
+(ALLOWING,) = (shlex.split(command)[-2:] for command in commands("site"))
+ELSEWHERE = """<!doctype html><html lang="en"><title>A site of mine</title>
 <h1>A site of mine</h1>
-<script type="module" src="{url}/embed.js"></script>
-<voilearn-page {attributes}></voilearn-page>
+{}
 <p>Below.</p></html>"""
 
 
@@ -483,73 +487,78 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-HEIGHTS = """() => {
-  const {height} = document.querySelector('iframe').getBoundingClientRect()
-  return height
-}"""
+HEIGHT = "() => document.querySelector('iframe').getBoundingClientRect().height"
+INNER = "body => [innerHeight, Math.ceil(body.getBoundingClientRect().height)]"
+
+
+def give_photo(page: Page) -> FrameLocator:
+    """Give a photo to the page in a page's frame, and wait for the answer."""
+    frame = page.frame_locator("iframe")
+    photo: Any = {"name": "a.png", "mimeType": "image/png", "buffer": stub.photo(400, 300)}
+    frame.locator('.voilearn-upload input[type="file"]').set_input_files(photo)
+    expect(frame.locator(".voilearn-status")).to_have_text(ANSWER)
+    return frame
+
+
+def run_for(serve: Serve, site: Put, text: str, **more: Any) -> str:
+    """Run a service for another site's page, as the document tells; return that one's address."""
+    port = str(free_port())
+    address = site(ELSEWHERE.format(text.replace(ADDRESS, f"http://127.0.0.1:{port}")))
+    allowing = [each.replace(SITE, address.rstrip("/")) for each in ALLOWING]
+    assert allowing != ALLOWING
+    serve("--port", port, *allowing, **more)
+    return address
 
 
 def test_two_lines_put_the_page_into_a_site_that_may(
     serve: Serve, site: Put, page: Page, screenshots: Path
 ) -> None:
-    service = serve("--allow-origin", "*", environment={"VOILEARN_TOKEN": TOKEN})
-    page.goto(site(EMBEDDED.format(url=service.url, attributes=f'token="{TOKEN}"')))
-    frame = page.frame_locator("voilearn-page iframe")
-    expect(frame.locator(".voilearn-gallery .voilearn-thumb")).to_have_count(2)
-    before = page.evaluate(HEIGHTS)
-    photo: Any = {"name": "a.png", "mimeType": "image/png", "buffer": stub.photo(400, 300)}
-    frame.locator('.voilearn-upload input[type="file"]').set_input_files(photo)
-    expect(frame.locator(".voilearn-status")).to_have_text(ANSWER)
-    fits = """async () => {
-      const frame = document.querySelector('iframe')
-      return frame.getBoundingClientRect().height
-    }"""
-    inner = frame.locator("body")
-    wait_in(
-        page,
-        lambda: (
-            page.evaluate(fits) > before
-            and inner.evaluate("b => innerHeight >= Math.floor(b.getBoundingClientRect().height)")
-        ),
+    assert len(TWO_LINES.splitlines()) == 2
+    page.goto(run_for(serve, site, TWO_LINES))
+    expect(page.frame_locator("iframe").locator(".voilearn-gallery .voilearn-thumb")).to_have_count(
+        2
     )
-    assert inner.evaluate("() => document.documentElement.scrollHeight <= innerHeight")
+    before = page.evaluate(HEIGHT)
+    body = give_photo(page).locator("body")
+    wait_in(page, lambda: page.evaluate(HEIGHT) > before and len({*body.evaluate(INNER)}) == 1)
+    assert body.evaluate("() => document.documentElement.scrollHeight <= innerHeight")
     expect(page.locator("iframe")).to_have_attribute("title", stub.TITLE)
     expect(page.locator("iframe")).to_have_attribute("allow", "camera; clipboard-write")
     page.screenshot(path=screenshots / "service-page-embedded.png", full_page=True)
 
 
+def test_a_site_may_give_the_token_itself(serve: Serve, site: Put, page: Page) -> None:
+    text = TWO_LINES.replace("<voilearn-page>", f'<voilearn-page token="{TOKEN}">')
+    page.goto(run_for(serve, site, text, environment={"VOILEARN_TOKEN": TOKEN}))
+    expect(give_photo(page).locator(".voilearn-token")).to_have_count(0)
+
+
+def test_a_plain_frame_works_where_its_site_may(serve: Serve, site: Put, page: Page) -> None:
+    page.goto(run_for(serve, site, FRAME))
+    give_photo(page)
+    assert page.evaluate(HEIGHT) > 900
+
+
 def test_a_site_that_may_not_says_what_to_do(serve: Serve, site: Put, page: Page) -> None:
-    service = serve("--allow-origin", "https://friend.example")
-    address = site(EMBEDDED.format(url=service.url, attributes=""))
+    service = serve("--allow-origin", SITE)
+    address = site(ELSEWHERE.format(TWO_LINES.replace(ADDRESS, service.url)))
     page.goto(address)
     told = page.locator("voilearn-page")
     expect(told).to_contain_text(f"voilearn serve --allow-origin {address.rstrip('/')}")
     expect(told.get_by_role("link")).to_have_attribute("href", f"{service.url}/")
 
 
-def test_a_plain_frame_works_where_its_site_may(serve: Serve, site: Put, page: Page) -> None:
-    text = '<!doctype html><iframe src="{}/" width="700" height="600"></iframe>'
-    port = free_port()
-    address = site(text.format(f"http://127.0.0.1:{port}"))
-    serve("--port", str(port), "--allow-origin", address.rstrip("/"))
-    page.goto(address)
-    frame = page.frame_locator("iframe")
-    photo: Any = {"name": "a.png", "mimeType": "image/png", "buffer": stub.photo(400, 300)}
-    frame.locator('.voilearn-upload input[type="file"]').set_input_files(photo)
-    expect(frame.locator(".voilearn-status")).to_have_text(ANSWER)
-
-
 def test_another_window_than_the_frame_cannot_change_its_height(
     serve: Serve, site: Put, page: Page
 ) -> None:
     service = serve("--allow-origin", "*")
-    page.goto(site(EMBEDDED.format(url=service.url, attributes="")))
+    page.goto(site(ELSEWHERE.format(TWO_LINES.replace(ADDRESS, service.url))))
     frame = page.frame_locator("voilearn-page iframe")
     expect(frame.locator(".voilearn-gallery .voilearn-thumb")).to_have_count(2)
     expect(page.locator("iframe")).to_have_attribute("title", stub.TITLE)
-    before = page.evaluate(HEIGHTS)
+    before = page.evaluate(HEIGHT)
     page.evaluate(
         "() => new Promise(done => { addEventListener('message', done, {once: true});"
         "postMessage({voilearn: 'height', height: 7777, title: 'x'}, '*') })"
     )
-    assert page.evaluate(HEIGHTS) == before
+    assert page.evaluate(HEIGHT) == before

@@ -1,6 +1,7 @@
 """Nobody is left wondering: what the page says when something is gone, and what brings it back.
 
-In: a page whose kernel, service, server, connection or model goes; out: its sentences, and its photos.
+In: a page whose kernel, service, server, connection or model goes; out: its sentences, and its
+photos.
 """
 
 import json

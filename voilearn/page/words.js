@@ -51,7 +51,7 @@ const ENGLISH = {
   tokenNeeded: "This page is for those who have its token. Whoever runs it can give you one.",
   token: "Token",
   tokenTake: "Open the page",
-  tokenWrong: "This is not its token. Please check it, and try again.",
+  tokenWrong: "This token is not the right one. Please check it, and try again.",
   broken: "This page can't answer at the moment.",
   failedCell:
     "The notebook of this page did not run to its end. Whoever runs the page finds the reason in the server's log.",

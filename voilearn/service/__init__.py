@@ -1,7 +1,8 @@
-"""The model behind HTTP: what an app calls, for everybody or for this machine's own pages.
+"""The model behind HTTP: what an app calls, with a page for everybody, or for this machine's pages.
 
 In come the path of a model and who may ask; out goes a server that answers photos with Predictions,
-swaps its model when the file is replaced, and refuses at once what it has no place for.
+shows the page, swaps its model when the file is replaced, and refuses at once what it has no place
+for.
 
     serve.py            the service as a process
     this_machine.py     the same for this machine's own pages, gone when idle
