@@ -446,7 +446,7 @@ def test_the_page_marks_where_a_file_is_held_over_it(device: Device) -> None:
 def test_of_two_photos_the_last_is_shown_and_never_with_the_firsts_answer(device: Device) -> None:
     device.open_ready()
     device.page.evaluate(WATCH)
-    first = sideways((4032, 3024))  # top left, once it is answered
+    first = jpeg("top left", (4032, 3024))  # which takes longer to read
     photos = (first, jpeg("bottom right"))
     device.page.evaluate(
         GIVE_ALL, [[list(photo), "photo.jpg", "image/jpeg", "drop"] for photo in photos]
