@@ -8,6 +8,8 @@ import gzip
 import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from tests import onnx_files
-from tests.conftest import draw, encode
+from tests.conftest import ROOT, draw, encode
 from voilearn.errors import UnusableSettings
 from voilearn.page.title import read_title
 from voilearn.service.app import make_app
@@ -244,6 +246,17 @@ def test_an_app_toml_that_says_what_it_cant_is_refused(tmp_path: Path) -> None:
     (tmp_path / "app.toml").write_text("titel = 'Bears'\n")
     with pytest.raises(UnusableSettings, match='Did you mean "title"'):
         PageFiles(tmp_path, ())
+
+
+def test_a_service_whose_app_toml_says_what_it_cant_does_not_start(tmp_path: Path) -> None:
+    model = onnx_files.write(tmp_path, onnx_files.model())
+    (tmp_path / "app.toml").write_text("photo_size = 1\n")
+    command = [sys.executable, "-m", "voilearn", "serve", "--model", model, "--port", "0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "voilearn: In app.toml, photo_size is out of range; it has to be from 64 to 8192 pixels.\n"
+    )
 
 
 def test_the_page_needs_no_token_and_what_it_asks_does(
