@@ -123,7 +123,8 @@ PREVIEW = {
     "name": "preview",
     "in": "query",
     "description": "1: with a small JPEG of the photo, for who can't show a photo of its kind.",
-    "schema": {"type": "string", "enum": ["1"]},
+    "schema": TEXT,
+    "example": "1",
 }
 EXAMPLES = {
     "examples": {
