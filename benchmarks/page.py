@@ -1,28 +1,31 @@
-"""Measure the page beside Gradio and the book's notebook in Voilà, in one run: a visitor's seconds.
+"""Measure our page, from a notebook and from the service, beside Gradio and the book's notebook.
 
 In come the checkout's export.pkl, the same for all, and a photo of 12 megapixels, drawn by code;
-out go a table with medians, and whether ours is where it should be. The tools take turns, each
-visit is that of a new browser profile, and the servers are warm: ours has a kernel ready, Gradio
-has answered before. A request to another host is refused at once, in favour of who makes one.
+out go a table of a visitor's seconds, with medians, and which targets are reached (page_table.py).
+All is one run: the tools take turns, each visit is that of a new browser profile, and the servers
+are warm: the notebook's has a kernel ready, the others have answered before. The service has what
+`voilearn compile` makes of the export.pkl. A request to another host is refused at once, in favour
+of who makes one.
 
     python benchmarks/page.py --peers .venv-peers/bin/python
 
 "Usable" is when a photo can be chosen: for the others, when their scripts have made the input; for
 ours, when it is laid out. Ours is in the first HTML, so a photo chosen that early has to wait for
 the scripts, and "opened to answer", with the photo chosen at that moment, is the fairer figure.
-Gradio answers without a click too (`live`), which is the fastest it has. The slow line is one of
-our own (slow_line.py), the same for all tools, and there the bytes are counted.
+Gradio answers without a click too (`live`), which is the fastest it has. How long a page's thread
+is blocked is the longest gap between two of its timers, from the choice of the photo to the answer.
+The slow line is one of our own (slow_line.py), the same for all tools, and there the bytes are
+counted.
 """
 
 import argparse
 import contextlib
 import importlib.metadata
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,127 +34,26 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import lost, page_visits, visitors  # noqa: E402
+from benchmarks import lost, page_visits, resnet18, visitors  # noqa: E402
 from benchmarks.browser import chromium  # noqa: E402
-from benchmarks.lost import Noticed  # noqa: E402
+from benchmarks.page_table import (  # noqa: E402
+    GRADIO,
+    NOTEBOOK,
+    OURS,
+    SERVICE,
+    SLOW,
+    STOCK,
+    Measured,
+    notes,
+    table,
+    verdicts,
+)
 from benchmarks.page_visits import Known, opened, settled  # noqa: E402
 from benchmarks.processes import Server, given_path  # noqa: E402
-from benchmarks.slow_line import Line, Speed  # noqa: E402
+from benchmarks.slow_line import Line  # noqa: E402
 from tests.browser.chromium import QUIET  # noqa: E402
 
-PEERS = ROOT / "benchmarks" / "peers"
-SLOW = Speed(mbit=5, round_trip=0.1)
-OURS, GRADIO, STOCK = "Voilearn", "Gradio", "the book's notebook"
 NO_OTHER_HOSTS = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
-LOST_IN_TIME = 5.0  # seconds
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the table: what was measured, and what ours is to reach.
-
-    `limit` is the most in the row's own unit, `share` the most of what Gradio has.
-    """
-
-    title: str
-    key: str
-    limit: float | None = None
-    share: float | None = None
-    unit: float = 1.0
-    digits: int = 2
-
-    def target(self) -> str:
-        """Return the target in words."""
-        if self.limit is not None:
-            return f"at most {self.limit:g}"
-        if self.share is not None:
-            return "under Gradio's" if self.share == 1 else f"under {self.share:g} of Gradio's"
-        return ""
-
-    def reached(self, ours: float, gradio: float | None) -> str:
-        """Return yes, NO, or nothing where there is no telling."""
-        if self.limit is not None:
-            return yes(ours <= self.limit)
-        if self.share is not None and gradio is not None:
-            return yes(ours < self.share * gradio)
-        return ""
-
-
-ROWS = (
-    Row("first contentful paint, s", "painted", limit=0.3),
-    Row("page usable: a photo can be chosen, s", "usable", share=1),
-    Row("page opened to answer, photo chosen as soon as it can be, s", "opened", share=1),
-    Row("photo of 12 megapixels chosen to answer, s", "chosen", share=0.5),
-    Row(f"{SLOW}: first contentful paint, s", "slow painted"),
-    Row(f"{SLOW}: page usable, s", "slow usable", share=1),
-    Row(f"{SLOW}: page opened to answer, s", "slow opened", share=1),
-    Row(f"{SLOW}: photo chosen to answer, s", "slow chosen", share=0.5),
-    Row("MB over the wire, cold", "slow page bytes", limit=0.6, unit=1e6),
-    Row("requests, cold", "requests", limit=40, digits=0),
-    Row("requests to other hosts", "other hosts", limit=0, digits=0),
-    Row("MB sent for the photo", "slow photo bytes", limit=0.3, unit=1e6),
-)
-
-
-@dataclass
-class Measured:
-    """What was found of one tool: figures by their keys, its answers, and when it was lost."""
-
-    figures: dict[str, list[float]] = field(default_factory=dict)
-    answers: set[str] = field(default_factory=set)
-    server_lost: Noticed | None = None
-    kernel_lost: Noticed | None = None
-
-    def add(self, found: Mapping[str, Any], prefix: str = "") -> None:
-        """Take in what one visit found."""
-        for key, value in found.items():
-            if key == "answer":
-                self.answers.add(" ".join(value.split()))
-            elif value is not None:
-                self.figures.setdefault(prefix + key, []).append(value)
-
-    def median(self, row: Row) -> float | None:
-        """Return the median of a row in its unit, None where nothing was measured."""
-        values = self.figures.get(row.key)
-        return statistics.median(values) / row.unit if values else None
-
-
-def yes(reached: bool) -> str:
-    """Return a verdict that can't be overlooked."""
-    return "yes" if reached else "NO"
-
-
-def table(found: Mapping[str, Measured]) -> Iterator[str]:
-    """Return the lines of the table: one column a tool, then ours over Gradio's, and the target."""
-    yield f"| | {' | '.join(found)} | ours over Gradio's | target | reached |"
-    yield "|---" * (len(found) + 4) + "|"
-    for row in ROWS:
-        medians = {name: tool.median(row) for name, tool in found.items()}
-        ours, gradio = medians[OURS], medians.get(GRADIO)
-        cells = ["" if m is None else f"{m:.{row.digits}f}" for m in medians.values()]
-        cells.append(f"{ours / gradio:.2f}" if ours is not None and gradio else "")
-        cells += [row.target(), "" if ours is None else row.reached(ours, gradio)]
-        yield f"| {row.title} | {' | '.join(cells)} |"
-    for title, which in (("server", "server_lost"), ("kernel", "kernel_lost")):
-        all_lost = [getattr(tool, which) for tool in found.values()]
-        cells = [str(noticed or "") for noticed in all_lost]
-        if ours_lost := getattr(found[OURS], which):
-            cells += ["", f"at most {LOST_IN_TIME:g}", in_time(ours_lost)]
-            yield f"| {title} killed: the page says so, unprompted | {' | '.join(cells)} |"
-
-
-def in_time(noticed: Noticed) -> str:
-    """Return whether a page said early enough that it is lost."""
-    return yes(noticed.unprompted is not None and noticed.unprompted <= LOST_IN_TIME)
-
-
-def notes(found: Mapping[str, Measured]) -> Iterator[str]:
-    """Return what each tool answered, and what it said when it was lost."""
-    for name, tool in found.items():
-        yield f"- {name} answered: {'; '.join(sorted(tool.answers))}"
-        for what, noticed in (("server", tool.server_lost), ("kernel", tool.kernel_lost)):
-            if noticed and noticed.words:
-                yield f"- {name}, its {what} killed: “{noticed.words}”"
 
 
 @dataclass(frozen=True)
@@ -188,7 +90,7 @@ def serving(sites: Mapping[str, tuple[visitors.Site, Known, int]]) -> Iterator[d
 def measure(
     browser: Browser, tools: Mapping[str, Tool], photo: Path, rounds: int, slow: int
 ) -> dict[str, Measured]:
-    """Let the tools take turns, after one visit that warms ours and Gradio; then lose them."""
+    """Let the tools take turns, after one visit that warms all but the book's; then lose them."""
     found = {name: Measured() for name in tools}
     for name in tools.keys() - {STOCK}:
         tools[name].visit(browser, photo, Measured(), slow=False)
@@ -207,13 +109,16 @@ def measure(
 def lose(
     browser: Browser, tools: Mapping[str, Tool], photo: Path, found: Mapping[str, Measured]
 ) -> None:
-    """Kill the kernels behind our pages, then all servers: Gradio has no kernels."""
+    """Kill the kernels behind our notebook's pages, then all servers: the others have no kernels.
+
+    That the book's page is silent shows when its server is killed.
+    """
     pages = {
-        name: lost.Tool(tool.server, tool.known, lost.PAGES if name == OURS else 1)
+        name: lost.Tool(tool.server, tool.known, lost.PAGES if name in OURS else 1)
         for name, tool in tools.items()
     }
-    ours = {OURS: pages[OURS]}  # that the book's page is silent shows when its server is killed
-    for name, noticed in lost.kernels_lost(browser, ours, photo).items():
+    notebook = {NOTEBOOK: pages[NOTEBOOK]}
+    for name, noticed in lost.kernels_lost(browser, notebook, photo).items():
         found[name].kernel_lost = noticed
     for name, noticed in lost.servers_lost(browser, pages, photo).items():
         found[name].server_lost = noticed
@@ -231,18 +136,18 @@ def sites(folder: Path, peers: Path, rounds: int, stock: int) -> dict[str, Any]:
     """Return the pages to visit, and in how many rounds; each has the checkout's export.pkl."""
     ours = visitors.our_page(ROOT, folder / "ours", "export.pkl")
     book = visitors.stock_page(ROOT, folder / "stock")
-    gradio = [peers, PEERS / "gradio_page.py", ROOT / "export.pkl"]
+    resnet18.compiled(ROOT / "export.pkl", folder)
     found: dict[str, Any] = {
-        OURS: (visitors.voila(ours, "app.ipynb", visitors.arrive_ours), page_visits.OURS, rounds),
+        NOTEBOOK: (visitors.voila(ours, "app.ipynb"), page_visits.OURS, rounds),
+        SERVICE: (visitors.service(folder, folder / "served"), page_visits.OURS, rounds),
         GRADIO: (
-            visitors.Site(lambda port: [*gradio, port], book, arrive=visitors.arrive_gradio),
+            visitors.gradio(peers, "gradio_page.py", ROOT / "export.pkl", book),
             page_visits.GRADIO,
             rounds,
         ),
     }
     if stock:
-        there = visitors.voila(book, "stock.ipynb", visitors.arrive_stock)
-        found[STOCK] = (there, page_visits.STOCK, stock)
+        found[STOCK] = (visitors.voila(book, "stock.ipynb"), page_visits.STOCK, stock)
     return found
 
 
@@ -278,7 +183,7 @@ def main() -> None:
         browser.close()
     counts = f"{chosen.repeats} visits of each kind, {chosen.slow} over the slow line"
     print(f"Medians of {counts}; of {STOCK}, {chosen.stock}. The photo has {megabytes:.1f} MB.\n")
-    print("\n".join([*table(found), "", *notes(found), "", told]))
+    print("\n".join([*table(found), "", *verdicts(found), "", *notes(found), "", told]))
 
 
 if __name__ == "__main__":

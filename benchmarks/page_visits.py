@@ -25,8 +25,9 @@ SCREEN = {"width": 1000, "height": 800}
 TROUBLE = "lost|connection|disconnect|error|died|dead|restart|reload"
 ORIENTATION, SIDEWAYS = 0x0112, 6  # EXIF: the camera was turned, as most phones' photos are
 
-# Notes the milliseconds since the navigation began. An input that a page keeps out of its document
-# is met when it is clicked.
+# Notes the milliseconds since the navigation began; and the longest time between two timers of the
+# page, from the choice of a photo to its answer: so long its thread could do nothing else. An input
+# that a page keeps out of its document is met when it is clicked.
 WATCH = """
 (() => {
   const all = (selector) => [...document.querySelectorAll(selector)];
@@ -39,8 +40,15 @@ WATCH = """
     press: () => PRESS,
   };
   const seen = (globalThis.seenByTheBenchmark = {});
+  const ping = (before) => {
+    const now = performance.now();
+    seen.blocked = Math.max(seen.blocked ?? 0, now - before);
+    if (!seen.answered) setTimeout(ping, 0, now);
+  };
   const choose = ({ target }) => {
-    if (target.type === "file") seen.chosen ??= performance.now();
+    if (target.type !== "file" || seen.chosen) return;
+    seen.chosen = performance.now();
+    ping(seen.chosen);
   };
   document.addEventListener("change", choose, true);
   const click = HTMLInputElement.prototype.click;
@@ -261,7 +269,8 @@ def settled(
         if line:
             found["photo bytes"] = line.up.bytes
         seen = visit.seen()
-    return found | {"chosen": seen["answered"] - seen["chosen"], "answer": seen["answer"]}
+    found["chosen"] = seen["answered"] - seen["chosen"]
+    return found | {"blocked": seen["blocked"], "answer": seen["answer"]}
 
 
 def asked_for(urls: list[str], own: str) -> dict[str, int]:

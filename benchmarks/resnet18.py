@@ -58,11 +58,17 @@ def train(folder: Path) -> Path:
     return folder / "export.pkl"
 
 
+def compiled(export: Path, folder: Path) -> Path:
+    """Write what an export.pkl compiles to into a folder; return its export.onnx."""
+    python(COMPILE, export, folder)
+    return folder / "export.onnx"
+
+
 def make(folder: Path, made: Path | None = None) -> Path:
     """Return a folder with a resnet18 and what it compiles to: the one made, or a new one."""
     if made is not None:
         return made
-    python(COMPILE, train(folder), folder)
+    compiled(train(folder), folder)
     return folder
 
 

@@ -58,10 +58,14 @@ Arrive = Callable[[Page, Server, str], Ask]
 
 @dataclass(frozen=True)
 class Site:
-    """A page to visit: how its server is started and where it is; `arrive` opens it."""
+    """A page to visit: how its server is started and where it is; `arrive` opens it.
+
+    `ready` can be asked for without starting a kernel.
+    """
 
     start: Callable[[int], Sequence[object]]
     folder: Path
+    ready: str = ""
     path: str = ""
     home: Path | None = None
     arrive: Arrive | None = None
@@ -72,17 +76,9 @@ class Site:
         port = free_port()
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
             start = list(map(str, self.start(port)))
-            with running(start, self._ready, self.folder, Path(scratch), port, self.home) as server:
+            with running(start, self.ready, self.folder, Path(scratch), port, self.home) as server:
                 server.settle()  # a kernel may be made ahead
                 yield server
-
-    @property
-    def _ready(self) -> str:
-        """Return what can be asked for without starting a kernel."""
-        if self.arrive is arrive_gradio:
-            return ""
-        ours = (self.folder / "voilearn").exists()
-        return "voila/files/voilearn/page/page.css" if ours else "voila/static/voila.js"
 
 
 @dataclass
@@ -253,10 +249,16 @@ def open_in_turn(sites: dict[str, Site], rounds: int) -> dict[str, tuple[list[fl
     return found
 
 
-def voila(folder: Path, notebook: str, arrive: Arrive) -> Site:
+def ready(folder: Path) -> str:
+    """Return what tells that a server of notebooks is there, and starts no kernel."""
+    ours = (folder / "voilearn").exists()
+    return "voila/files/voilearn/page/page.css" if ours else "voila/static/voila.js"
+
+
+def voila(folder: Path, notebook: str, arrive: Arrive | None = None) -> Site:
     """Return a page as Voilà itself serves it."""
     start = [sys.executable, "-m", "voila", notebook, "--no-browser", "--Voila.port_retries=0"]
-    return Site(lambda port: [*start, f"--port={port}"], folder, arrive=arrive)
+    return Site(lambda port: [*start, f"--port={port}"], folder, ready(folder), arrive=arrive)
 
 
 def jupyter(folder: Path, notebook: str, home: Path | None = None) -> Site:
@@ -264,7 +266,34 @@ def jupyter(folder: Path, notebook: str, home: Path | None = None) -> Site:
     start = [sys.executable, "-m", "jupyter_server", "--no-browser", "--ip=127.0.0.1"]
     start += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", "--allow-root"]
     path = f"voila/render/{notebook}?token={TOKEN}"
-    return Site(lambda port: [*start, f"--port={port}"], folder, path, home)
+    return Site(lambda port: [*start, f"--port={port}"], folder, ready(folder), path, home)
+
+
+def gradio(
+    peers: Path, script: str, export: Path, folder: Path, arrive: Arrive | None = None
+) -> Site:
+    """Return a page of Gradio, which is one of the scripts in peers/."""
+    start = [peers, PEERS / script, export]
+    return Site(lambda port: [*start, port], folder, arrive=arrive)
+
+
+def service(model: Path, folder: Path) -> Site:
+    """Return the page as the service serves it, with the compiled model of a folder.
+
+    The author's words are those of the notebook's page.
+    """
+    folder.mkdir()
+    for file in (
+        ROOT / "app.ipynb",
+        ROOT / "app.toml",
+        model / "export.onnx",
+        model / "export.json",
+    ):
+        shutil.copy(file, folder)
+    start = [sys.executable, "-m", "voilearn", "serve", "--model", folder / "export.onnx"]
+    return Site(
+        lambda port: [*start, "--public", "--port", port], ROOT, "readyz", arrive=arrive_ours
+    )
 
 
 def our_page(model: Path, folder: Path, file: str) -> Path:
@@ -379,11 +408,12 @@ def main() -> None:
         pkl = our_page(model, folder / "pkl", "export.pkl")
         onnx = our_page(model, folder / "onnx", "export.onnx")
         stock = stock_page(model, folder / "stock")
-        gradio = [peers, PEERS / "gradio_app.py", model / "export.pkl"]
         sites = {
             OURS: voila(pkl, "app.ipynb", arrive_ours),
             ONNX: voila(onnx, "app.ipynb", arrive_ours),
-            GRADIO: Site(lambda port: [*gradio, port], stock, arrive=arrive_gradio),
+            GRADIO: gradio(
+                peers, "gradio_app.py", model / "export.pkl", stock, arrive=arrive_gradio
+            ),
             STOCK: voila(stock, "stock.ipynb", arrive_stock),
         }
         costs = {}

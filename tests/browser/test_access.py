@@ -126,6 +126,7 @@ def test_the_whole_way_goes_by_keyboard(come: Come) -> None:
     visitor = come()
     visitor.choose(stub.photo(400, 300), stub.photo(300, 400))
     expect(visitor.page.locator(".voilearn-is-answer")).to_have_count(2, timeout=ANSWER_WITHIN)
+    expect(visitor.page.locator(".voilearn-gallery button")).to_have_count(2)  # they come last
     choosers: list[FileChooser] = []
     visitor.page.on("filechooser", lambda chooser: choosers.append(chooser))
     visitor.page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0) }")

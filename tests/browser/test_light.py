@@ -17,6 +17,7 @@ from tests.browser import stub
 from tests.browser.visitor import Visitor
 from tests.browser.ways import OF_A_KERNEL, TOKEN, Server
 from tests.waiting import WITHIN
+from voilearn.page.bundle import PHOTO_WORKER, one_script
 
 pytestmark = OF_A_KERNEL
 Come = Callable[..., Visitor]
@@ -85,6 +86,12 @@ def test_an_authors_words_stand_in_the_shell_as_they_are(come: Come) -> None:
     expect(visitor.page.locator("h1")).to_have_text(stub.TITLE)
     expect(visitor.page.locator("header p")).to_have_text(stub.INTRODUCTION)
     assert visitor.page.title() == stub.TITLE
+
+
+def test_the_photo_worker_in_the_page_is_the_one_of_every_host(come: Come) -> None:
+    script = come().page.locator(".voilearn-photo-worker").text_content() or ""
+    lines = [line for line in one_script(PHOTO_WORKER).splitlines() if line]
+    assert [line for line in script.splitlines() if line] == lines
 
 
 def test_scripts_are_compressed_where_the_server_can(stubbed: Server) -> None:

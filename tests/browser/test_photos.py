@@ -84,7 +84,7 @@ def test_a_phones_photo_is_turned_upright_and_scaled_down_before_it_is_sent(come
     assert size == [750, 1000]  # a quarter, by boxes
     note = visitor.page.locator(".voilearn-preview figcaption")
     told = r"3000 × 4000 pixels, made smaller here: from \d\.\d MB to \d+ kB"
-    expect(note).to_have_text(re.compile(told if sent else "^$"))
+    expect(note).to_have_text(re.compile("^$" if visitor.server.way == "device" else told))
 
 
 # The colours in the corners of the preview: top left, top right, bottom left, bottom right.
@@ -221,7 +221,9 @@ def test_a_photo_given_up_holds_up_none_after_it(come: Come) -> None:
     assert visitor.answer()
     *begun, last = stub.looked_at(folder)
     assert last == 400
-    assert begun in ([stub.SLOW], [stub.SLOW] * granted_cores())  # a kernel looks at one at a time
+    # a kernel looks at one at a time; a service's worker may take one as it is given up
+    assert 0 < len(begun) <= granted_cores() + 1
+    assert set(begun) == {stub.SLOW}
 
 
 def test_of_very_many_photos_those_without_room_are_told(come: Come) -> None:

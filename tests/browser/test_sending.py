@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
-from voilearn.notebook.one_script import one_module
 
 from tests.browser.visitor import ANSWER_WITHIN
+from voilearn.page.bundle import PAGE, one_script
 
 STAND_UP = """async source => {
   const heard = {}
@@ -29,7 +29,8 @@ STAND_UP = """async source => {
     window.asker.addEventListener(kind, () => window.told.push(kind))
   window.ask = size => {
     const giveUp = new AbortController()
-    const answer = window.asker.ask(new Blob([new Uint8Array(size)]), {signal: giveUp.signal})
+    const blob = new Blob([new Uint8Array(size)])
+    const answer = window.asker.ask({blob}, {signal: giveUp.signal})
     window.answer = answer.then(JSON.stringify, error => `${error.type ?? error.constructor.name}`)
     window.giveUp = () => giveUp.abort()
   }
@@ -43,7 +44,7 @@ def page(browser: Browser) -> Iterator[Page]:
     page.set_default_timeout(ANSWER_WITHIN)
     page.clock.install(time=0)
     page.clock.pause_at(1000)  # what takes its time, does so when a test has it pass
-    page.evaluate(STAND_UP, one_module() + "\nexport { KernelAsker };")
+    page.evaluate(STAND_UP, one_script((*PAGE, "notebook/asker.js")) + "\nexport { KernelAsker };")
     yield page
     page.close()
 

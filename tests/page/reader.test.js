@@ -58,6 +58,15 @@ test("one worker reads all photos, and each gets what was read of it", async () 
   );
 });
 
+test("a worker that was started before the first photo is the one that reads it", async () => {
+  const reader = new PhotoReader(start);
+  assert.equal(StubWorker.all.length, 0);
+  reader.prepare();
+  reader.read(FILE, { longest: 1024 });
+  assert.equal(StubWorker.all.length, 1);
+  assert.equal(StubWorker.all[0].asked.length, 1);
+});
+
 test("a photo that is refused is a problem, in words and of the type that Python has", async () => {
   const found = new PhotoReader(start).read(FILE, { longest: 1024 });
   const [{ asked, onmessage }] = StubWorker.all;
@@ -74,7 +83,9 @@ test("without a worker a whole file is sent, and where pixels are wanted it is a
   const denied = () => {
     throw new DOMException("denied", "SecurityError");
   };
-  assert.deepEqual(await new PhotoReader(denied).read(FILE, { longest: 1024 }), WHOLE);
+  const reader = new PhotoReader(denied);
+  reader.prepare();
+  assert.deepEqual(await reader.read(FILE, { longest: 1024 }), WHOLE);
   const pixels = new PhotoReader(denied).read(FILE, { pixels: true, size: 224 });
   await assert.rejects(pixels, { type: "VoilearnError", words: /reload the page/ });
   Object.assign(globalThis, { OffscreenCanvas: undefined });

@@ -47,6 +47,10 @@ const PILLOW = [
     [3, 3, 8],
     [107, 82, 112],
   ],
+  [
+    [301, 2, 200],
+    [122, 120, 117, 109, 121, 121],
+  ],
 ];
 
 for (const [[width, height, factor], expected] of PILLOW) {
@@ -67,6 +71,13 @@ test("one colour stays that colour, whatever the factor", () => {
       const whole = { data: new Uint8ClampedArray(4 * 41 * 3).fill(level), width: 41, height: 3 };
       assert.deepEqual(new Set(reduced(whole, factor)), new Set([level]), `${level} by ${factor}`);
     }
+  }
+});
+
+test("a box may be as wide as a picture, and white", () => {
+  for (const width of [257, 700, 5000]) {
+    const white = { data: new Uint8ClampedArray(4 * width).fill(255), width, height: 1 };
+    assert.deepEqual([...reduced(white, width)], [255, 255, 255], `${width} pixels`);
   }
 });
 

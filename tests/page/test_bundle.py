@@ -66,6 +66,16 @@ def test_a_browser_can_parse_it(script: str) -> None:
     assert run.returncode == 0, run.stderr
 
 
+def test_voilas_template_names_the_same_modules() -> None:
+    template = text("notebook/voila/templates/voilearn/index.html.j2")
+    named = {
+        name: tuple(re.findall(r"[\w/.]+", modules))
+        for name, modules in re.findall(r"set (\w+) = \[(.*?)\]", template)
+    }
+    assert named["photo_worker"] == PHOTO_WORKER
+    assert set(named["modules"]) == {*PAGE, "notebook/asker.js", "notebook/kernel.js"}
+
+
 def test_the_template_takes_the_scripts_as_they_are() -> None:
     """Jinja reads them to name them by their content: signs of its own would be taken for code."""
     for path in (*ROOMS.glob("page/*.*"), *ROOMS.glob("notebook/*.js")):

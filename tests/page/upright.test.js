@@ -1,8 +1,8 @@
-// What is turned here and not by the browser: EXIF of PNG and WebP, in each of its oddities.
+// What is turned here and not by the browser: EXIF of JPEG, PNG and WebP, in each of its oddities.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drawUpright, unturned } from "../../voilearn/page/upright.js";
+import { unturned } from "../../voilearn/page/upright.js";
 
 const SHORT = 3;
 const LONG = 4;
@@ -54,12 +54,28 @@ function webp(data) {
   return Buffer.concat([Buffer.from("RIFF"), four(all.length, true), all]);
 }
 
+/** @param {number} marker @param {Uint8Array} data */
+const segment = (marker, data) =>
+  Buffer.concat([Buffer.from([0xff, marker]), four(2 + data.length, false).subarray(2), data]);
+
+/** @param {Uint8Array} data @param {Uint8Array[]} [more]  segments behind it */
+function jpeg(data, more = []) {
+  const told = segment(0xe1, Buffer.concat([Buffer.from("Exif\0\0"), data]));
+  const [start, padding] = [Buffer.from([0xff, 0xd8]), Buffer.from([0xff])];
+  const scan = Buffer.from("\xff\xda\0\x02pixels\xff\xd9", "latin1");
+  return Buffer.concat([start, segment(0xe0, Buffer.from("JFIF\0")), padding, told, ...more, scan]);
+}
+
+const PROFILE = segment(0xe2, Buffer.from("ICC_PROFILE\0\x01\x01colours"));
+const QUANTA = segment(0xdb, Buffer.from("quanta"));
+
 /** @param {Uint8Array} bytes */
 const turn = (bytes) => unturned(new Blob([new Uint8Array(bytes)]), bytes);
 
 for (let told = 1; told <= 8; told++) {
-  test(`orientation ${told} is read of a PNG and of a WebP, in either order of bytes`, () => {
+  test(`orientation ${told} is read of a JPEG, PNG and WebP, in either order of bytes`, () => {
     for (const little of [true, false]) {
+      assert.equal(turn(jpeg(exif(told, { little }))).orientation, told);
       assert.equal(turn(png(exif(told, { little }))).orientation, told);
       assert.equal(turn(png(exif(told, { little }), true)).orientation, told);
       assert.equal(turn(webp(exif(told, { little }))).orientation, told);
@@ -77,7 +93,7 @@ test("what is none of the eight, or no short number, counts as upright", () => {
     Buffer.from("II"),
     Buffer.alloc(0),
   ]) {
-    for (const bytes of [png(odd), webp(odd)]) {
+    for (const bytes of [jpeg(odd), png(odd), webp(odd)]) {
       const { file, orientation } = turn(bytes);
       assert.equal(orientation, 1);
       assert.equal(file.size, bytes.length);
@@ -85,41 +101,47 @@ test("what is none of the eight, or no short number, counts as upright", () => {
   }
 });
 
-test("a JPEG is left to the browser", () => {
-  assert.equal(turn(Buffer.from("\xff\xd8\xff\xe1\0\x22Exif\0\0", "latin1")).orientation, 1);
+test("of a JPEG's several EXIF the first tells, and none is left", async () => {
+  const other = segment(0xe1, Buffer.concat([Buffer.from("Exif\0\0"), exif(3)]));
+  const { file, orientation } = turn(jpeg(exif(8), [QUANTA, other]));
+  assert.equal(orientation, 8);
+  const left = Buffer.from(await file.arrayBuffer());
+  assert.ok(!left.includes("Exif") && left.includes("quanta"));
+});
+
+test("a JPEG's colours are what its pixels say: no profile is left, nor told to be kept", async () => {
+  for (const told of [1, 6]) {
+    const { file, plain } = turn(jpeg(exif(told), [PROFILE, QUANTA, PROFILE]));
+    assert.ok(plain);
+    const left = Buffer.from(await file.arrayBuffer());
+    assert.ok(!left.includes("ICC_PROFILE"));
+    assert.ok(left.includes(QUANTA) && left.includes("JFIF"));
+  }
+  for (const other of [png(exif(6)), webp(exif(1)), Buffer.from("GIF89a")]) assert.ok(!turn(other).plain);
+});
+
+test("a JPEG that has nothing to turn or convert is not copied", () => {
+  const bytes = jpeg(exif(1), [QUANTA]);
+  const file = new Blob([new Uint8Array(bytes)]);
+  assert.equal(unturned(file, bytes).file, file);
+});
+
+test("a JPEG whose segments end too early is left to the browser", () => {
+  for (const end of [3, 20, 40]) {
+    const { file, orientation, plain } = turn(jpeg(exif(6)).subarray(0, end));
+    assert.deepEqual([file.size, orientation, plain], [end, 1, false]);
+  }
+  const astray = Buffer.concat([Buffer.from("\xff\xd8\xff\xe0\0\x02", "latin1"), jpeg(exif(6)).subarray(20)]);
+  assert.equal(turn(astray).orientation, 1);
 });
 
 test("the file that is decoded tells no orientation, so that no browser turns it too", async () => {
-  for (const bytes of [png(exif(6)), webp(exif(6))]) {
+  for (const bytes of [jpeg(exif(6)), png(exif(6)), webp(exif(6))]) {
     const { file } = turn(bytes);
     const left = new Uint8Array(await file.arrayBuffer());
     assert.equal(turn(left).orientation, 1);
-    for (const kind of ["IDAT", "IEND", "VP8 "]) {
+    for (const kind of ["JFIF", "pixels", "IDAT", "IEND", "VP8 "]) {
       assert.equal(Buffer.from(left).includes(kind), bytes.includes(kind));
     }
-  }
-});
-
-test("each orientation puts the first pixel where it belongs, and fills the canvas", () => {
-  const corners = ["0,0", "40,0", "40,30", "0,30", "0,0", "40,0", "40,30", "0,30"];
-  for (const [index, corner] of corners.entries()) {
-    /** @type {number[]} */
-    let matrix = [];
-    /** @type {number[]} */
-    let drawn = [];
-    const pen = {
-      canvas: { width: 40, height: 30 },
-      setTransform: (/** @type {number[]} */ ...values) => (matrix = values),
-      drawImage: (/** @type {unknown} */ _, /** @type {number[]} */ ...values) => (drawn = values),
-    };
-    drawUpright(/** @type {any} */ (pen), /** @type {any} */ (undefined), index + 1);
-    const [a, b, c, d, e, f] = matrix;
-    const [, , width, height] = drawn;
-    assert.equal(`${e},${f}`, corner);
-    const far = [a * width + c * height + e, b * width + d * height + f];
-    assert.deepEqual(
-      far.map((side, at) => Math.abs(side - [e, f][at])),
-      [40, 30],
-    );
   }
 });

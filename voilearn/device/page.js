@@ -34,6 +34,7 @@ if (lack) asker.break(lack);
 else asker.begin();
 document.querySelector(".voilearn-late")?.remove();
 showPage(el, visit, { everywhere: true, privacy: "onDevice" });
+reader.prepare();
 
 // Once the large files are kept, the service worker keeps the small ones.
 async function worksOffline() {

@@ -94,9 +94,11 @@ kernel.reconnect = async () => {
 };
 
 const { textContent: script } = /** @type {HTMLElement} */ (document.querySelector(".voilearn-photo-worker"));
-const visit = new Visit(new KernelAsker(kernel), new PhotoReader(() => workerOf(script)));
+const reader = new PhotoReader(() => workerOf(script));
+const visit = new Visit(new KernelAsker(kernel), reader);
 const el = /** @type {HTMLElement} */ (document.querySelector(".voilearn-page"));
 showPage(el, visit, { everywhere: true, privacy: "privacy" });
+reader.prepare();
 if (document.readyState !== "loading") begin();
 else document.addEventListener("DOMContentLoaded", begin); // the cells have been run by then
 

@@ -17,7 +17,7 @@ Nothing here knows a host, and no script imports one from outside this folder.
     limits.js                 how much one photo may cost
     header.js                 a picture's kind and size, off its first bytes
     whole.js                  a file's bytes: is the whole of a picture there
-    upright.js                the EXIF that browsers ignore: turned here
+    upright.js                the EXIF that is heeded here, and by no browser
     pixels.js                 whether this browser shows a page what its canvases hold
     reduce.js                 averages of boxes, exactly those of Pillow's reduce
     answer.js               a Prediction as a sentence and bars

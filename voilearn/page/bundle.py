@@ -23,8 +23,8 @@ PAGE = (
 PHOTO_WORKER = (
     "page/limits.js",
     "page/pixels.js",
-    "page/upright.js",
     "page/header.js",
+    "page/upright.js",
     "page/whole.js",
     "page/reduce.js",
     "page/photo.js",

@@ -22,7 +22,8 @@ const [BEST, ...WORSE] = [0.92, 0.85, 0.75, 0.6, 0.45]; // qualities of a JPEG
 const PREVIEW = 1024; // pixels on the longest side
 const THUMBNAIL = 96; // pixels, of a square
 
-// Like the Python side: colour profiles are ignored, EXIF is not.
+// Like the Python side: colour profiles are ignored, EXIF is not. Where there is neither, it is left
+// out: Chromium takes a third longer to convert nothing.
 /** @type {ImageBitmapOptions} */
 const AS_PYTHON_DECODES = {
   imageOrientation: "from-image",
@@ -66,12 +67,17 @@ export async function readPhoto(file, wanted) {
   }
 }
 
+/** Tells whether this browser lets a page see pixels. A worker's first canvas takes Chromium 50 ms. */
+export function canReadPixels() {
+  return showsPixels(penOf(new OffscreenCanvas(16, 16)));
+}
+
 /** @param {File} file @param {Uint8Array} bytes @param {string} kind @param {Wanted} wanted */
 async function opened(file, bytes, kind, wanted) {
-  if (!showsPixels(penOf(new OffscreenCanvas(16, 16)))) throw new Refusal("HiddenPixels", "HiddenPixels");
+  if (!canReadPixels()) throw new Refusal("HiddenPixels", "HiddenPixels");
   if (!kind) throw undecodable(kind);
-  const { file: lying, orientation } = unturned(file, bytes);
-  const picture = await createImageBitmap(lying, AS_PYTHON_DECODES).catch(() => {
+  const { file: lying, orientation, plain } = unturned(file, bytes);
+  const picture = await createImageBitmap(lying, plain ? {} : AS_PYTHON_DECODES).catch(() => {
     throw undecodable(kind);
   });
   try {
@@ -135,11 +141,12 @@ function canvasOf({ data, width, height }) {
   const canvas = new OffscreenCanvas(width, height);
   const pen = penOf(canvas);
   const image = pen.createImageData(width, height);
+  const { data: drawn } = image;
   for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
-    image.data[to] = data[from];
-    image.data[to + 1] = data[from + 1];
-    image.data[to + 2] = data[from + 2];
-    image.data[to + 3] = 255;
+    drawn[to] = data[from];
+    drawn[to + 1] = data[from + 1];
+    drawn[to + 2] = data[from + 2];
+    drawn[to + 3] = 255;
   }
   pen.putImageData(image, 0, 0);
   return canvas;

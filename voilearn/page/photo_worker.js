@@ -5,7 +5,9 @@
  * @import { Asked, Told } from "./types.d.ts"
  * @import { Key } from "./words.js"
  */
-import { readPhoto, Refusal } from "./photo.js";
+import { canReadPixels, readPhoto, Refusal } from "./photo.js";
+
+canReadPixels(); // what takes time once, the first photo need not wait for
 
 /** @param {MessageEvent<Asked>} event */
 self.onmessage = async ({ data: { number, file, wanted } }) => {

@@ -20,6 +20,15 @@ export class PhotoReader {
     this.#start = start;
   }
 
+  /** Have the worker started, so that the first photo need not wait for that. */
+  prepare() {
+    try {
+      this.#worker ??= this.#open();
+    } catch {
+      // the first photo meets that again
+    }
+  }
+
   /**
    * Resolves to what is wanted of a photo. A browser without what that takes sends the whole file.
    * @param {File} file

@@ -70,12 +70,14 @@ export function turned({ data, width, height }, orientation) {
   const [across, down] = orientation > 4 ? [height, width] : [width, height];
   const mirrored = [2, 3, 7, 6].includes(orientation);
   const upended = [3, 4, 7, 8].includes(orientation);
+  const [right, below] = orientation > 4 ? [3 * width, 3] : [3, 3 * width]; // bytes to the next pixel
   const upright = new Uint8Array(data.length);
   for (let y = 0, to = 0; y < down; y++) {
-    for (let x = 0; x < across; x++, to += 3) {
-      const [left, top] = [mirrored ? across - 1 - x : x, upended ? down - 1 - y : y];
-      const from = 3 * (orientation > 4 ? width * left + top : width * top + left);
-      for (let channel = 0; channel < 3; channel++) upright[to + channel] = data[from + channel];
+    let from = below * (upended ? down - 1 - y : y) + (mirrored ? right * (across - 1) : 0);
+    for (let x = 0; x < across; x++, from += mirrored ? -right : right) {
+      upright[to++] = data[from];
+      upright[to++] = data[from + 1];
+      upright[to++] = data[from + 2];
     }
   }
   return { data: upright, width: across, height: down };
@@ -99,40 +101,28 @@ function drawStrip(pen, picture, top, rows) {
  * @param {number} factor
  * @param {Uint8Array} into
  */
-export function averageBoxes({ data: rgba, width, height }, factor, into) {
-  const columns = Math.ceil(width / factor);
-  for (let top = 0, row = 0; top < height; top += factor, row++) {
-    const rows = Math.min(factor, height - top);
-    const sums = new Uint32Array(3 * columns);
-    for (let y = top; y < top + rows; y++) addRow(rgba, 4 * width * y, width, factor, sums);
-    const last = width - factor * (columns - 1);
-    for (let column = 0; column < columns; column++) {
-      const pixels = rows * (column === columns - 1 ? last : factor);
-      for (let at = 3 * column; at < 3 * column + 3; at++) {
-        into[3 * columns * row + at] = average(sums[at], pixels);
+export function averageBoxes({ data, width, height }, factor, into) {
+  const pixels = new Uint32Array(data.buffer, data.byteOffset, width * height); // each 0xAABBGGRR
+  for (let top = 0, to = 0; top < height; top += factor) {
+    const bottom = Math.min(top + factor, height);
+    for (let left = 0; left < width; left += factor) {
+      const right = Math.min(left + factor, width);
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      for (let y = top; y < bottom; y++) {
+        for (let at = width * y + left, end = width * y + right; at < end; at++) {
+          const pixel = pixels[at];
+          red += pixel & 0xff;
+          green += (pixel >>> 8) & 0xff;
+          blue += (pixel >>> 16) & 0xff;
+        }
       }
+      const count = (bottom - top) * (right - left);
+      into[to++] = average(red, count);
+      into[to++] = average(green, count);
+      into[to++] = average(blue, count);
     }
-  }
-}
-
-/**
- * @param {Uint8ClampedArray} rgba
- * @param {number} at  where the row begins
- * @param {number} width
- * @param {number} factor
- * @param {Uint32Array} sums  of each box, in red, green and blue
- */
-function addRow(rgba, at, width, factor, sums) {
-  for (let x = 0, column = 0; x < width; column += 3) {
-    let [red, green, blue] = [0, 0, 0];
-    for (const end = Math.min(x + factor, width); x < end; x++, at += 4) {
-      red += rgba[at];
-      green += rgba[at + 1];
-      blue += rgba[at + 2];
-    }
-    sums[column] += red;
-    sums[column + 1] += green;
-    sums[column + 2] += blue;
   }
 }
 

@@ -20,6 +20,7 @@ asker.addEventListener("token", (event) => {
   });
 });
 for (const kind of ["here", "back", "preparing"]) asker.addEventListener(kind, endAsking);
-const visit = new Visit(asker, new PhotoReader(() => new Worker(new URL(host.worker, import.meta.url))));
-showPage(el, visit, { everywhere: true, privacy: "privacy" });
+const reader = new PhotoReader(() => new Worker(new URL(host.worker, import.meta.url)));
+showPage(el, new Visit(asker, reader), { everywhere: true, privacy: "privacy" });
+reader.prepare();
 fitFrame();
