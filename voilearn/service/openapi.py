@@ -138,7 +138,7 @@ EVENTS = (
     "text/event-stream, which lasts: at once `model`, whose `sha256` is null while the model is "
     "loaded, and again when another one is in service; `place`, how many photos come before the "
     "one that this page waits for, by the header X-Voilearn-Page on both requests: 16 to 64 "
-    "letters, digits or dashes made up at random; a comment every 3 seconds."
+    "letters, digits or dashes made up at random; a comment every 2 seconds."
 )
 INFER = {
     "inputs": [{"name": "photo", "datatype": "BYTES", "shape": [1], "data": ["/9j/4AAQSkZJRg=="]}]

@@ -34,7 +34,7 @@ SCRIPTS = (
     "service/page.js",
 )
 STYLES = ("page/page.css", "service/token.css")
-UNTITLED = "What does this photo show?"
+UNTITLED = "What does this photo show?"  # in words.js, too
 FOLDER = "page"  # of the files, in their addresses
 FOR_EVER = "public, max-age=31536000, immutable"  # the address changes with what is there
 ASK_FIRST = "no-cache"
@@ -72,6 +72,7 @@ class PageFiles:
             told=json.dumps(told).replace("<", "\\u003c"),  # or a word could end the element
             language=f' lang="{settings.language}"' if settings.language else "",
             title=html.escape(title),
+            named="" if title != UNTITLED else ' data-say="untitled"',
             introduction=_paragraphs(introduction),
             noscript=(ROOMS / "page" / "noscript.html").read_text("utf-8").strip(),
             markup=(ROOMS / "page" / "markup.html").read_text("utf-8").strip(),
