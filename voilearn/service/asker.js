@@ -151,7 +151,7 @@ export class HttpAsker extends EventTarget {
    */
   #stream(signal) {
     const late = setTimeout(() => this.#question(signal, FIRST_ANSWERS_WITHIN), OPENS_WITHIN);
-    const began = performance.now();
+    const began = Date.now();
     let heard = 0; // when something was, last
     return within(signal, NO_STREAM_AFTER, async (inner, giveMore) => {
       const answer = await this.#fetch("v1/events", inner);
@@ -159,7 +159,7 @@ export class HttpAsker extends EventTarget {
       await readEvents(answer, (name, told) => {
         clearTimeout(late);
         giveMore(SILENT_AFTER);
-        heard = performance.now();
+        heard = Date.now();
         if (name === "model") this.#find(told.sha256);
         if (name === "place") this.#say("line", told);
         if (!this.#there && !this.#loading) this.#question(signal); // it was given up too early
@@ -219,8 +219,9 @@ export class HttpAsker extends EventTarget {
    * @param {string | null} sha256
    */
   #find(sha256) {
-    this.#loading = sha256 === null;
     this.#token.keep();
+    if (sha256 === null && this.#there) this.#lose(); // it is another one, which has to load
+    this.#loading = sha256 === null;
     if (sha256 === null) return this.#say("preparing", { words: say("startingModel") });
     if (this.#model && this.#model !== sha256) this.#say("changed", { sha256 });
     this.#model = sha256;
@@ -244,8 +245,7 @@ export class HttpAsker extends EventTarget {
   #lock(shown) {
     if (this.#locked || shown !== this.#token.value) return;
     this.#locked = true;
-    this.#following?.abort();
-    this.#following = undefined;
+    this.#rest();
     if (this.#there) this.#lose();
     this.#token.forget();
     this.#say("token", { wrong: shown !== "" });

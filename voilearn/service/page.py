@@ -39,6 +39,11 @@ FOLDER = "page"  # of the files, in their addresses
 FOR_EVER = "public, max-age=31536000, immutable"  # the address changes with what is there
 ASK_FIRST = "no-cache"
 A_WHILE = "public, max-age=300"
+KINDS = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +159,6 @@ def _words(settings: Settings, notebook: Path) -> tuple[str, str]:
 def _paragraphs(text: str) -> str:
     found = (words.strip() for words in re.split(r"\n\s*\n", text))
     return "\n".join(f"<p>{html.escape(words)}</p>" for words in found if words)
-
-
-KINDS = {
-    "html": "text/html; charset=utf-8",
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-}
 
 
 def _file(suffix: str, body: bytes, kept: str) -> File:
