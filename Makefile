@@ -102,7 +102,7 @@ web: $(VENV)/page ## build the page that runs on the visitor's own device, in we
 		compiled=$$(mktemp -d); trap 'rm -rf "$$compiled"' EXIT; \
 		$(BIN)/python -m voilearn compile "$(MODEL)" -o "$$compiled"; \
 	fi; \
-	$(BIN)/python voilearn/device/build.py --model "$$compiled"
+	$(BIN)/python -m voilearn.device.build --model "$$compiled"
 
 web-serve: ## show the page in web/dist (PORT=8866)
 	@test -f web/dist/index.html || { echo "There is no page yet: make web"; exit 1; }

@@ -212,8 +212,10 @@ def test_agreement_is_the_largest_difference_and_the_equal_labels() -> None:
 
 def test_the_table_of_the_browser_has_a_column_for_each_page(host: Host) -> None:
     first, whole = [Answer("/m.onnx", 200, 2_000_000)], [Answer("/m.onnx", 200, 3_000_000)]
-    ours = browser.Site("ours", host, "p", [1.0, 3.0, 2.0], [1.0], [0.5, None], [first], [whole])
-    theirs = browser.Site("theirs", host, "p", [4.0], [2.0], [None], [first], [whole])
+    ours = browser.Site(
+        "ours", host, "p", "p", [1.0, 3.0, 2.0], [1.0], [0.5, None], [first], [whole]
+    )
+    theirs = browser.Site("theirs", host, "p", "p", [4.0], [2.0], [None], [first], [whole])
     rows = [row.split(" | ") for row in browser.table([ours, theirs], ["0.1", "0.2"])]
     assert rows[0][-2:] == ["ours", "theirs |"]
     cells = {row[0].removeprefix("| "): row[1:] for row in rows[2:]}

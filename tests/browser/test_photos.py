@@ -199,6 +199,8 @@ def test_a_photo_on_its_way_can_be_given_up(come: Come) -> None:
     with stub.held(visitor.server.folder):
         visitor.choose(stub.photo(stub.SLOW, 200))
         expect(visitor.status).to_have_text("Looking at the photo…")
+        progress = visitor.page.locator(".voilearn-sending progress")
+        expect(progress).to_have_accessible_name("Looking at the photo…")
         visitor.page.get_by_role("button", name="Cancel").first.click()
         expect(visitor.status).to_have_text("Cancelled.")
         expect(visitor.status).to_be_focused()  # the button that was pressed is gone

@@ -26,7 +26,7 @@ from voilearn.device.large import CannotBuild, Large, pack
 from voilearn.device.runtime import get_runtime
 from voilearn.errors import VoilearnError
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
-from voilearn.page.title import read_title
+from voilearn.page.title import paragraphs, words_of
 from voilearn.settings import read_settings
 
 DEVICE = ROOMS / "device"
@@ -123,10 +123,7 @@ def build(model: Path, notebook: Path, out: Path) -> str:
 def read_author(notebook: Path, classes: Sequence[str], size: int | None) -> Author:
     """Return what stands in app.toml, or else in the notebook, and the photos of examples/."""
     settings = read_settings(notebook.with_name("app.toml"))
-    title, introduction = settings.title, settings.introduction
-    if not title:
-        title, below = read_title(notebook)
-        introduction = introduction or below
+    title, introduction = words_of(settings, notebook)
     for label in settings.unknown_classes(classes):
         print(f"app.toml says something of {label!r}, which is no class of this model.")
     known = set(classes)
@@ -188,14 +185,13 @@ def read_parts(runtime: bytes) -> dict[str, bytes]:
 
 
 def _fill_pages(author: Author, folder: str, facts: Mapping[str, Any]) -> dict[str, bytes]:
-    paragraphs = re.split(r"\n\s*\n", author.introduction) if author.introduction else []
     shared = {name: (ROOMS / "page" / f"{name}.html").read_text("utf-8").strip() for name in SHARED}
     return {
         "index.html": _fill(
             "index.html",
             title=html.escape(author.title),
             language=f' lang="{author.language}"' if author.language else "",
-            introduction="\n        ".join(f"<p>{html.escape(each)}</p>" for each in paragraphs),
+            introduction=paragraphs(author.introduction),
             folder=folder,
             model=json.dumps(facts).replace("<", "\\u003c"),  # or a class could end the element
             **shared,

@@ -1,13 +1,33 @@
-"""The title and the introduction of a page whose author wrote them in the notebook's first cell.
+"""The title and the introduction of a page: those of app.toml, or of the notebook's first cell.
 
-In: the notebook's file; out: plain text, or an error that says what the cell has to be.
+In: what app.toml says, and the notebook's file; out: plain text, or an error that says what the
+cell has to be.
 """
 
+import html
 import json
 import re
 from pathlib import Path
 
 from voilearn.errors import UnusableSettings, shown
+from voilearn.settings import Settings
+
+
+def words_of(settings: Settings, notebook: Path) -> tuple[str, str]:
+    """Return title and introduction. A title of app.toml stands in place of the whole cell.
+
+    Raises UnusableSettings if neither has a title.
+    """
+    if settings.title:
+        return settings.title, settings.introduction
+    title, introduction = read_title(notebook)
+    return title, settings.introduction or introduction
+
+
+def paragraphs(introduction: str) -> str:
+    """Return an introduction as HTML; an empty line begins a new paragraph."""
+    found = (words.strip() for words in re.split(r"\n\s*\n", introduction))
+    return "\n".join(f"<p>{html.escape(words)}</p>" for words in found if words)
 
 
 def read_title(notebook: Path) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from voilearn.errors import UnusableSettings
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
 from voilearn.page.gallery import Gallery
 from voilearn.page.pictures import preview_of
-from voilearn.page.title import read_title
+from voilearn.page.title import paragraphs, words_of
 from voilearn.service.open_pages import OpenPages
 from voilearn.settings import Settings, read_settings
 
@@ -78,7 +78,7 @@ class PageFiles:
             language=f' lang="{settings.language}"' if settings.language else "",
             title=html.escape(title),
             named="" if title != UNTITLED else ' data-say="untitled"',
-            introduction=_paragraphs(introduction),
+            introduction=paragraphs(introduction),
             noscript=(ROOMS / "page" / "noscript.html").read_text("utf-8").strip(),
             markup=(ROOMS / "page" / "markup.html").read_text("utf-8").strip(),
         )
@@ -150,15 +150,9 @@ def data_uri(jpeg: bytes) -> str:
 def _words(settings: Settings, notebook: Path) -> tuple[str, str]:
     """Return title and introduction: what app.toml has of them, or else the notebook."""
     try:
-        title, introduction = read_title(notebook)
+        return words_of(settings, notebook)
     except UnusableSettings:  # it is not there, or begins in another way
-        title, introduction = UNTITLED, ""
-    return settings.title or title, settings.introduction or introduction
-
-
-def _paragraphs(text: str) -> str:
-    found = (words.strip() for words in re.split(r"\n\s*\n", text))
-    return "\n".join(f"<p>{html.escape(words)}</p>" for words in found if words)
+        return UNTITLED, settings.introduction
 
 
 def _file(suffix: str, body: bytes, kept: str) -> File:
