@@ -77,18 +77,20 @@ def kill_server(server: Server) -> None:
 def kernels_lost(browser: Browser, tools: Mapping[str, Tool], photo: Path) -> dict[str, Noticed]:
     """Kill the kernels behind open pages; return when each tool's pages said so."""
     with pages(browser, tools) as visits:
+        killed = time.time()
         for name, tool in tools.items():
             for visit in visits[name]:
                 kill_kernel(tool.server, visit)
-        return noticed(visits, time.time(), photo)
+        return noticed(visits, killed, photo)
 
 
 def servers_lost(browser: Browser, tools: Mapping[str, Tool], photo: Path) -> dict[str, Noticed]:
     """Kill the servers of open pages; return when each tool's pages said so."""
     with pages(browser, tools) as visits:
+        killed = time.time()
         for tool in tools.values():
             kill_server(tool.server)
-        return noticed(visits, time.time(), photo)
+        return noticed(visits, killed, photo)
 
 
 @contextlib.contextmanager

@@ -74,6 +74,12 @@ def pages(port: int, count: int) -> Iterator[None]:
             reader.join()
 
 
+def allow_files(count: int) -> None:
+    """Let this process, and a service that it starts from now on, have so many connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2 * count + 200)), hard))
+
+
 def cost(server: Server, seconds: float) -> tuple[float, float]:
     """Return the service's private memory in MB, and the share of a core that it takes."""
     before, began = sum(server.process.cpu_times()[:2]), time.monotonic()
@@ -91,8 +97,7 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=1000, help="that are open at once")
     parser.add_argument("--seconds", type=float, default=30, help="for each figure")
     chosen = parser.parse_args()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 2 * chosen.pages + 200), hard))
+    allow_files(chosen.pages)
     with tempfile.TemporaryDirectory() as name, serving(Path(name)) as server:
         server.settle()
         alone = cost(server, chosen.seconds)

@@ -13,7 +13,7 @@ of who makes one.
 ours, when it is laid out. Ours is in the first HTML, so a photo chosen that early has to wait for
 the scripts, and "opened to answer", with the photo chosen at that moment, is the fairer figure.
 Gradio answers without a click too (`live`), which is the fastest it has. How long a page's thread
-is blocked is the longest gap between two of its timers, from the choice of the photo to the answer.
+is blocked is its longest task since the photo was chosen, of those that Chromium calls long.
 The slow line is one of our own (slow_line.py), the same for all tools, and there the bytes are
 counted.
 """

@@ -2,8 +2,9 @@
 
 In come a resnet18, trained here for an epoch, and the photos; out go tables for people: the memory
 of one visitor's kernel and of everything with 20 visitors, who each have a page open in a real
-browser and three answers, and the seconds to the page's last byte. Memory is of one tool at a
-time, times are medians of the tools taken in turn.
+browser and three answers, and the seconds to the page's last byte. The service's page has 200
+visitors: for that many browsers there is no room, so all but one are connections (crowd.py). Memory
+is of one tool at a time, times are medians of the tools taken in turn.
 
     python benchmarks/visitors.py --peers .venv-peers/bin/python
 """
@@ -29,6 +30,8 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.browser import chromium  # noqa: E402
 from benchmarks.compiled import spread  # noqa: E402
+from benchmarks.crowd import crowd, warm  # noqa: E402
+from benchmarks.open_pages import allow_files  # noqa: E402
 from benchmarks.processes import (  # noqa: E402
     Memory,
     Server,
@@ -50,7 +53,9 @@ ANSWERS = 3
 # What a page has when the cells have run: one by Voilà's own template, and one by ours.
 SHOWN = ("widget-view+json", 'class="voilearn-kernel"')
 OURS, ONNX = "Voilearn, export.pkl", "Voilearn, export.onnx"
+SERVICE = "Voilearn, service"
 STOCK, GRADIO = "the book's notebook", "Gradio"
+MOST_EACH = 0.1  # MB that one more visitor of the service's page may cost
 
 Ask = Callable[[Path], None]
 Arrive = Callable[[Page, Server, str], Ask]
@@ -92,6 +97,12 @@ class Cost:
     among: int = 0
     visitors: int = 0
     processes: list[Memory] = field(default_factory=list)
+    alone: int = 0  # everything, when the first has come and left
+
+    @property
+    def each(self) -> float:
+        """Return by how much each visitor adds to everything."""
+        return (pss(self.processes) - self.alone) / self.visitors
 
 
 def arrive_ours(page: Page, server: Server, url: str) -> Ask:
@@ -148,10 +159,11 @@ def arrive_gradio(page: Page, server: Server, url: str) -> Ask:
     return ask
 
 
-def visit(site: Site, browser: Browser, photos: Sequence[Path], count: int) -> Cost:
+def visit(site: Site, browser: Browser, photos: Sequence[Path], count: int, more: int = 0) -> Cost:
     """Let so many visitors come and stay, each with its answers; return what they cost.
 
-    One comes before and leaves, so that nobody pays for what is done once.
+    One comes before and leaves, so that nobody pays for what is done once. There may be more of the
+    service's page, without a browser (crowd.py).
     """
     cost = Cost()
     with site.serving() as server, contextlib.ExitStack() as pages:
@@ -160,13 +172,19 @@ def visit(site: Site, browser: Browser, photos: Sequence[Path], count: int) -> C
             kernel = kernel_of(page.content())
         if kernel:
             end_kernel(server, kernel)
+        if more:
+            warm(server.port, photos, more)
+        server.settle()
+        cost.alone = pss(server.memory())
         for number in range(count):
             stay(site, server, browser, photos, pages)
             if not number:
                 server.settle()
                 cost.kernel = max((taken.uss for taken in kernels(server)), default=0)
-        server.settle()
-        cost.visitors, cost.processes = count, server.memory()
+        if more:
+            pages.enter_context(crowd(server.port, photos, more))
+        server.settle(longest=15)  # a page is told now and then that its service is there
+        cost.visitors, cost.processes = count + more, server.memory()
         if all_of_them := kernels(server):
             cost.among = int(statistics.median(taken.uss for taken in all_of_them))
     return cost
@@ -341,18 +359,26 @@ def cost_table(costs: dict[str, Cost]) -> Iterator[str]:
     """Return the lines of the table of memory."""
     yield (
         "| | the first visitor's kernel, USS MB | visitors | each kernel among all, USS MB "
-        "| everything, PSS MB | MB a visitor |"
+        "| everything, PSS MB | MB a visitor | each adds, MB |"
     )
-    yield "|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|"
     for name, cost in costs.items():
         everything = pss(cost.processes) / 1e6
         first, among = (f"{size / 1e6:.0f}" if size else "" for size in (cost.kernel, cost.among))
         each = everything / cost.visitors
-        yield f"| {name} | {first} | {cost.visitors} | {among} | {everything:.0f} | {each:.0f} |"
+        yield (
+            f"| {name} | {first} | {cost.visitors} | {among} | {everything:.0f} | {each:.1f} "
+            f"| {cost.each / 1e6:.2f} |"
+        )
 
 
 def cost_ratios(costs: dict[str, Cost]) -> Iterator[str]:
-    """Return ours over theirs in words."""
+    """Return ours over theirs in words, and what each visitor of the service's page costs."""
+    if SERVICE in costs:
+        count, each = costs[SERVICE].visitors, costs[SERVICE].each / 1e6
+        verdict = "yes" if each <= MOST_EACH else "NO"
+        told = f"Each of {count} visitors, {SERVICE}"
+        yield f"{told}: {each:.3f} MB, at most {MOST_EACH}: {verdict}"
     for ours in (OURS, ONNX):
         if ours in costs and STOCK in costs:
             ratio = costs[ours].kernel / costs[STOCK].kernel
@@ -390,6 +416,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peers", type=given_path, help="the Python that the other tools are in")
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--stock", type=int, default=3, help="visitors of the book's notebook")
+    parser.add_argument("--crowd", type=int, default=200, help="visitors of the service's page")
     parser.add_argument("--rounds", type=int, default=5, help="of opening the pages; 0 for none")
     parser.add_argument("--resnet18", type=given_path, help="the folder of one made before")
     return parser.parse_args()
@@ -399,6 +426,7 @@ def main() -> None:
     """Make the pages, visit them, print."""
     chosen = options()
     photos_needed()
+    allow_files(2 * chosen.crowd)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = make(folder, chosen.resnet18)
@@ -414,18 +442,20 @@ def main() -> None:
             GRADIO: gradio(
                 peers, "gradio_app.py", model / "export.pkl", stock, arrive=arrive_gradio
             ),
+            SERVICE: service(model, folder / "served"),
             STOCK: voila(stock, "stock.ipynb", arrive_stock),
         }
         costs = {}
         with sync_playwright() as playwright:
             for site_name, site in sites.items():
-                count = chosen.stock if site_name == STOCK else chosen.visitors
-                if not count:
+                real = {STOCK: chosen.stock, SERVICE: min(chosen.crowd, 1)}
+                if not (count := real.get(site_name, chosen.visitors)):
                     continue
+                more = chosen.crowd - 1 if site_name == SERVICE else 0
                 browser = playwright.chromium.launch(
                     executable_path=chromium(playwright), args=list(QUIET)
                 )
-                costs[site_name] = visit(site, browser, photos, count)
+                costs[site_name] = visit(site, browser, photos, count, more)
                 browser.close()
         pages = {
             "Voilearn, Jupyter Server": jupyter(pkl, "app.ipynb", pkl),

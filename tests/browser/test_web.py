@@ -64,10 +64,11 @@ KEPT = """async () => {
 UNTIL_GONE = f"""async (old) => {{
   while ((await ({KEPT})()).some(url => old.includes(url))) await new Promise(requestAnimationFrame)
 }}"""
-REDUCE = """async ([module, bytes, factor]) => {
+REDUCE = """async ([module, bytes, factor, plain]) => {
   const {readReduced} = await import(module)
   const file = Uint8Array.from(atob(bytes), letter => letter.charCodeAt(0))
-  const {data, width, height} = readReduced(await createImageBitmap(new Blob([file])), factor)
+  const {data, width, height} = await readReduced(
+    await createImageBitmap(new Blob([file])), factor, plain)
   return [width, height, btoa(Array.from(data, byte => String.fromCharCode(byte)).join(''))]
 }"""
 PREDICT = """async ([module, probabilities, model]) =>
@@ -384,6 +385,7 @@ def test_transparency_is_laid_over_white(settled: Device) -> None:
     assert set(list(answer)[:2]) == {"top left", "bottom left"}
 
 
+@pytest.mark.parametrize("plain", [False, True])  # read by way of a canvas, and without one
 @pytest.mark.parametrize(
     ("size", "factor"),
     [
@@ -396,14 +398,14 @@ def test_transparency_is_laid_over_white(settled: Device) -> None:
     ],
 )
 def test_boxes_are_averaged_exactly_as_pillow_does(
-    settled: Device, size: tuple[int, int], factor: int
+    settled: Device, size: tuple[int, int], factor: int, plain: bool
 ) -> None:
     noise = random.Random(factor).randbytes(3 * size[0] * size[1])
     picture = Image.frombytes("RGB", size, noise)
     expected = picture.reduce(factor)
     module = settled.url + "src/page/reduce.js"
     sent = base64.b64encode(encode(picture, "PNG")).decode()
-    width, height, pixels = settled.page.evaluate(REDUCE, [module, sent, factor])
+    width, height, pixels = settled.page.evaluate(REDUCE, [module, sent, factor, plain])
     assert (width, height) == expected.size
     assert base64.b64decode(pixels) == expected.tobytes()
 

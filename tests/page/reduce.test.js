@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { averageBoxes, factorFor, readReduced } from "../../voilearn/page/reduce.js";
+import { averageBoxes, factorFor, readReduced, turned } from "../../voilearn/page/reduce.js";
 
 /**
  * A picture whose bytes are told by their place: Image.frombytes("RGB", (width, height),
@@ -74,6 +74,38 @@ test("one colour stays that colour, whatever the factor", () => {
   }
 });
 
+test("blue may be first", () => {
+  const whole = picture(7, 5);
+  const exchanged = { ...whole, data: whole.data.slice(), blueFirst: true };
+  for (let at = 0; at < whole.data.length; at += 4) {
+    [exchanged.data[at], exchanged.data[at + 2]] = [whole.data[at + 2], whole.data[at]];
+  }
+  assert.deepEqual(reduced(exchanged, 2), reduced(whole, 2));
+});
+
+test("each orientation turns a picture as Pillow does", () => {
+  // list(Image.frombytes("L", (3, 2), bytes(range(6))).transpose(UPRIGHT[orientation]).tobytes())
+  const expected = [
+    [0, 1, 2, 3, 4, 5],
+    [2, 1, 0, 5, 4, 3],
+    [5, 4, 3, 2, 1, 0],
+    [3, 4, 5, 0, 1, 2],
+    [0, 3, 1, 4, 2, 5],
+    [3, 0, 4, 1, 5, 2],
+    [5, 2, 4, 1, 3, 0],
+    [2, 5, 1, 4, 0, 3],
+  ];
+  const data = Uint8Array.from({ length: 18 }, (_, at) => Math.floor(at / 3) + 10 * (at % 3));
+  for (const [index, numbers] of expected.entries()) {
+    const found = turned({ data, width: 3, height: 2 }, index + 1);
+    assert.deepEqual([found.width, found.height], index < 4 ? [3, 2] : [2, 3]);
+    assert.deepEqual(
+      [...found.data],
+      numbers.flatMap((number) => [number, number + 10, number + 20]),
+    );
+  }
+});
+
 test("a box may be as wide as a picture, and white", () => {
   for (const width of [257, 700, 5000]) {
     const white = { data: new Uint8ClampedArray(4 * width).fill(255), width, height: 1 };
@@ -81,7 +113,7 @@ test("a box may be as wide as a picture, and white", () => {
   }
 });
 
-test("a strip at a time gives the same as the whole, and what is drawn on is let go", () => {
+test("a strip at a time gives the same as the whole, and what is drawn on is let go", async () => {
   const [whole, factor] = [picture(1502, 1000), 3]; // five strips of rows
   /** @type {{ top: number, rows: number }[]} */
   const strips = [];
@@ -110,7 +142,7 @@ test("a strip at a time gives the same as the whole, and what is drawn on is let
     getContext = () => pen;
   }
   Object.assign(globalThis, { OffscreenCanvas: Canvas });
-  const { data, width, height } = readReduced(/** @type {any} */ (whole), factor);
+  const { data, width, height } = await readReduced(/** @type {any} */ (whole), factor);
   assert.ok(
     strips.length > 1 && strips.every(({ rows, top }) => rows * whole.width <= 1e6 && top % factor === 0),
   );

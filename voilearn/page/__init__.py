@@ -19,12 +19,12 @@ Nothing here knows a host, and no script imports one from outside this folder.
     whole.js                  a file's bytes: is the whole of a picture there
     upright.js                the EXIF that is heeded here, and by no browser
     pixels.js                 whether this browser shows a page what its canvases hold
+    strips.js                 a picture's pixels, some rows at a time
     reduce.js                 averages of boxes, exactly those of Pillow's reduce
     answer.js               a Prediction as a sentence and bars
     words.js                every sentence, in five languages
     translate.js            the words that elements have from the start
     saving.js               answers as text, JSON, CSV
-    title.py                the author's title and introduction, off a notebook's first cell
     bundle.py               the scripts as one, for hosts that hand out or take one
     pictures.py             small pictures of photos that a browser may not open
     title.py                the author's title and introduction, off a notebook's first cell

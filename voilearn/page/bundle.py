@@ -26,6 +26,7 @@ PHOTO_WORKER = (
     "page/header.js",
     "page/upright.js",
     "page/whole.js",
+    "page/strips.js",
     "page/reduce.js",
     "page/photo.js",
     "page/photo_worker.js",

@@ -19,7 +19,7 @@ import { isWhole } from "./whole.js";
 
 const MOST_BYTES = 300_000;
 const [BEST, ...WORSE] = [0.92, 0.85, 0.75, 0.6, 0.45]; // qualities of a JPEG
-const PREVIEW = 1024; // pixels on the longest side
+const PREVIEW = 640; // pixels on the longest side
 const THUMBNAIL = 96; // pixels, of a square
 
 // Like the Python side: colour profiles are ignored, EXIF is not. Where there is neither, it is left
@@ -88,12 +88,12 @@ async function opened(file, bytes, kind, wanted) {
       ? factorFor(width, height, wanted.size)
       : factorTo(wanted.longest, width, height);
     /** @param {number} by */
-    const reduced = (by) => turned(readReduced(picture, by), orientation);
-    const pixels = reduced(factor);
+    const reduced = async (by) => turned(await readReduced(picture, by, plain), orientation);
+    const pixels = await reduced(factor);
     const size = isSideways(orientation) ? { width: height, height: width } : { width, height };
     if (wanted.pixels) {
       const larger = factorTo(PREVIEW, width, height); // where the model looks at very little
-      return { ...size, ...(await asPixels(pixels, larger < factor ? reduced(larger) : pixels)) };
+      return { ...size, ...(await asPixels(pixels, larger < factor ? await reduced(larger) : pixels)) };
     }
     return { ...size, ...(await asFile(file, orientation === 1 ? file : undefined, pixels)) };
   } finally {

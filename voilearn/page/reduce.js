@@ -1,10 +1,12 @@
 // Makes a large picture smaller by the averages of boxes, as Pillow's Image.reduce does.
 // In: a decoded picture and a factor; out: its pixels as RGB bytes, row by row.
 //
-// A canvas's own smoothing looks at a few pixels of many and differs between browsers. The picture
-// is drawn 1:1, strip by strip, so a phone needs neither a canvas of 50 megapixels nor a copy.
+// A canvas's own smoothing looks at a few pixels of many and differs between browsers.
 
-const STRIP = 1_000_000; // pixels drawn at a time: 4 MB
+/** @import { Strip } from "./strips.js" */
+import { stripsOf } from "./strips.js";
+
+const STRIP = 1_000_000; // pixels at a time: 4 MB
 
 /**
  * Returns the largest factor that leaves both sides at least three times the size the model resizes
@@ -39,23 +41,20 @@ export function factorTo(longest, width, height) {
  * Returns a picture's pixels, transparency laid over white.
  * @param {ImageBitmap} picture
  * @param {number} factor
- * @returns {Pixels}
+ * @param {boolean} [plain]  its pixels lie as they were decoded
+ * @returns {Promise<Pixels>}
  */
-export function readReduced(picture, factor) {
+export async function readReduced(picture, factor, plain = false) {
   const width = Math.ceil(picture.width / factor);
   const height = Math.ceil(picture.height / factor);
   const data = new Uint8Array(3 * width * height);
   const rows = factor * Math.max(1, Math.floor(STRIP / (picture.width * factor)));
-  const canvas = new OffscreenCanvas(picture.width, Math.min(rows, picture.height));
-  const pen = /** @type {OffscreenCanvasRenderingContext2D} */ (
-    canvas.getContext("2d", { alpha: false, willReadFrequently: true })
-  );
-  pen.fillStyle = "white";
+  const strips = await stripsOf(picture, rows, plain);
   for (let top = 0; top < picture.height; top += rows) {
-    const strip = drawStrip(pen, picture, top, Math.min(rows, picture.height - top));
+    const strip = await strips.read(top, Math.min(rows, picture.height - top));
     averageBoxes(strip, factor, data.subarray((3 * width * top) / factor));
   }
-  canvas.width = canvas.height = 0; // Safari keeps the memory of one that is merely forgotten
+  strips.close();
   return { data, width, height };
 }
 
@@ -84,44 +83,32 @@ export function turned({ data, width, height }, orientation) {
 }
 
 /**
- * @param {OffscreenCanvasRenderingContext2D} pen
- * @param {ImageBitmap} picture
- * @param {number} top
- * @param {number} rows
- */
-function drawStrip(pen, picture, top, rows) {
-  pen.fillRect(0, 0, picture.width, rows);
-  pen.drawImage(picture, 0, -top);
-  return pen.getImageData(0, 0, picture.width, rows);
-}
-
-/**
  * Writes the average of each box of factor x factor pixels; those at the edges may be smaller.
- * @param {({ data: Uint8ClampedArray, width: number, height: number })} strip
+ * @param {Strip} strip
  * @param {number} factor
  * @param {Uint8Array} into
  */
-export function averageBoxes({ data, width, height }, factor, into) {
-  const pixels = new Uint32Array(data.buffer, data.byteOffset, width * height); // each 0xAABBGGRR
+export function averageBoxes({ data, width, height, blueFirst = false }, factor, into) {
+  const pixels = new Uint32Array(data.buffer, data.byteOffset, width * height);
   for (let top = 0, to = 0; top < height; top += factor) {
     const bottom = Math.min(top + factor, height);
     for (let left = 0; left < width; left += factor) {
       const right = Math.min(left + factor, width);
-      let red = 0;
-      let green = 0;
-      let blue = 0;
+      let low = 0; // red, where blue is not first
+      let middle = 0;
+      let high = 0;
       for (let y = top; y < bottom; y++) {
         for (let at = width * y + left, end = width * y + right; at < end; at++) {
           const pixel = pixels[at];
-          red += pixel & 0xff;
-          green += (pixel >>> 8) & 0xff;
-          blue += (pixel >>> 16) & 0xff;
+          low += pixel & 0xff;
+          middle += (pixel >>> 8) & 0xff;
+          high += (pixel >>> 16) & 0xff;
         }
       }
       const count = (bottom - top) * (right - left);
-      into[to++] = average(red, count);
-      into[to++] = average(green, count);
-      into[to++] = average(blue, count);
+      into[to++] = average(blueFirst ? high : low, count);
+      into[to++] = average(middle, count);
+      into[to++] = average(blueFirst ? low : high, count);
     }
   }
 }

@@ -34,11 +34,16 @@ SCRIPTS = (
     "service/page.js",
 )
 STYLES = ("page/page.css", "service/token.css")
-UNTITLED = "What does this photo show?"
+UNTITLED = "What does this photo show?"  # in words.js, too
 FOLDER = "page"  # of the files, in their addresses
 FOR_EVER = "public, max-age=31536000, immutable"  # the address changes with what is there
 ASK_FIRST = "no-cache"
 A_WHILE = "public, max-age=300"
+KINDS = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class PageFiles:
             told=json.dumps(told).replace("<", "\\u003c"),  # or a word could end the element
             language=f' lang="{settings.language}"' if settings.language else "",
             title=html.escape(title),
+            named="" if title != UNTITLED else ' data-say="untitled"',
             introduction=paragraphs(introduction),
             noscript=(ROOMS / "page" / "noscript.html").read_text("utf-8").strip(),
             markup=(ROOMS / "page" / "markup.html").read_text("utf-8").strip(),
@@ -147,13 +153,6 @@ def _words(settings: Settings, notebook: Path) -> tuple[str, str]:
         return words_of(settings, notebook)
     except UnusableSettings:  # it is not there, or begins in another way
         return UNTITLED, settings.introduction
-
-
-KINDS = {
-    "html": "text/html; charset=utf-8",
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-}
 
 
 def _file(suffix: str, body: bytes, kept: str) -> File:
