@@ -375,7 +375,7 @@ def test_a_phones_photo_is_turned_upright_and_answered_as_python_does(
     assert best(answer) == "top left"  # where the bottom left of the file belongs
     assert differ(answer, reference(tiny)(photo)) < 0.01
     size = settled.preview.evaluate("img => [img.naturalWidth, img.naturalHeight]")
-    assert size == [756, 1008]  # a quarter, by boxes
+    assert size == [756, 1008]  # a quarter, by boxes: more than the model looks at
 
 
 def test_transparency_is_laid_over_white(settled: Device) -> None:

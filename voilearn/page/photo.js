@@ -19,7 +19,7 @@ import { isWhole } from "./whole.js";
 
 const MOST_BYTES = 300_000;
 const [BEST, ...WORSE] = [0.92, 0.85, 0.75, 0.6, 0.45]; // qualities of a JPEG
-const PREVIEW = 640; // pixels on the longest side
+const PREVIEW = 1024; // pixels on the longest side
 const THUMBNAIL = 96; // pixels, of a square
 
 // Like the Python side: colour profiles are ignored, EXIF is not. Where there is neither, it is left
