@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 from voilearn.errors import UnusableSettings
-from voilearn.page.title import paragraphs, read_title, words_of
+from voilearn.page.title import read_title, words_of
 from voilearn.settings import Settings
 
 
@@ -75,10 +75,3 @@ def test_the_words_of_app_toml_stand_in_place_of_the_cell(tmp_path: Path) -> Non
     assert words_of(Settings(introduction="Mine."), path) == ("Birds", "Mine.")
     assert words_of(Settings(title="Mine"), path) == ("Mine", "")
     assert words_of(Settings(title="Mine"), tmp_path / "none.ipynb") == ("Mine", "")
-
-
-def test_an_introduction_is_paragraphs_and_text() -> None:
-    assert paragraphs("Is it <b>?\nYes.\n\n \nGood & well. ") == (
-        "<p>Is it &lt;b&gt;?\nYes.</p>\n<p>Good &amp; well.</p>"
-    )
-    assert paragraphs("") == ""

@@ -64,7 +64,7 @@ for (const [key, file] of /** @type {const} */ ([
 test("no words are kept that nothing says", () => {
   const rooms = fileURLToPath(new URL("../../voilearn", import.meta.url));
   const files = readdirSync(rooms, { recursive: true, encoding: "utf-8" });
-  const said = files.filter((file) => /\.(js|html|j2)$/.test(file) && !file.endsWith("words.js"));
+  const said = files.filter((file) => /\.(js|html|j2|py)$/.test(file) && !file.endsWith("words.js"));
   const texts = said.map((file) => readFileSync(`${rooms}/${file}`, "utf-8"));
   const words = readFileSync(`${rooms}/page/words.js`, "utf-8"); // below its tables, it says some itself
   texts.push(words.slice(words.indexOf("const PHOTO_ERRORS")));

@@ -4,7 +4,6 @@ In: what app.toml says, and the notebook's file; out: plain text, or an error th
 cell has to be.
 """
 
-import html
 import json
 import re
 from pathlib import Path
@@ -22,12 +21,6 @@ def words_of(settings: Settings, notebook: Path) -> tuple[str, str]:
         return settings.title, settings.introduction
     title, introduction = read_title(notebook)
     return title, settings.introduction or introduction
-
-
-def paragraphs(introduction: str) -> str:
-    """Return an introduction as HTML; an empty line begins a new paragraph."""
-    found = (words.strip() for words in re.split(r"\n\s*\n", introduction))
-    return "\n".join(f"<p>{html.escape(words)}</p>" for words in found if words)
 
 
 def read_title(notebook: Path) -> tuple[str, str]:
