@@ -162,7 +162,7 @@ export const TABLE = {
     reconnect: "Neu verbinden",
     reconnecting: "Verbindung wird hergestellt …",
     untitled: "Was zeigt dieses Foto?",
-    tokenNeeded: "Diese Seite ist für alle, die ihr Token haben. Wer die Seite betreibt, kann es geben.",
+    tokenNeeded: "Diese Seite öffnet sich nur mit ihrem Token. Wer die Seite betreibt, kann es mitteilen.",
     token: "Token",
     tokenTake: "Seite öffnen",
     tokenWrong: "Das ist nicht das Token dieser Seite. Bitte prüfen und noch einmal versuchen.",
