@@ -88,7 +88,12 @@ bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and
 		failed="$$failed compiled.py load.py visitors.py"; \
 	fi; \
 	measure page.py --peers $(PEERS)/bin/python; \
-	if $(MAKE) web; then measure browser.py --page web/dist; else failed="$$failed browser.py"; fi; \
+	if $(MAKE) web; then \
+		measure browser.py --page web/dist; \
+		measure one_answer.py --page web/dist; \
+	else \
+		failed="$$failed browser.py one_answer.py"; \
+	fi; \
 	test -z "$$failed" || { echo "Not measured, for the reasons above:$$failed"; exit 1; }
 
 train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS

@@ -32,7 +32,7 @@ from benchmarks.served import Answer, Host, split  # noqa: E402
 from tests.browser.chromium import BROWSERS, QUIET  # noqa: E402
 
 LONGEST = 120  # seconds for an answer
-FIELD = ".voilearn-upload input"  # of our page's file
+UPLOAD = '.voilearn-upload input[type="file"]'
 STAY = 3.0  # seconds a visitor stays after the server was last asked for something
 
 # Notes the milliseconds since the navigation began when there is first an answer's text.
@@ -48,11 +48,11 @@ new MutationObserver((_, observer) => {
 
 @dataclass
 class Site:
-    """A page to measure: where it is served, its field and its answer, and what was found."""
+    """A page to measure: where it is served, its file field and its answer, and what was found."""
 
     name: str
     host: Host
-    photo: str
+    upload: str
     answer: str
     cold: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
@@ -111,7 +111,7 @@ def visit(context: BrowserContext, site: Site, photo: Path) -> tuple[Page, float
     page = context.new_page()
     page.add_init_script(WATCH.replace("ANSWER", json.dumps(site.answer)))
     page.goto(site.host.url, wait_until="domcontentloaded")
-    page.set_input_files(site.photo, photo)
+    page.set_input_files(site.upload, photo)
     root = page.wait_for_selector("html[data-answered-after]")
     assert root is not None
     return page, float(root.get_attribute("data-answered-after") or "nan") / 1000
@@ -155,15 +155,15 @@ def agree(
     with new_profile() as profile, browser(playwright, profile) as context:
         page, _ = visit(context, site, photos[0])
         for photo in photos:
-            found.add(classify(page, site.photo, photo), python[photo])
+            found.add(classify(page, site.upload, photo), python[photo])
     return found
 
 
-def classify(page: Page, field: str, photo: Path) -> dict[str, float]:
+def classify(page: Page, upload: str, photo: Path) -> dict[str, float]:
     """Hand a page that is warm a photo; return the probability of every class."""
     page.evaluate("document.querySelectorAll('li').forEach((bar) => (bar.dataset.old = 'yes'))")
-    page.set_input_files(field, [])  # else the photo of the visit is no other one
-    page.set_input_files(field, photo)
+    page.set_input_files(upload, [])  # else the photo of the visit is no other one
+    page.set_input_files(upload, photo)
     page.wait_for_selector("li[data-probability]:not([data-old])", state="attached")
     told = page.eval_on_selector_all(
         "li[data-probability]", "bars => bars.map(({ dataset }) => ({ ...dataset }))"
@@ -270,7 +270,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         sites = (
-            [Site("ours", Host(chosen.page, chosen.mbit), FIELD, ".voilearn-answer")]
+            [Site("ours", Host(chosen.page, chosen.mbit), UPLOAD, ".voilearn-answer")]
             if chosen.page
             else []
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import http.client
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import tomllib
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -27,10 +28,14 @@ from benchmarks import (
     browser,
     clients,
     compiled,
+    crowd,
     install_size,
     load,
     lost,
+    one_answer,
+    open_pages,
     page,
+    page_table,
     page_visits,
     peer,
     processes,
@@ -38,6 +43,7 @@ from benchmarks import (
 )
 from benchmarks.install_size import Wheel
 from benchmarks.lost import Noticed
+from benchmarks.page_table import GRADIO, NOTEBOOK, SERVICE
 from benchmarks.processes import Memory
 from benchmarks.served import Answer, File, Host, part_of, split
 from benchmarks.slow_line import Line, Speed, Way
@@ -83,7 +89,7 @@ def test_open_pages_tells_what_they_cost() -> None:
 
 @pytest.mark.parametrize(
     "script",
-    ["browser", "compiled", "install_size", "load", "open_pages", "page", "visitors"],
+    ["browser", "compiled", "install_size", "load", "one_answer", "open_pages", "page", "visitors"],
 )
 def test_what_a_benchmark_takes_is_told(script: str) -> None:
     assert any(line.startswith("usage:") for line in run(script, "--help"))
@@ -95,6 +101,7 @@ PATHS = [
     (compiled, "resnet18"),
     (load, "peers"),
     (load, "resnet18"),
+    (one_answer, "page"),
     (page, "peers"),
     (visitors, "peers"),
     (visitors, "resnet18"),
@@ -213,9 +220,9 @@ def test_agreement_is_the_largest_difference_and_the_equal_labels() -> None:
 def test_the_table_of_the_browser_has_a_column_for_each_page(host: Host) -> None:
     first, whole = [Answer("/m.onnx", 200, 2_000_000)], [Answer("/m.onnx", 200, 3_000_000)]
     ours = browser.Site(
-        "ours", host, "p", "p", [1.0, 3.0, 2.0], [1.0], [0.5, None], [first], [whole]
+        "ours", host, "#f", "p", [1.0, 3.0, 2.0], [1.0], [0.5, None], [first], [whole]
     )
-    theirs = browser.Site("theirs", host, "p", "p", [4.0], [2.0], [None], [first], [whole])
+    theirs = browser.Site("theirs", host, "#f", "p", [4.0], [2.0], [None], [first], [whole])
     rows = [row.split(" | ") for row in browser.table([ours, theirs], ["0.1", "0.2"])]
     assert rows[0][-2:] == ["ours", "theirs |"]
     cells = {row[0].removeprefix("| "): row[1:] for row in rows[2:]}
@@ -486,11 +493,43 @@ def test_memory_of_visitors_is_set_beside_the_peers() -> None:
         visitors.STOCK: visitors.Cost(500_000_000, 200_000_000, 3, [process] * 15),
     }
     rows = list(visitors.cost_table(costs))
-    assert rows[2].endswith("| 50 | 20 | 40 | 500 | 25 |")
-    assert "|  | 20 |  | 1000 | 50 |" in rows[3]
-    assert rows[4].endswith("| 500 | 3 | 200 | 1500 | 500 |")
+    assert rows[2].endswith("| 50 | 20 | 40 | 500 | 25.0 | 25.00 |")
+    assert "|  | 20 |  | 1000 | 50.0 | 50.00 |" in rows[3]
+    assert rows[4].endswith("| 500 | 3 | 200 | 1500 | 500.0 | 500.00 |")
     ratios = list(visitors.cost_ratios(costs))
     assert [ratio[-4:] for ratio in ratios] == ["0.10", "0.20", "0.50"]
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(100_000, "yes"), (100_100, "NO")])
+def test_a_visitor_of_the_services_page_costs_what_came_on_top(more: int, verdict: str) -> None:
+    process = Memory(1, "python", 0, 0, 90_000_000 + 200 * more)
+    cost = visitors.Cost(visitors=200, processes=[process], alone=90_000_000)
+    (told,) = visitors.cost_ratios({visitors.SERVICE: cost})
+    assert told.startswith("Each of 200 visitors")
+    assert told.endswith(f"0.100 MB, at most 0.1: {verdict}")
+
+
+def test_each_of_a_crowd_has_the_page_its_answers_and_stays(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(encode(draw(), "PNG"))
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with open_pages.serving(folder) as server:
+        crowd.warm(server.port, [photo], 2)
+        with crowd.crowd(server.port, [photo, photo], 3):
+            told = server.process.net_connections()
+            assert sum(each.status == psutil.CONN_ESTABLISHED for each in told) == 6
+            with urllib.request.urlopen(f"{server.url}metrics", timeout=WITHIN) as answer:
+                metrics = answer.read().decode()
+    assert "voilearn_pages_open 3.0\n" in metrics
+    assert 'voilearn_stage_seconds_count{stage="total"} 8.0\n' in metrics
+
+
+def test_a_crowd_is_told_what_went_wrong(host: Host) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=WITHIN)
+    with pytest.raises(RuntimeError, match="GET /other: 404"):
+        crowd.asked(connection, "GET", "/other")
 
 
 def test_a_page_is_set_beside_the_one_served_in_the_same_way() -> None:
@@ -561,61 +600,135 @@ def test_a_line_to_nobody_hangs_up() -> None:
         urllib.request.urlopen(line.url, timeout=WITHIN)
 
 
-def measured(**figures: float) -> page.Measured:
-    found = page.Measured()
+def measured(**figures: float) -> page_table.Measured:
+    found = page_table.Measured()
     found.add(figures)
     return found
 
 
-def cells(found: dict[str, page.Measured]) -> dict[str, list[str]]:
-    rows = [line.split("|")[1:-1] for line in page.table(found)][2:]
-    return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
+def cells(lines: Iterable[str]) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines][2:]
 
 
-def test_our_page_is_held_to_its_targets_and_to_gradio() -> None:
-    ours = measured(painted=0.3, usable=1.0, chosen=0.5, requests=41)
-    ours.add({"page bytes": 600_000, "photo bytes": 300_001, "usable": 1.1}, "slow ")
-    gradio = measured(painted=0.6, usable=2.0, chosen=1.0, requests=50)
-    found = cells({page.OURS: ours, page.GRADIO: gradio})
-    told = [found[row.title] for row in page.ROWS]
-    assert told[0] == ["0.30", "0.60", "0.50", "at most 0.3", "yes"]
-    assert told[1] == ["1.00", "2.00", "0.50", "under Gradio's", "yes"]
-    assert told[3] == ["0.50", "1.00", "0.50", "under 0.5 of Gradio's", "NO"]
-    assert found["requests, cold"][-1] == "NO"
-    assert found["MB over the wire, cold"] == ["0.60", "", "", "at most 0.6", "yes"]
-    assert found["MB sent for the photo"][-1] == "NO"
-    assert found[f"{page.SLOW}: page usable, s"] == ["1.10", "", "", "under Gradio's", ""]
+def figures(found: dict[str, page_table.Measured]) -> dict[str, list[str]]:
+    return {row[0]: row[1:] for row in cells(page_table.table(found))}
 
 
-def test_medians_are_told_of_a_page() -> None:
-    ours = measured(painted=0.1)
-    for painted in (0.5, 0.2):
-        ours.add({"painted": painted, "answer": "teddy,\n 97 % sure"})
-    found = cells({page.OURS: ours})
-    assert found[page.ROWS[0].title] == ["0.20", "", "at most 0.3", "yes"]
-    assert list(page.notes({page.OURS: ours})) == ["- Voilearn answered: teddy, 97 % sure"]
+def test_each_page_has_its_column_and_ours_is_set_over_gradios() -> None:
+    ours = measured(painted=0.3, requests=41)
+    ours.add({"page bytes": 600_000}, "slow ")
+    found = figures({NOTEBOOK: ours, SERVICE: measured(painted=0.2), GRADIO: measured(painted=0.6)})
+    assert found[page_table.ROWS[0].title] == ["0.30", "0.20", "0.60", "0.50", "0.33"]
+    assert found["requests, cold"] == ["41", "", "", "", ""]
+    assert found["MB over the wire, cold"] == ["0.600", "", "", "", ""]
+
+
+def test_medians_are_told_of_a_page_and_of_what_blocks_it_the_worst() -> None:
+    ours = measured(painted=0.1, blocked=0.0)
+    for painted, blocked in ((0.5, 0.061), (0.2, 0.0)):
+        ours.add({"painted": painted, "blocked": blocked, "answer": "teddy,\n 97 % sure"})
+    found = figures({SERVICE: ours})
+    assert found[page_table.ROWS[0].title] == ["0.20", ""]
+    assert ["61", ""] in found.values()
+    told = f"- {SERVICE} answered: teddy, 97 % sure"
+    assert list(page_table.notes({SERVICE: ours})) == [told]
+
+
+def test_our_pages_are_held_to_their_targets_each_to_its_own() -> None:
+    service = measured(painted=0.2, opened=0.46, chosen=0.2, blocked=0.05, requests=11)
+    service.add({"page bytes": 80_000}, "slow ")
+    notebook = measured(painted=0.2, opened=0.9, chosen=0.5)
+    gradio = measured(opened=1.0, chosen=1.0)
+    told = cells(page_table.verdicts({NOTEBOOK: notebook, SERVICE: service, GRADIO: gradio}))
+    found = {(row[0], row[1]): row[2:] for row in told}
+    titles = {row.key: row.title for row in page_table.ROWS}
+
+    def verdict(whose: str, key: str, words: str) -> list[str]:
+        return found[whose, f"{titles[key]}: {words}"]
+
+    assert verdict(SERVICE, "painted", f"under that of {NOTEBOOK} (0.20)") == ["0.20", "NO"]
+    assert verdict(SERVICE, "opened", f"under that of {NOTEBOOK} (0.90)") == ["0.46", "yes"]
+    assert verdict(SERVICE, "opened", f"at most 0.45 of that of {GRADIO} (0.45)") == ["0.46", "NO"]
+    assert verdict(SERVICE, "chosen", f"at most 0.45 of that of {GRADIO} (0.45)")[1] == "yes"
+    assert verdict(NOTEBOOK, "chosen", f"at most 0.45 of that of {GRADIO} (0.45)")[1] == "NO"
+    assert verdict(SERVICE, "blocked", "at most 50") == ["50", "yes"]
+    assert verdict(SERVICE, "requests", "at most 10") == ["11", "NO"]
+    assert verdict(SERVICE, "slow page bytes", "at most 0.08") == ["0.080", "yes"]
+    assert not [words for _, words in found if "usable" in words]  # which was not measured
+
+
+def test_what_no_other_tool_was_measured_for_is_not_judged() -> None:
+    told = cells(page_table.verdicts({SERVICE: measured(opened=0.4, requests=5)}))
+    assert [row[1] for row in told] == ["requests, cold: at most 10"]
 
 
 def test_a_lost_page_is_told_with_what_it_said() -> None:
-    ours = page.Measured(
+    ours = page_table.Measured(
         server_lost=Noticed(5.1), kernel_lost=Noticed(4.9, words="Connection lost")
     )
-    gradio = page.Measured(server_lost=Noticed(None, 0.1))
-    stock = page.Measured(server_lost=Noticed(None))
-    found = cells({page.OURS: ours, page.GRADIO: gradio, page.STOCK: stock})
-    server, kernel = list(found.values())[-2:]
-    assert server[0] == "5.1 s"
-    assert "with the next photo, after 0.1 s" in server[1]
-    assert "nor 5 s after" in server[2]
-    assert server[-2:] == ["at most 5", "NO"]
-    assert (kernel[0], kernel[-1]) == ("4.9 s", "yes")
-    assert any("Connection lost" in note for note in page.notes({page.OURS: ours}))
+    gradio = page_table.Measured(server_lost=Noticed(None, 0.1))
+    stock = page_table.Measured(server_lost=Noticed(None))
+    service = page_table.Measured(server_lost=Noticed(0.2))
+    found = {NOTEBOOK: ours, SERVICE: service, GRADIO: gradio, page_table.STOCK: stock}
+    server, kernel = list(figures(found).values())[-2:]
+    assert server[:2] == ["5.1 s", "0.2 s"]
+    assert "with the next photo, after 0.1 s" in server[2]
+    assert "nor 5 s after" in server[3]
+    assert kernel[0] == "4.9 s"
+    judged = {(row[0], row[1].split()[0]): row[3] for row in cells(page_table.verdicts(found))}
+    assert judged == {
+        (NOTEBOOK, "server"): "NO",
+        (SERVICE, "server"): "yes",
+        (NOTEBOOK, "kernel"): "yes",
+    }
+    assert any("Connection lost" in note for note in page_table.notes(found))
 
 
 def test_of_several_pages_the_slowest_counts() -> None:
     late, never = Noticed(3.0), Noticed(None)
     assert lost.slowest([Noticed(1.0), late, Noticed(2.0)]) is late
     assert lost.slowest([never, late]) is never
+
+
+def test_answers_are_set_beside_those_of_the_command_line() -> None:
+    sure, torn = {"black": 0.9, "teddy": 0.1}, {"black": 0.5, "teddy": 0.5}
+    found: dict[str, one_answer.Answers] = {
+        one_answer.COMMAND_LINE: {"a.jpg": sure, "b/c.jpg": torn, "d.jpg": sure, "e.jpg": None},
+        "page": {
+            "a.jpg": sure,
+            "b/c.jpg": {"teddy": 0.75, "black": 0.25},
+            "d.jpg": None,
+            "e.jpg": sure,
+        },
+        "other page": {},
+    }
+    photos = one_answer.Photos({"drawn": [Path("a.jpg")], "real": [Path("b/c.jpg"), Path("d.jpg")]})
+    assert cells(one_answer.table(found, photos)) == [
+        ["page", "2", "0.0000 (a.jpg)", "0.2500 (c.jpg)", "0.1250", "1", "1"],
+        ["other page", "0", "", "", "", "0", "3"],
+    ]
+
+
+def test_the_largest_photos_come_first_and_what_is_no_picture_not_at_all(tmp_path: Path) -> None:
+    for name, size in (("a.png", (30, 20)), ("b.png", (300, 200)), ("c.png", (60, 50))):
+        draw(size).save(tmp_path / name)
+    (tmp_path / "SOURCES.tsv").write_text("a table")
+    assert [path.name for path in one_answer.largest(tmp_path)] == ["b.png", "c.png", "a.png"]
+
+
+def test_without_real_photos_all_are_made_by_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_answer, "PHOTOS", tmp_path / "gone")
+    monkeypatch.setattr(one_answer, "draw", lambda path, *_, **seed: (path, seed["seed"]))
+    made: Any = one_answer.photos_in(tmp_path, 5).all
+    assert [seed for _, seed in made] == [0, 1, 2, 3, 4]
+
+
+def test_a_photo_is_enlarged_to_twelve_megapixels(tmp_path: Path) -> None:
+    draw((40, 30)).save(tmp_path / "small.png")
+    with Image.open(one_answer.enlarge(tmp_path / "small.png", tmp_path / "large.jpg")) as large:
+        assert (large.size, large.format) == ((4000, 3000), "JPEG")
 
 
 def test_requests_are_told_apart_by_their_host() -> None:

@@ -1,6 +1,5 @@
 """The page's scripts in one text, as each host takes it."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -21,13 +20,6 @@ MODULES = [(script, name) for script, names in SCRIPTS.items() for name in names
 
 def text(name: str) -> str:
     return (ROOMS / name).read_text("utf-8")
-
-
-def test_the_page_of_voila_has_the_photo_worker_of_the_bundle() -> None:
-    template = text("notebook/voila/templates/voilearn/index.html.j2")
-    found = re.search(r"set photo_worker = (\[.*?\])", template)
-    assert found
-    assert tuple(json.loads(found[1])) == PHOTO_WORKER
 
 
 def test_nothing_is_left_to_import_and_one_thing_is_exported() -> None:
