@@ -31,7 +31,7 @@ MADE = {
     "make page REQUIREMENTS=binder/requirements.txt": "pip .*install -r binder/requirements.txt",
     "make lab": "jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb",
     "make test": "python -m pytest",
-    "make web": "-m voilearn compile .*device.build",
+    "make web": "-m voilearn compile .*-m voilearn.device.build",
     "make web-serve": "-m http.server .*web/dist",
 }
 PYTHON = r"(?:\.venv/bin/python|\.venv\\Scripts\\python|python3|py)"

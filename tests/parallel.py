@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Long files, of tests that share nothing which takes long to make: each is on its own.
 APART = {"test_survival", "test_docs", "test_imports", "test_web", "test_culling"}
 APART |= {"test_local_service", "test_this_machine"}
-APART |= {"test_onnx_export", "test_compile"}
+APART |= {"test_onnx_export", "test_compile", "test_service_page", "test_events"}
 EACH_WAY = {"test_ways", "test_exposure"}  # together for each way of running, which is a server
 STUBBED = {"test_access", "test_answers", "test_light", "test_photos", "test_states"}
 HOSTS = ("voila", "binder", "service", "device")

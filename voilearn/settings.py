@@ -40,7 +40,7 @@ class ClassWords:
 class Settings:
     """What an app.toml may say; all of it may be left out.
 
-    `photo_size` is the longest side, in pixels, to which a browser scales a photo before it sends
+    `photo_size` is about the longest side, in pixels, that a browser makes of a large photo to send
     it. `language` is that of the author's words, as a BCP 47 tag.
     """
 

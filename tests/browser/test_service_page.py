@@ -134,6 +134,17 @@ def test_photos_get_their_answers_and_nothing_is_kept_or_asked_elsewhere(
     visitor.show(screenshots, "service-page")
 
 
+def test_a_page_without_words_of_an_author_has_its_title_in_the_visitors_language(
+    serve: Serve, come: Come, folder: Path
+) -> None:
+    for name in ("app.toml", "app.ipynb"):
+        (folder / name).unlink()
+    visitor = come(serve().url, locale="de")
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Was zeigt dieses Foto?")
+    assert visitor.page.title() == "Was zeigt dieses Foto?"
+    expect(visitor.page.locator(".voilearn-late")).to_have_count(0)
+
+
 def test_a_first_visit_is_few_requests_and_bytes(serve: Serve, come: Come) -> None:
     visitor = come(serve().url)
     visitor.page.locator(".voilearn-gallery .voilearn-thumb").first.wait_for()

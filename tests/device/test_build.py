@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from tests.browser.device import build, run_build, write_model, write_notebook
+from tests.browser.drawn import png
 from tests.conftest import ROOT
 
 DEVICE = ROOT / "voilearn" / "device"
@@ -33,6 +35,13 @@ def described(dist: Path) -> dict[str, object]:
     found = re.search(r'id="model">(.*)</script>', page)
     assert found
     told: dict[str, object] = json.loads(found[1])
+    return told
+
+
+def deployed(dist: Path) -> dict[str, list[str]]:
+    """What the service worker knows of the files."""
+    found = re.findall(r"= (\{.*\});", (dist / "sw.js").read_text())
+    told: dict[str, list[str]] = json.loads(found[0])
     return told
 
 
@@ -57,21 +66,95 @@ def test_title_and_sentence_are_those_of_the_notebook(dist: Path) -> None:
     page = (dist / "index.html").read_text()
     assert "<title>Bear classifier</title>" in page
     assert "Is it a grizzly, a black bear or a teddy?" in page
-    assert "press Classify" not in page  # there is no such button here
     manifest = json.loads((dist / "manifest.webmanifest").read_text())
     assert manifest["name"] == "Bear classifier"
+
+
+APP = """
+title = "Corners & <more>"
+introduction = '''
+Which is it?
+
+Two lines
+of one.'''
+language = "de"
+
+[classes.a]
+name = "An a"
+colour = "#a8591f"
+
+[classes.z]
+name = "A z"
+"""
+
+
+@pytest.fixture(scope="module")
+def authored(
+    model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> "subprocess.CompletedProcess[str]":
+    """A page whose author has an app.toml and examples; the notebook's title is another."""
+    folder = tmp_path_factory.mktemp("authored")
+    notebook = write_notebook(folder, "Not this")
+    (folder / "app.toml").write_text(APP)
+    (folder / "examples").mkdir()
+    for name in ("bear_1.png", "bear_2.png"):
+        (folder / "examples" / name).write_bytes(png(int(name[5])))
+    (folder / "examples" / "bear_3.jpg").write_bytes(b"no picture")
+    done = run_build("--model", model, "--out", folder / "dist", "--notebook", notebook)
+    assert done.returncode == 0, done.stderr
+    done.args = folder / "dist"
+    return done
+
+
+def test_the_authors_words_are_those_of_app_toml(
+    authored: "subprocess.CompletedProcess[str]",
+) -> None:
+    page = (authored.args / "index.html").read_text()
+    assert "<title>Corners &amp; &lt;more&gt;</title>" in page
+    assert '<header lang="de">' in page
+    assert "<p>Which is it?</p>\n<p>Two lines\nof one.</p>" in page
+    assert "Not this" not in page
+    classes = {"a": {"name": "An a", "colour": "#a8591f"}}
+    assert described(authored.args)["settings"] == {"classes": classes}
+    assert "app.toml says something of 'z', which is no class of this model" in authored.stdout
+    manifest = json.loads((authored.args / "manifest.webmanifest").read_text())
+    assert manifest["description"] == "Which is it? Two lines of one."
+
+
+def test_the_authors_examples_are_deployed_and_kept_for_a_visit_without_a_network(
+    authored: "subprocess.CompletedProcess[str]",
+) -> None:
+    examples: Any = described(authored.args)["examples"]
+    assert [example["name"] for example in examples] == ["bear 1", "bear 2"]
+    small = deployed(authored.args)["small"]
+    for example in examples:
+        for path in (example["thumb"], example["photo"]):
+            assert (authored.args / path).is_file()
+            assert path in small
+    assert "The example bear_3.jpg is left out: " in authored.stderr
+
+
+def test_an_unusable_app_toml_is_a_sentence(model: Path, tmp_path: Path) -> None:
+    notebook = write_notebook(tmp_path, "A title")
+    (tmp_path / "app.toml").write_text("titel = 'Bears'")
+    done = run_build("--model", model, "--out", tmp_path / "dist", "--notebook", notebook)
+    assert done.returncode == 1
+    assert 'In app.toml, titel is not known. Did you mean "title"?' in done.stderr
+    assert not (tmp_path / "dist").exists()
 
 
 def test_all_that_the_page_names_is_there_and_relative(dist: Path) -> None:
     page = (dist / "index.html").read_text()
     named = re.findall(r'(?:src|href)="([^"]+)"', page)
-    worker = (dist / "sw.js").read_text()
-    deployed = json.loads(re.findall(r"= (\{.*\});", worker)[0])
-    for name in (*named, *deployed["small"]):
+    small, large = deployed(dist)["small"], deployed(dist)["large"]
+    for name in (*named, *small):
         assert not name.startswith(("/", "http")), name
         assert (dist / name).exists(), name
-    for name in deployed["large"]:
+    for name in large:
         assert (dist / f"{name}.gz").is_file()
+    files = {path.relative_to(dist).as_posix() for path in dist.rglob("*") if path.is_file()}
+    unnamed = {"index.html", "sw.js", ".nojekyll", *(f"{name}.gz" for name in large)}
+    assert files - unnamed == set(small) - {"./"}
 
 
 def test_nothing_is_left_to_fill_in_and_no_other_host_is_named(dist: Path) -> None:

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { averageBoxes, factorFor, readReduced, turned } from "../../voilearn/page/reduce.js";
+import { averageBoxes, factorFor, factorTo, readReduced, turned } from "../../voilearn/page/reduce.js";
 
 /**
  * A picture whose bytes are told by their place: Image.frombytes("RGB", (width, height),
@@ -161,4 +161,15 @@ test("a picture is left at three times the model's size, and never made larger",
   assert.equal(factorFor(2687, 9999, 224), 3);
   assert.equal(factorFor(100, 100, 224), 1);
   assert.equal(factorFor(4000, 3000, null), 1); // the model takes photos as they are
+});
+
+test("a photo is made smaller to about as many pixels as the author says, and never to half of them", () => {
+  assert.equal(factorTo(1024, 4032, 3024), 4);
+  assert.equal(factorTo(1024, 3071, 4097), 4); // where 5 would take a fifth too much
+  assert.equal(factorTo(1024, 1500, 1000), 1);
+  assert.equal(factorTo(1024, 300, 200), 1);
+  for (let longest = 1; longest < 9000; longest += 7) {
+    const left = longest / factorTo(1024, longest, 10);
+    assert.ok(left <= 1536 && left >= Math.min(longest, 768), `${longest}`);
+  }
 });

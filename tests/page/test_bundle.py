@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from voilearn.device.build import SCRIPTS as DEVICE
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
 from voilearn.service.page import SCRIPTS as SERVICE
 
@@ -13,7 +14,7 @@ IMPORT = re.compile(r'^import \{([^}]*)\} from "([./\w]+)";$', re.MULTILINE)
 TOP = re.compile(r"^(?:export )?(?:async )?(?:const|let|function|class) \[?(\w+)", re.MULTILINE)
 
 NOTEBOOK = (*PAGE, "notebook/asker.js", "notebook/widget.js")
-SCRIPTS = {"notebook": NOTEBOOK, "service": SERVICE, "photo worker": PHOTO_WORKER}
+SCRIPTS = {"notebook": NOTEBOOK, "service": SERVICE, **DEVICE}
 MODULES = [(script, name) for script, names in SCRIPTS.items() for name in names]
 
 
@@ -25,7 +26,8 @@ def test_nothing_is_left_to_import_and_one_thing_is_exported() -> None:
     whole = {name: one_script(modules) for name, modules in SCRIPTS.items()}
     assert not any(re.search(r"^import ", text, re.MULTILINE) for text in whole.values())
     exported = [re.findall(r"^export .*", text, re.MULTILINE) for text in whole.values()]
-    assert exported == [["export default () => {"], [], []]
+    assert exported == [["export default () => {"], *[[]] * (len(SCRIPTS) - 1)]
+    assert DEVICE["photo_worker.js"] == PHOTO_WORKER  # the same for every host
 
 
 def test_comments_are_left_out_and_nothing_else_is() -> None:
@@ -78,5 +80,5 @@ def test_voilas_template_names_the_same_modules() -> None:
 
 def test_the_template_takes_the_scripts_as_they_are() -> None:
     """Jinja reads them to name them by their content: signs of its own would be taken for code."""
-    for path in (*ROOMS.glob("page/*.*"), *ROOMS.glob("notebook/*.js")):
+    for path in (*ROOMS.glob("page/*.[!p]*"), *ROOMS.glob("notebook/*.js")):
         assert not re.search(r"\{\{|\{%|\{#", path.read_text("utf-8")), path.name

@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import ROOT
 from voilearn.errors import UnusableSettings
-from voilearn.page.title import read_title
+from voilearn.page.title import read_title, words_of
+from voilearn.settings import Settings
 
 
 def notebook(folder: Path, source: str, kind: str = "markdown") -> Path:
@@ -66,3 +67,11 @@ def test_a_source_that_is_no_text_is_a_sentence(tmp_path: Path, source: Any) -> 
 def test_a_notebook_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UnusableSettings, match="can't be read"):
         read_title(tmp_path / "app.ipynb")
+
+
+def test_the_words_of_app_toml_stand_in_place_of_the_cell(tmp_path: Path) -> None:
+    path = notebook(tmp_path, "# Birds\nWhich is it?")
+    assert words_of(Settings(), path) == ("Birds", "Which is it?")
+    assert words_of(Settings(introduction="Mine."), path) == ("Birds", "Mine.")
+    assert words_of(Settings(title="Mine"), path) == ("Mine", "")
+    assert words_of(Settings(title="Mine"), tmp_path / "none.ipynb") == ("Mine", "")

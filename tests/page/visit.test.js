@@ -252,6 +252,17 @@ test("of a host that wants pixels, few are held at a time, and none of a photo t
   await until(visit, () => states(visit).startsWith("answered"));
 });
 
+test("a host whose model is there before anybody is asks it, and speaks of no loading", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const wants = { pixels: /** @type {const} */ (true), size: null };
+  const stub = Object.assign(new Stub(), { wants });
+  const visit = new Visit(stub, READER);
+  visit.takeExample(0, "bear 1", "blob:bear");
+  stub.say("here");
+  t.mock.timers.tick(10_000);
+  assert.deepEqual([states(visit), visit.photos[0].loading], ["looking", undefined]);
+});
+
 test("a model that is replaced is told, and a page without anybody to ask", () => {
   const { stub, visit } = visitWith();
   stub.say("changed", { sha256: "abc" });

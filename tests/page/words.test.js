@@ -1,8 +1,9 @@
 // The page's words: five languages that say the same, and the one that a visitor gets.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { speak } from "../scripts/english.js";
 
 const WORDS = "../../voilearn/page/words.js";
@@ -59,6 +60,21 @@ for (const [key, file] of /** @type {const} */ ([
     }
   });
 }
+
+test("no words are kept that nothing says", () => {
+  const rooms = fileURLToPath(new URL("../../voilearn", import.meta.url));
+  const files = readdirSync(rooms, { recursive: true, encoding: "utf-8" });
+  const said = files.filter((file) => /\.(js|html|j2|py)$/.test(file) && !file.endsWith("words.js"));
+  const texts = said.map((file) => readFileSync(`${rooms}/${file}`, "utf-8"));
+  const words = readFileSync(`${rooms}/page/words.js`, "utf-8"); // below its tables, it says some itself
+  texts.push(words.slice(words.indexOf("const PHOTO_ERRORS")));
+  const isSaid = (/** @type {string} */ key) => texts.some((text) => text.includes(`"${key}"`));
+  const told = ["noScript", "unopened"]; // by HTML, in each language: see above
+  assert.deepEqual(
+    Object.keys(TABLE.en).filter((key) => !told.includes(key) && !isSaid(key)),
+    [],
+  );
+});
 
 test("a visitor gets the first of the browser's languages that there is", async () => {
   const cases = {

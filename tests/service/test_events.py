@@ -7,10 +7,14 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
 import shutil
 import signal
 import socket
+import subprocess
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,7 @@ from PIL import Image
 
 from tests import onnx_files
 from tests.conftest import encode
+from tests.ports import free_port
 from tests.serving import Serving, serving, wait_for
 from tests.waiting import WITHIN
 from voilearn.service import open_pages
@@ -319,6 +324,40 @@ def test_a_page_of_http_1_0_and_one_that_asks_for_the_head_alone_are_served(
     assert connection.getresponse().read() == b""
     connection.request("GET", "/healthz")
     assert connection.getresponse().status == 200
+
+
+NGINX = """
+daemon off; pid {0}/pid; error_log {0}/errors; events {{}}
+http {{
+  access_log off; client_body_temp_path {0}/1; proxy_temp_path {0}/2; fastcgi_temp_path {0}/3;
+  uwsgi_temp_path {0}/4; scgi_temp_path {0}/5;
+  server {{ listen 127.0.0.1:{1}; location /bears/ {{ proxy_pass http://127.0.0.1:{2}/; }} }}
+}}
+"""
+
+
+def test_nginx_hands_on_what_a_page_is_told_as_it_comes(service: Serving, tmp_path: Path) -> None:
+    if not (nginx := shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")):
+        pytest.skip("nginx is not here; on Debian: apt install nginx-light")
+    port, config = free_port(), tmp_path / "nginx.conf"
+    config.write_text(NGINX.format(tmp_path, port, service.port))
+    process = subprocess.Popen([nginx, "-p", tmp_path, "-c", config, "-e", tmp_path / "errors"])
+    try:
+        address = f"http://127.0.0.1:{port}/bears/v1/events"
+        stream = wait_for(lambda: opened(address))
+        lines = [stream.readline().decode() for _ in range(5)]
+        assert lines[0] == "event: model\n"
+        assert lines[3:] == [":\n", "\n"]
+        stream.close()
+    finally:
+        process.terminate()
+        process.wait(WITHIN)
+
+
+def opened(address: str) -> Any:
+    with contextlib.suppress(urllib.error.URLError):
+        return urllib.request.urlopen(address, timeout=WITHIN)
+    return None
 
 
 def test_a_page_that_comes_anew_hears_of_its_photo_before_its_old_one_is_gone() -> None:

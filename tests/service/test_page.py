@@ -8,6 +8,8 @@ import gzip
 import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from tests import onnx_files
-from tests.conftest import draw, encode
+from tests.conftest import ROOT, draw, encode
 from voilearn.errors import UnusableSettings
+from voilearn.page.bundle import ROOMS
 from voilearn.page.title import read_title
 from voilearn.service.app import make_app
 from voilearn.service.live_model import LiveModel
@@ -225,7 +228,9 @@ def test_a_page_without_a_title_asks_its_question(
         write_notebook(tmp_path, first)
         with pytest.raises(UnusableSettings):
             read_title(tmp_path / "app.ipynb")
-    assert f"<h1>{UNTITLED}</h1>" in client_of(tmp_path, model, queue).get("/").text
+    page = client_of(tmp_path, model, queue).get("/").text
+    assert f'<h1 data-say="untitled">{UNTITLED}</h1>' in page
+    assert f'untitled: "{UNTITLED}"' in (ROOMS / "page" / "words.js").read_text("utf-8")
 
 
 def test_what_an_author_writes_is_text(tmp_path: Path, model: LiveModel, queue: WorkQueue) -> None:
@@ -244,6 +249,17 @@ def test_an_app_toml_that_says_what_it_cant_is_refused(tmp_path: Path) -> None:
     (tmp_path / "app.toml").write_text("titel = 'Bears'\n")
     with pytest.raises(UnusableSettings, match='Did you mean "title"'):
         PageFiles(tmp_path, ())
+
+
+def test_a_service_whose_app_toml_says_what_it_cant_does_not_start(tmp_path: Path) -> None:
+    model = onnx_files.write(tmp_path, onnx_files.model())
+    (tmp_path / "app.toml").write_text("photo_size = 1\n")
+    command = [sys.executable, "-m", "voilearn", "serve", "--model", str(model), "--port", "0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "voilearn: In app.toml, photo_size is out of range; it has to be from 64 to 8192 pixels.\n"
+    )
 
 
 def test_the_page_needs_no_token_and_what_it_asks_does(

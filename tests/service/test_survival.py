@@ -777,6 +777,7 @@ def test_300_requests_that_the_openapi_document_makes_possible(path: Path) -> No
     asked: Counter[str] = Counter()
     with serving(path) as service:
         schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
+        schema = schema.exclude(path="/v1/events")  # whose answer does not end
         for found in schema.get_all_operations():
             operation = found.ok()
             for mode in schemathesis.GenerationMode:

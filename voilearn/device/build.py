@@ -10,9 +10,7 @@ named by what is in them, so that a browser keeps them as long as they are the s
 import argparse
 import gzip
 import hashlib
-import html
 import json
-import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -26,7 +24,8 @@ from voilearn.device.large import CannotBuild, Large, pack
 from voilearn.device.runtime import get_runtime
 from voilearn.errors import VoilearnError
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
-from voilearn.page.title import read_title
+from voilearn.page.document import as_data, document, fill
+from voilearn.page.title import words_of
 from voilearn.settings import read_settings
 
 DEVICE = ROOMS / "device"
@@ -43,7 +42,6 @@ SCRIPTS = {
     "photo_worker.js": PHOTO_WORKER,
     "worker.js": ("device/errors.js", "device/download.js", "device/worker.js"),
 }
-SHARED = ("markup", "noscript")  # of the HTML, with every host of the page
 ICON_SIZES = (192, 512)
 
 
@@ -123,10 +121,7 @@ def build(model: Path, notebook: Path, out: Path) -> str:
 def read_author(notebook: Path, classes: Sequence[str], size: int | None) -> Author:
     """Return what stands in app.toml, or else in the notebook, and the photos of examples/."""
     settings = read_settings(notebook.with_name("app.toml"))
-    title, introduction = settings.title, settings.introduction
-    if not title:
-        title, below = read_title(notebook)
-        introduction = introduction or below
+    title, introduction = words_of(settings, notebook)
     for label in settings.unknown_classes(classes):
         print(f"app.toml says something of {label!r}, which is no class of this model.")
     known = set(classes)
@@ -188,31 +183,21 @@ def read_parts(runtime: bytes) -> dict[str, bytes]:
 
 
 def _fill_pages(author: Author, folder: str, facts: Mapping[str, Any]) -> dict[str, bytes]:
-    paragraphs = re.split(r"\n\s*\n", author.introduction) if author.introduction else []
-    shared = {name: (ROOMS / "page" / f"{name}.html").read_text("utf-8").strip() for name in SHARED}
-    return {
-        "index.html": _fill(
-            "index.html",
-            title=html.escape(author.title),
-            language=f' lang="{author.language}"' if author.language else "",
-            introduction="\n        ".join(f"<p>{html.escape(each)}</p>" for each in paragraphs),
-            folder=folder,
-            model=json.dumps(facts).replace("<", "\\u003c"),  # or a class could end the element
-            **shared,
-        ),
-        "manifest.webmanifest": _fill(
-            "manifest.webmanifest",
-            title=json.dumps(author.title),
-            introduction=json.dumps(" ".join(author.introduction.split())),
-            folder=folder,
-        ),
-    }
-
-
-def _fill(name: str, **values: str) -> bytes:
-    """Return a file of this room with `{{name}}` replaced by each value."""
-    template = (DEVICE / name).read_text("utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: values[place[1]], template).encode()
+    index = document(
+        DEVICE / "index.html",
+        author.title,
+        author.introduction,
+        author.language,
+        folder=folder,
+        model=as_data(facts),
+    )
+    manifest = fill(
+        DEVICE / "manifest.webmanifest",
+        title=json.dumps(author.title),
+        introduction=json.dumps(" ".join(author.introduction.split())),
+        folder=folder,
+    )
+    return {"index.html": index.encode(), "manifest.webmanifest": manifest.encode()}
 
 
 def _digest(data: bytes) -> str:

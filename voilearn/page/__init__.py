@@ -25,7 +25,7 @@ Nothing here knows a host, and no script imports one from outside this folder.
     words.js                every sentence, in five languages
     translate.js            the words that elements have from the start
     saving.js               answers as text, JSON, CSV
-    title.py                the author's title and introduction, off a notebook's first cell
+    document.py             a host's HTML with the page in it
     bundle.py               the scripts as one, for hosts that hand out or take one
     pictures.py             small pictures of photos that a browser may not open
     title.py                the author's title and introduction, off a notebook's first cell

@@ -201,6 +201,7 @@ function sizeOf({ file, sent }) {
 function showProgress(find, photo) {
   find("sending").hidden = isDone(photo);
   const [progress] = find("sending").getElementsByTagName("progress");
+  progress.setAttribute("aria-label", find("status").textContent ?? "");
   if (photo.state === "sending") progress.value = photo.progress;
   else progress.removeAttribute("value"); // no share of it is known
 }

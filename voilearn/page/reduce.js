@@ -21,13 +21,14 @@ export function factorFor(width, height, size) {
 }
 
 /**
- * Returns the smallest factor that leaves no side longer than so many pixels.
+ * Returns the factor that leaves the longer side nearest to so many pixels. One that leaves it no
+ * longer would take half of what a model needs from a picture that is hardly longer.
  * @param {number} longest
  * @param {number} width
  * @param {number} height
  */
 export function factorTo(longest, width, height) {
-  return Math.max(1, Math.ceil(Math.max(width, height) / longest));
+  return Math.max(1, Math.round(Math.max(width, height) / longest));
 }
 
 /**

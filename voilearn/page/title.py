@@ -1,6 +1,7 @@
-"""The title and the introduction of a page whose author wrote them in the notebook's first cell.
+"""The title and the introduction of a page: those of app.toml, or of the notebook's first cell.
 
-In: the notebook's file; out: plain text, or an error that says what the cell has to be.
+In: what app.toml says, and the notebook's file; out: plain text, or an error that says what the
+cell has to be.
 """
 
 import json
@@ -8,6 +9,18 @@ import re
 from pathlib import Path
 
 from voilearn.errors import UnusableSettings, shown
+from voilearn.settings import Settings
+
+
+def words_of(settings: Settings, notebook: Path) -> tuple[str, str]:
+    """Return title and introduction. A title of app.toml stands in place of the whole cell.
+
+    Raises UnusableSettings if neither has a title.
+    """
+    if settings.title:
+        return settings.title, settings.introduction
+    title, introduction = read_title(notebook)
+    return title, settings.introduction or introduction
 
 
 def read_title(notebook: Path) -> tuple[str, str]:

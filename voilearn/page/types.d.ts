@@ -90,7 +90,7 @@ export type Done = "answered" | "refused" | "cancelled";
 /** What a host wants of a photo: its pixels, or a file. */
 export type Wanted =
   | { pixels: true; size: number | null } // the longest side that the model resizes photos to
-  | { pixels?: false; longest: number }; // pixels on the longest side
+  | { pixels?: false; longest: number }; // pixels, about, on the longest side
 
 /** What is sent for a photo: one of the two. */
 export interface Sent {

@@ -263,6 +263,7 @@ export class Visit extends EventTarget {
    */
   #look(photo) {
     this.#update(photo, { state: "looking" });
+    if (this.#asker.wants?.pixels) return; // its model was loaded before
     clearTimeout(photo.slow);
     photo.slow = setTimeout(() => this.#update(photo, { loading: true }), LOADING_AFTER);
   }

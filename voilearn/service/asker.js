@@ -1,7 +1,7 @@
 // Asks the service that this page came from, and notices within seconds when it is gone.
 // In: where it is, the author's words, and a visitor's token; out: an asker (page/types.d.ts).
 //
-// A page that is seen has one answer open, on which the service says every three seconds that it is
+// A page that is seen has one answer open, on which the service says every two seconds that it is
 // there (open_pages.py). Where a proxy keeps that to itself, the page asks from time to time instead.
 
 /**
@@ -16,6 +16,7 @@ const SILENT_AFTER = 3500; // milliseconds without a sign of life, after which t
 const OPENS_WITHIN = 1000; // the same before the first one; a shorter stream is no way to hear of it
 const NO_STREAM_AFTER = 4000; // before the first one, after which none will come
 const ANSWERS_WITHIN = 1200;
+const FIRST_ANSWERS_WITHIN = 3500; // over a line that may be slow
 const ASKS_EVERY = 3500; // where there is no stream
 const STREAM_AGAIN = 20; // questions, after which one is tried again
 const AGAIN = 500; // until the first attempt to have a lost service back; then twice as long, up to
@@ -149,8 +150,8 @@ export class HttpAsker extends EventTarget {
    * @param {AbortSignal} signal
    */
   #stream(signal) {
-    const late = setTimeout(() => this.#question(signal), OPENS_WITHIN);
-    const began = performance.now();
+    const late = setTimeout(() => this.#question(signal, FIRST_ANSWERS_WITHIN), OPENS_WITHIN);
+    const began = Date.now();
     let heard = 0; // when something was, last
     return within(signal, NO_STREAM_AFTER, async (inner, giveMore) => {
       const answer = await this.#fetch("v1/events", inner);
@@ -158,7 +159,7 @@ export class HttpAsker extends EventTarget {
       await readEvents(answer, (name, told) => {
         clearTimeout(late);
         giveMore(SILENT_AFTER);
-        heard = performance.now();
+        heard = Date.now();
         if (name === "model") this.#find(told.sha256);
         if (name === "place") this.#say("line", told);
         if (!this.#there && !this.#loading) this.#question(signal); // it was given up too early
@@ -172,11 +173,12 @@ export class HttpAsker extends EventTarget {
   /**
    * Asks which model answers; resolves to whether the service is there.
    * @param {AbortSignal} signal
+   * @param {number} [patience]  milliseconds
    */
-  async #question(signal) {
+  async #question(signal, patience = ANSWERS_WITHIN) {
     this.#questions++;
     try {
-      const [answer, told] = await within(signal, ANSWERS_WITHIN, async (inner) => {
+      const [answer, told] = await within(signal, patience, async (inner) => {
         const answer = await this.#fetch("v1/model", inner);
         return [answer, await answer.json()];
       });
@@ -217,14 +219,16 @@ export class HttpAsker extends EventTarget {
    * @param {string | null} sha256
    */
   #find(sha256) {
-    this.#loading = sha256 === null;
     this.#token.keep();
+    if (sha256 === null && this.#there) this.#lose(); // it is another one, which has to load
+    this.#loading = sha256 === null;
     if (sha256 === null) return this.#say("preparing", { words: say("startingModel") });
     if (this.#model && this.#model !== sha256) this.#say("changed", { sha256 });
     this.#model = sha256;
     if (this.#there) return;
-    this.#say(this.#there === undefined ? "here" : "back");
+    const kind = this.#there === undefined ? "here" : "back";
     this.#there = true;
+    this.#say(kind);
   }
 
   #lose() {
@@ -241,8 +245,7 @@ export class HttpAsker extends EventTarget {
   #lock(shown) {
     if (this.#locked || shown !== this.#token.value) return;
     this.#locked = true;
-    this.#following?.abort();
-    this.#following = undefined;
+    this.#rest();
     if (this.#there) this.#lose();
     this.#token.forget();
     this.#say("token", { wrong: shown !== "" });

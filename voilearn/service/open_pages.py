@@ -16,7 +16,7 @@ from voilearn.errors import ServiceBusy
 from voilearn.service.live_model import LiveModel
 from voilearn.service.work_queue import WorkQueue
 
-BEAT = 3.0  # seconds between two signs of life; a page that misses one asks whether we are there
+BEAT = 2.0  # seconds between two signs of life; a page that misses one asks whether we are there
 LOOKS = 0.2  # seconds after a change of the line, most of which are over by then
 MOST = 4_000  # pages, of some 40 kB each; those above it ask now and then
 ALIVE = b":\n\n"  # a comment

@@ -123,7 +123,8 @@ PREVIEW = {
     "name": "preview",
     "in": "query",
     "description": "1: with a small JPEG of the photo, for who can't show a photo of its kind.",
-    "schema": {"type": "string", "enum": ["1"]},
+    "schema": TEXT,
+    "example": "1",
 }
 EXAMPLES = {
     "examples": {
@@ -137,7 +138,7 @@ EVENTS = (
     "text/event-stream, which lasts: at once `model`, whose `sha256` is null while the model is "
     "loaded, and again when another one is in service; `place`, how many photos come before the "
     "one that this page waits for, by the header X-Voilearn-Page on both requests: 16 to 64 "
-    "letters, digits or dashes made up at random; a comment every 3 seconds."
+    "letters, digits or dashes made up at random; a comment every 2 seconds."
 )
 INFER = {
     "inputs": [{"name": "photo", "datatype": "BYTES", "shape": [1], "data": ["/9j/4AAQSkZJRg=="]}]

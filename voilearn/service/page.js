@@ -3,6 +3,7 @@
 
 import { showPage } from "../page/page.js";
 import { PhotoReader } from "../page/reader.js";
+import { translate } from "../page/translate.js";
 import { Visit } from "../page/visit.js";
 import { HttpAsker } from "./asker.js";
 import { fitFrame } from "./framed.js";
@@ -21,6 +22,9 @@ asker.addEventListener("token", (event) => {
 });
 for (const kind of ["here", "back", "preparing"]) asker.addEventListener(kind, endAsking);
 const reader = new PhotoReader(() => new Worker(new URL(host.worker, import.meta.url)));
+document.querySelector(".voilearn-late")?.remove();
+translate(/** @type {HTMLElement} */ (document.querySelector("header"))); // a title that is ours
+document.title = document.querySelector("h1")?.textContent ?? "";
 showPage(el, new Visit(asker, reader), { everywhere: true, privacy: "privacy" });
 reader.prepare();
 fitFrame();

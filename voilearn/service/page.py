@@ -8,20 +8,18 @@ the author's words is seen after the next start.
 import base64
 import gzip
 import hashlib
-import html
 import json
-import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from voilearn.errors import UnusableSettings
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
+from voilearn.page.document import as_data, document
 from voilearn.page.gallery import Gallery
 from voilearn.page.pictures import preview_of
-from voilearn.page.title import read_title
+from voilearn.page.title import words_of
 from voilearn.service.open_pages import OpenPages
 from voilearn.settings import Settings, read_settings
 
@@ -34,11 +32,16 @@ SCRIPTS = (
     "service/page.js",
 )
 STYLES = ("page/page.css", "service/token.css")
-UNTITLED = "What does this photo show?"
+UNTITLED = "What does this photo show?"  # in words.js, too
 FOLDER = "page"  # of the files, in their addresses
 FOR_EVER = "public, max-age=31536000, immutable"  # the address changes with what is there
 ASK_FIRST = "no-cache"
 A_WHILE = "public, max-age=300"
+KINDS = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +68,15 @@ class PageFiles:
         worker = self._add("photo", "js", one_script(PHOTO_WORKER).encode())
         told = {"settings": settings.to_dict(), "worker": worker.removeprefix(f"{FOLDER}/")}
         title, introduction = _words(settings, folder / "app.ipynb")
-        text = _fill(
-            "index.html",
+        text = document(
+            ROOMS / "service" / "index.html",
+            title,
+            introduction,
+            settings.language,
             style=style,
             script=script,
-            told=json.dumps(told).replace("<", "\\u003c"),  # or a word could end the element
-            language=f' lang="{settings.language}"' if settings.language else "",
-            title=html.escape(title),
-            introduction=_paragraphs(introduction),
-            noscript=(ROOMS / "page" / "noscript.html").read_text("utf-8").strip(),
-            markup=(ROOMS / "page" / "markup.html").read_text("utf-8").strip(),
+            told=as_data(told),
+            named="" if title != UNTITLED else ' data-say="untitled"',
         )
         self.index = _file("html", text.encode(), ASK_FIRST)
         self.embed = _file("js", one_script(["service/embed.js"]).encode(), A_WHILE)
@@ -144,31 +146,12 @@ def data_uri(jpeg: bytes) -> str:
 def _words(settings: Settings, notebook: Path) -> tuple[str, str]:
     """Return title and introduction: what app.toml has of them, or else the notebook."""
     try:
-        title, introduction = read_title(notebook)
+        return words_of(settings, notebook)
     except UnusableSettings:  # it is not there, or begins in another way
-        title, introduction = UNTITLED, ""
-    return settings.title or title, settings.introduction or introduction
-
-
-def _paragraphs(text: str) -> str:
-    found = (words.strip() for words in re.split(r"\n\s*\n", text))
-    return "\n".join(f"<p>{html.escape(words)}</p>" for words in found if words)
-
-
-KINDS = {
-    "html": "text/html; charset=utf-8",
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-}
+        return UNTITLED, settings.introduction
 
 
 def _file(suffix: str, body: bytes, kept: str) -> File:
     packed = gzip.compress(body, mtime=0)
     etag = hashlib.sha256(body).hexdigest()[:16]
     return File(KINDS[suffix], body, packed if len(packed) < len(body) else None, etag, kept)
-
-
-def _fill(name: str, **values: Any) -> str:
-    """Return a file of this room with `{{name}}` replaced by each value."""
-    template = (ROOMS / "service" / name).read_text("utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: values[place[1]], template)
