@@ -23,7 +23,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -297,7 +297,7 @@ def _device(place: Place, port: int, _settings: Settings) -> Command:
 
 
 _KEY = f"?token={TOKEN}"
-_COMMANDS = {
+_COMMANDS: dict[str, Callable[[Place, int, Settings], Command]] = {
     "make": _make,
     "voila": _voila,
     "lab": _lab,

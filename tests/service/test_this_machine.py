@@ -184,10 +184,10 @@ def test_it_shows_no_page_and_reads_no_words_for_one(machine: Machine, onnx: Pat
     (onnx.parent / "app.toml").write_text("this is no TOML")  # which is the notebook's to tell
     machine.model(onnx)(PHOTO)
     (entry,) = machine.entries
-    bearer = {"Authorization": f"Bearer {entry.token}"}
+    bearer = f"Bearer {entry.token}"
     for route in ("/embed.js", "/v1/events", "/v1/examples"):
-        assert serving.ask(entry.url, "GET", route, **bearer)[0] == 404
-    assert serving.ask(entry.url, "GET", "/v1/model", **bearer)[0] == 200
+        assert serving.ask(entry.url, "GET", route, Authorization=bearer)[0] == 404
+    assert serving.ask(entry.url, "GET", "/v1/model", Authorization=bearer)[0] == 200
 
 
 def test_an_idle_service_ends_and_the_next_call_starts_it_again(
