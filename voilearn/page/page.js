@@ -151,7 +151,7 @@ function showResult(find, visit, drawn) {
   find("status").setAttribute("aria-live", again ? "off" : "polite");
   tell(find("status"), kind, sentence);
   find("description").textContent = photo.prediction ? descriptionOf(photo.prediction, settings.classes) : "";
-  showProgress(find, photo);
+  showProgress(find, photo, visit);
   const [bars, more] = [find("bars"), find("more")];
   if (drawn.prediction !== photo.prediction) {
     if (photo.prediction) showBars(bars, more, photo.prediction, settings.classes);
@@ -197,11 +197,12 @@ function sizeOf({ file, sent }) {
   return say("sent", { width: sent.width, height: sent.height, megabytes, kilobytes });
 }
 
-/** @param {Find} find @param {Photo} photo */
-function showProgress(find, photo) {
+/** @param {Find} find @param {Photo} photo @param {Visit} visit */
+function showProgress(find, photo, { preparing }) {
   find("sending").hidden = isDone(photo);
   const [progress] = find("sending").getElementsByTagName("progress");
   progress.setAttribute("aria-label", find("status").textContent ?? "");
+  progress.hidden = photo.state === "held" && Boolean(preparing); // which has a bar of its own
   if (photo.state === "sending") progress.value = photo.progress;
   else progress.removeAttribute("value"); // no share of it is known
 }

@@ -236,7 +236,7 @@ export class Visit extends EventTarget {
   #keep(photo) {
     photo.lost = (photo.lost ?? 0) + 1;
     if (photo.lost < MOST_LOST) return this.#update(photo, { state: "held" });
-    const error = new Problem({ type: "ServiceError", words: say("gone") });
+    const error = new Problem({ type: "ServiceError", words: this.why ?? say("gone") });
     this.#update(photo, { state: "refused", error });
   }
 
