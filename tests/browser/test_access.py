@@ -161,6 +161,14 @@ def test_the_whole_way_goes_by_keyboard(come: Come) -> None:
     assert next(iter(visitor.answer())) == "black"
 
 
+def test_a_touch_screen_is_told_nothing_of_dropping(come: Come) -> None:
+    phone = come(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    expect(phone.page.locator(".voilearn-hint")).to_be_hidden()
+    phone.ask(stub.photo(400, 300))
+    expect(phone.page.locator(".voilearn-hint")).to_be_hidden()
+    expect(come().page.locator(".voilearn-hint")).to_be_visible()
+
+
 def test_nothing_moves_for_who_wants_it_so(come: Come) -> None:
     moving = "() => document.getAnimations().length + [...document.querySelectorAll('*')].filter("
     moving += "e => [null, '::before'].some(p => getComputedStyle(e, p).transitionDuration !== '0s'"
