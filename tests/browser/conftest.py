@@ -36,10 +36,13 @@ NEEDED = (
     "requirements.txt",
 )
 
-# What these test is the same behind a Jupyter Server: `make test` asks Voilà alone. On a device,
-# which has no line to anybody that could be lost, these test it all. What becomes of a file is the
-# same in a service's page as in a notebook's.
-ALIKE = ("test_access", "test_answers", "test_photos")
+# What these test is the same in every way, so `make test` asks some of them; the matrix asks all.
+ALIKE = {
+    "test_access": ("voila", "service"),
+    "test_answers": ("voila", "service", "device"),
+    "test_photos": ("voila", "service"),
+}
+IN_EVERY_HOST = "test_axe"
 
 Predict = Callable[[bytes], dict[str, float]]
 
@@ -52,11 +55,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            binder = _way_of(item) == "binder" and item.path.stem in ALIKE
-            params = getattr(getattr(item, "callspec", None), "params", {})
-            files = params.get("page") == "service" and item.path.stem == "test_files"
-            if binder or files:
+            if _is_of_the_matrix(item):
                 item.add_marker(pytest.mark.slow)
+
+
+def _is_of_the_matrix(item: pytest.Item) -> bool:
+    """Tell whether a test asks once more what `make test` has asked in another way."""
+    name, way, params = item.path.stem, _way_of(item), _params(item)
+    if name == "test_files":  # a service's page reads files as a notebook's does
+        others = params.get("engine") != "chromium" and params.get("page") == "device"
+        return others or params.get("page") == "service"
+    if name not in ALIKE or way is None or way in ALIKE[name]:
+        return False
+    return way == "binder" or not item.name.startswith(IN_EVERY_HOST)
 
 
 def _is_for(item: pytest.Item) -> bool:
@@ -65,7 +76,11 @@ def _is_for(item: pytest.Item) -> bool:
 
 
 def _way_of(item: pytest.Item) -> Any:
-    return getattr(getattr(item, "callspec", None), "params", {}).get("stubbed")
+    return _params(item).get("stubbed")
+
+
+def _params(item: pytest.Item) -> dict[str, Any]:
+    return getattr(getattr(item, "callspec", None), "params", {})
 
 
 @pytest.hookimpl(wrapper=True)
