@@ -38,11 +38,13 @@ NEEDED = (
 
 # What these test is the same in every way, so `make test` asks some of them; the matrix asks all.
 ALIKE = {
-    "test_access": ("voila", "service"),
-    "test_answers": ("voila", "service", "device"),
+    "test_access": ("voila",),
+    "test_answers": ("voila", "service"),
     "test_photos": ("voila", "service"),
+    "test_states": ("voila", "service"),
 }
-IN_EVERY_HOST = "test_axe"
+IN_EVERY_WAY = ("test_axe", "test_a_killed_kernel", "test_where_there_is_no_page")
+ON_A_DEVICE = ("test_access", "test_answers", "test_photos")  # it has no line that could be lost
 
 Predict = Callable[[bytes], dict[str, float]]
 
@@ -62,17 +64,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _is_of_the_matrix(item: pytest.Item) -> bool:
     """Tell whether a test asks once more what `make test` has asked in another way."""
     name, way, params = item.path.stem, _way_of(item), _params(item)
+    other_engine = params.get("engine", "chromium") != "chromium"
     if name == "test_files":  # a service's page reads files as a notebook's does
-        others = params.get("engine") != "chromium" and params.get("page") == "device"
-        return others or params.get("page") == "service"
+        return params.get("page") == "service" or (other_engine and params.get("page") == "device")
+    if name == "test_leaving":
+        return other_engine and "binder" in params.values()
     if name not in ALIKE or way is None or way in ALIKE[name]:
         return False
-    return way == "binder" or not item.name.startswith(IN_EVERY_HOST)
+    return not item.name.startswith(IN_EVERY_WAY)
 
 
 def _is_for(item: pytest.Item) -> bool:
     """Tell whether the way that a test's page is run in has what it tests."""
-    return _way_of(item) != "device" or item.path.stem in ALIKE
+    return _way_of(item) != "device" or item.path.stem in ON_A_DEVICE
 
 
 def _way_of(item: pytest.Item) -> Any:
