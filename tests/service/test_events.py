@@ -30,7 +30,7 @@ from tests import onnx_files
 from tests.conftest import encode
 from tests.ports import free_port
 from tests.serving import Serving, serving, wait_for
-from tests.waiting import WITHIN
+from tests.waiting import WITHIN, returned
 from voilearn.service import open_pages
 from voilearn.service.work_queue import WorkQueue
 
@@ -381,7 +381,7 @@ def test_a_page_that_comes_anew_hears_of_its_photo_before_its_old_one_is_gone() 
             while not heard:
                 await asyncio.sleep(0.01)
 
-    asyncio.run(visit())
+    returned(visit())
     held.set()
     queue.close()
     assert heard == [("new", b'event: place\ndata: {"place": 1}\n\n')]
