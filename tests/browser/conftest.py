@@ -39,7 +39,7 @@ NEEDED = (
 # What these test is the same in every way, so `make test` asks some of them; the matrix asks all.
 ALIKE = {
     "test_access": ("voila",),
-    "test_answers": ("voila", "service"),
+    "test_answers": ("voila",),
     "test_photos": ("voila", "service"),
     "test_states": ("voila", "service"),
 }
@@ -68,7 +68,7 @@ def _is_of_the_matrix(item: pytest.Item) -> bool:
     if name == "test_files":  # a service's page reads files as a notebook's does
         return params.get("page") == "service" or (other_engine and params.get("page") == "device")
     if name == "test_leaving":
-        return other_engine and "binder" in params.values()
+        return other_engine and not {"binder", "an address", "back"}.isdisjoint(params.values())
     if name not in ALIKE or way is None or way in ALIKE[name]:
         return False
     return not item.name.startswith(IN_EVERY_WAY)
@@ -220,7 +220,7 @@ def place(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(app, tmp_path_factory.mktemp("server"))
 
 
-@pytest.fixture(scope="package", params=ways.every_way())
+@pytest.fixture(scope="package", params=ways.every_way(slow=("notebook",)))
 def server(request: pytest.FixtureRequest, place: Place) -> Iterator[Server]:
     """Run the page in every way, one after the other."""
     with ways.running(request.param, place, **TIDY) as running:
