@@ -13,11 +13,19 @@ from typing import Any, NoReturn
 
 import pytest
 from PIL import Image, ImageOps
-from playwright.sync_api import Browser, Error, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser import engines, stub, ways
 from tests.browser.chromium import BROWSERS, QUIET
-from tests.browser.device import build, hosting, write_model
+from tests.browser.device import Device, Host, build, hosting, write_model
 from tests.browser.engines import Chromium, Engine, Window
 from tests.browser.visitor import ANSWER_WITHIN, Visitor
 from tests.browser.ways import Place, Server
@@ -188,6 +196,20 @@ def device_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("device")
     with hosting(build(write_model(folder / "model"), folder / "dist")) as host:
         yield host.url
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A device that was never here."""
+    fresh = browser.new_context(viewport={"width": 1000, "height": 800})
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture
+def device(host: Host, context: BrowserContext) -> Device:
+    """That device, at the page of the test's `host`."""
+    return Device(context.new_page(), host.url)
 
 
 @pytest.fixture(params=["notebook", "service", "device"])

@@ -87,18 +87,6 @@ def host(authored: Path) -> Iterator[Host]:
         yield running
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    fresh = browser.new_context(viewport={"width": 1000, "height": 800})
-    yield fresh
-    fresh.close()
-
-
-@pytest.fixture
-def device(host: Host, context: BrowserContext) -> Device:
-    return Device(context.new_page(), host.url)
-
-
 def test_the_page_is_in_its_authors_words(device: Device) -> None:
     device.open_ready()
     expect(device.page.get_by_role("heading", level=1)).to_have_text("Corners")

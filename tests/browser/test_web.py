@@ -148,20 +148,6 @@ def host(tiny_page: Path) -> Iterator[Host]:
         yield running
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A device that was never here."""
-    fresh = browser.new_context(viewport={"width": 1000, "height": 800})
-    yield fresh
-    fresh.close()
-
-
-@pytest.fixture
-def device(host: Host, context: BrowserContext) -> Device:
-    """That device, at the tiny page."""
-    return Device(context.new_page(), host.url)
-
-
 @pytest.mark.parametrize("corner", CORNERS)
 def test_a_photo_is_answered_with_a_sentence_and_a_bar_for_every_class(
     device: Device, corner: str
