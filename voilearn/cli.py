@@ -42,6 +42,10 @@ ORIGIN_HELP = (
     "a web page's origin whose scripts may ask, and that may show the page in a frame, as "
     "https://example.org; or *; may be given several times (default: none)"
 )
+RUNTIME_HELP = (
+    "what answers for an export.pkl: auto, its compiled form where one is kept and the learner "
+    "until then, or learner (default: the variable VOILEARN_RUNTIME, or auto)"
+)
 TRUST_HELP = "run the code in the model's file, otherwise read as data"
 TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whatever code is in it."
 
@@ -161,6 +165,7 @@ def _add_serve(commands: "Commands") -> None:
         "--allow-origin", action="append", default=[], metavar="ORIGIN", help=ORIGIN_HELP
     )
     serve.add_argument("--trust", action="store_true", help=TRUST_HELP)
+    _add_runtime(serve)
     serve.set_defaults(run=_serve, usage=serve.error)
 
 
@@ -173,6 +178,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"{MODEL_HELP} (default: %(default)s)",
     )
+
+
+def _add_runtime(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runtime", choices=("auto", "learner"), help=RUNTIME_HELP)
 
 
 def _classify(options: argparse.Namespace) -> int:
@@ -248,11 +257,14 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _inspect_export(options: argparse.Namespace) -> int:
+    from voilearn.compiled.kept import look
     from voilearn.describe import describe
-    from voilearn.model import inspect_export
+    from voilearn.model import inspect_export, runtime_of
 
     export = inspect_export(options.model)
-    put(json.dumps(export.to_dict()) if options.json else describe(export))
+    form = look(export.sha256) if runtime_of(None) == "auto" else None
+    told = {**export.to_dict(), "compiled": form and form.to_dict()}
+    put(json.dumps(told) if options.json else describe(export, form))
     return 0 if export.hindrance is None else 1
 
 
@@ -315,7 +327,7 @@ def _serve(options: argparse.Namespace) -> int:
         print(TRUST.format(shown(options.model)), file=sys.stderr)
     log_as_json()
     serve(
-        Options(options.model, host, options.port, token, origins, options.trust),
+        Options(options.model, host, options.port, token, origins, options.trust, options.runtime),
         lambda url, _model: put(f"{url} (documentation: {url}/docs)"),
     )
     return 0

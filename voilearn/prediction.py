@@ -43,6 +43,9 @@ class Prediction:
     `probabilities` maps every class to a number from 0 to 1, highest first. `labels` holds the
     one label of a single-label model, or each class at or above its threshold; `label` is the
     likeliest of them, or None if there is none. `in_scope` is None for a model without a scope.
+    `runtime` names the libraries that gave it, with their versions; `agreement` is how far a
+    compiled model's probabilities were from the learner's, at most, on the pictures that it was
+    tried with. It is None for the learner itself, and `runtime` for a service that doesn't tell.
     """
 
     label: str | None
@@ -50,6 +53,8 @@ class Prediction:
     labels: tuple[str, ...]
     model: ModelInfo
     in_scope: bool | None = None
+    runtime: str | None = None
+    agreement: float | None = None
 
     @property
     def probability(self) -> float:
@@ -67,6 +72,8 @@ class Prediction:
             "labels": list(self.labels),
             "in_scope": self.in_scope,
             "model": self.model.to_dict(),
+            "runtime": self.runtime,
+            "agreement": self.agreement,
         }
 
 
@@ -76,10 +83,12 @@ Classify = Callable[[bytes], Prediction]
 def prediction_from(told: Any) -> Prediction:
     """Return the Prediction whose `to_dict` was told. Raises ValueError if it is none."""
     try:
-        model, in_scope = told["model"], told["in_scope"]
-        classes, labels, label = _texts(model["classes"]), _texts(told["labels"]), told["label"]
-        name, sha256, task = *_texts([model["name"], model["sha256"]]), model["task"]
+        of, in_scope = told["model"], told["in_scope"]
+        classes, labels, label = _texts(of["classes"]), _texts(told["labels"]), told["label"]
+        name, sha256, task = *_texts([of["name"], of["sha256"]]), of["task"]
         probabilities = {name: float(p) for name, p in told["probabilities"].items()}
+        runtime, agreement = told.get("runtime"), told.get("agreement")
+        agreement = None if agreement is None else float(agreement)
     except (LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError("this is no Prediction") from error
     if task not in get_args(Task) or not (in_scope is None or isinstance(in_scope, bool)):
@@ -88,9 +97,10 @@ def prediction_from(told: Any) -> Prediction:
         raise ValueError("this Prediction has no probabilities")
     if not set(classes).issuperset(labels) or label != (labels[0] if labels else None):
         raise ValueError("this Prediction contradicts itself")
-    return Prediction(
-        label, probabilities, labels, ModelInfo(name, sha256, task, classes), in_scope
-    )
+    if not isinstance(runtime, str | None) or not math.isfinite(agreement or 0):
+        raise ValueError("this Prediction does not say what gave it")
+    model = ModelInfo(name, sha256, task, classes)
+    return Prediction(label, probabilities, labels, model, in_scope, runtime, agreement)
 
 
 def _texts(told: Any) -> tuple[str, ...]:

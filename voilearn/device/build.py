@@ -156,6 +156,7 @@ def _facts(told: Any, folder: Path) -> dict[str, Any]:
         facts = {key: told["model"][key] for key in ("name", "sha256", "task", "classes")}
         facts["thresholds"] = told["thresholds"]
         facts["size"] = told["preprocessing"]["size"]
+        facts["agreement"] = told["agreement"]["max_difference"]
         right = (
             isinstance(told["onnx"]["sha256"], str)
             and facts["task"] in ("single-label", "multi-label")
