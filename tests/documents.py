@@ -28,7 +28,7 @@ SERVERS = {
 }
 # What make would run for these is compared, for they install or serve.
 MADE = {
-    "make page REQUIREMENTS=binder/requirements.txt": "pip .*install -r binder/requirements.txt",
+    "make page TORCH=pypi": 'TORCH="pypi" .*/python install/torch_wheels.py requirements.txt',
     "make lab": "jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb",
     "make test": "python -m pytest",
     "make web": "-m voilearn compile .*-m voilearn.device.build",

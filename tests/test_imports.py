@@ -20,7 +20,7 @@ PACKAGE = Path(voilearn.__file__).parent
 GROUND_FLOOR = [
     {"__init__"},
     {"errors", "machine"},
-    {"no_file", "terminal"},
+    {"missing", "no_file", "terminal"},
     {"limits", "model_file", "settings", "prediction", "wire", "runtime_folder"},
     {"tiff"},
     {"kinds"},
@@ -51,8 +51,9 @@ ONLY_INSIDE = {
     "device": {"compiled"},
     "cli": MAY_IMPORT["cli"],
 }
-# The public face, loaded lazily; what stands under TYPE_CHECKING imports nothing.
-FACE = {"client", "model", "notebook", "prediction"}
+# The public face, loaded lazily; what stands under TYPE_CHECKING imports nothing. `missing` says
+# what to install where it can't be loaded.
+FACE = {"client", "missing", "model", "notebook", "prediction"}
 
 SCRIPTS_MAY_IMPORT = {"page": set(), "notebook": {"page"}, "service": {"page"}, "device": {"page"}}
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from voilearn import __version__
 from voilearn.errors import PhotoNotFound, VoilearnError, printable, shown
+from voilearn.missing import missing
 from voilearn.terminal import MOST, NotPrinted, Once, Parser, as_folder, as_path, put, silence
 
 if TYPE_CHECKING:
@@ -24,19 +25,6 @@ if TYPE_CHECKING:
 
     Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
-# The extra that brings a package along; what is not named comes with fastai.
-COMPILE = "learner,onnx,compile"
-WEB = (
-    *("fastapi", "fastapi_offline", "httptools", "prometheus_client", "python_multipart"),
-    *("starlette", "uvicorn"),
-)
-EXTRAS = {
-    "onnxruntime": "onnx",
-    "numpy": "onnx",
-    "onnx": COMPILE,
-    "onnx_ir": COMPILE,
-    **dict.fromkeys(WEB, "service"),
-}
 MODEL_HELP = "an export.pkl, or an export.onnx that has its export.json beside it"
 ORIGIN_HELP = (
     "a web page's origin whose scripts may ask, and that may show the page in a frame, as "
@@ -60,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"voilearn: {error}", file=sys.stderr)
         return 1
     except ImportError as error:
-        print(f"voilearn: {_missing(error.name or 'that')}", file=sys.stderr)
+        print(f"voilearn: {missing(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -69,15 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.reason:
             print(f"voilearn: Nothing can be written out: {error.reason}.", file=sys.stderr)
         return 1
-
-
-def _missing(package: str) -> str:
-    extra = EXTRAS.get(package.partition(".")[0], "learner")
-    return (
-        f"the Python package {package} is not installed here. Install what this needs: "
-        f"python -m pip install 'voilearn[{extra}]', or in a checkout: "
-        "python -m pip install -r requirements.txt"
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voilearn.errors import UnusableModel, shown
+from voilearn.missing import is_missing, missing
 
 if TYPE_CHECKING:
     from voilearn.classifier import Classifier
@@ -32,9 +33,19 @@ def load_classify(
     from voilearn.export.file import check_first_bytes
 
     check_first_bytes(path)
+    if is_missing("fastai") and not trust:
+        _check_libraries(path)
     from voilearn.learner import load as learner
 
     return learner.load_classify(path, trust)
+
+
+def _check_libraries(path: Path | str) -> None:
+    """Raise UnusableModel where this very model needs a library that is not installed here."""
+    from voilearn.export.file import read_export_file
+
+    if hindrance := read_export_file(path).hindrance:
+        raise UnusableModel(hindrance)
 
 
 def inspect_export(path: Path | str) -> "ExportFile":
@@ -53,8 +64,7 @@ def inspect_export(path: Path | str) -> "ExportFile":
     except UnusableModel as error:
         return replace(export, hindrance=str(error))
     except ImportError as error:
-        needed = f"needs the Python package {error.name}, which is not installed here"
-        return replace(export, hindrance=f"{shown(export.path)} {needed}.")
+        return replace(export, hindrance=f"{shown(export.path)} can't be opened. {missing(error)}")
     return replace(export, opened=True)
 
 

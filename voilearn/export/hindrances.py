@@ -4,7 +4,6 @@ In come the records that `learner.py` has found; out come sentences, without the
 front, the first of which is shown.
 """
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from voilearn.export.network import LIBRARIES, WRAPPERS, Network, library_of
 from voilearn.export.parts import opening_of, picture_mode, transforms_in
 from voilearn.export.plain import class_name, items_of, name_of, state_of
 from voilearn.export.transforms import UnknownTransform, is_own_method, read_transform
+from voilearn.missing import is_missing, needs
 
 # What fastai's DataLoader takes functions for (fastai/data/load.py, `_funcs_kwargs`)
 LOADER_CODE = (
@@ -93,12 +93,8 @@ def _unknown_layers(network: Network) -> Iterator[str]:
             f"keep_fp32_wrapper=False), and export it again. {other_files.IF_YOU_TRUST}"
         )
     libraries = {library_of(name) or "" for name in network.layers} - {""} | {"fastai"}
-    for library in sorted(libraries):
-        if importlib.util.find_spec(library) is None:
-            yield (
-                f"needs the Python package {library}, which is not installed here: "
-                f"python -m pip install {library}"
-            )
+    if absent := sorted(filter(is_missing, libraries)):
+        yield needs(absent)
 
 
 def _why(name: str) -> str:

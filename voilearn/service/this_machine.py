@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from voilearn.errors import OUR_FAULT, UnusableFolder, UnusableModel, VoilearnError
+from voilearn.missing import missing
 from voilearn.model import is_compiled
 from voilearn.model_file import model_sha256
 from voilearn.runtime_folder import LISTENING, Entry, RuntimeFolder
@@ -100,10 +101,7 @@ def _ours(error: BaseException) -> VoilearnError:
     if isinstance(error, VoilearnError):
         return error
     if isinstance(error, ImportError):
-        return UnusableModel(
-            f"The Python package {error.name} is not installed here. Install what the page "
-            "needs: python -m pip install -r requirements.txt"
-        )
+        return UnusableModel(missing(error))
     logging.getLogger(__name__).error("a bug ended the service", exc_info=error)
     return VoilearnError(OUR_FAULT)
 
