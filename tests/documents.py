@@ -34,6 +34,7 @@ MADE = {
     "make web": "-m voilearn compile .*-m voilearn.device.build",
     "make web-serve": "-m http.server .*web/dist",
 }
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PYTHON = r"(?:\.venv/bin/python|\.venv\\Scripts\\python|python3|py)"
 FORMS = {
     "server": "|".join(map(re.escape, SERVERS)),
@@ -41,10 +42,12 @@ FORMS = {
     "serve": rf"{PYTHON} -m voilearn serve(?: --model export\.onnx)?",
     "site": rf"{PYTHON} -m voilearn serve --allow-origin https://my-site\.example",
     "ask": r"curl .*",
-    "voilearn": rf"{PYTHON} -m voilearn (?!serve).*|\.venv/bin/voilearn .*",
+    "voilearn": rf"{PYTHON} -m voilearn (?!serve).*|(?:\.venv/bin/)?voilearn .*",
     "example": rf"{PYTHON} examples/.*",
-    "extra": rf"{PYTHON} -m pip install '\.\[\w+\]'",
-    "environment": rf"{PYTHON} -m (?:venv \.venv|pip install -r .*)",
+    "extra": rf'(?:(?:{PYTHON} -m )?pip|pipx|uv tool) install "?(?:\.|voilearn)(?:\[\w+\])?"?'
+    rf"(?: --extra-index-url {CPU_INDEX})?",
+    "wheels": rf"{PYTHON} -m pip wheel .*|pip install --no-index .*",
+    "environment": rf"{PYTHON} (?:-m venv \.venv|-m pip install -r .*|install/.*)",
 }
 
 
@@ -112,5 +115,5 @@ def form_of(command: str) -> str | None:
 
 def here(command: str) -> str:
     """Turn a command of a document into one for this environment, whatever system it is for."""
-    command = re.sub(r"^\.venv/bin/voilearn", f"{sys.executable} -m voilearn", command)
+    command = re.sub(r"^(?:\.venv/bin/)?voilearn", f"{sys.executable} -m voilearn", command)
     return re.sub(rf"^{PYTHON} ", lambda _: f"{sys.executable} ", command)

@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from install import torch_wheels
 from tests.conftest import EXPORTS, ROOT, draw, encode
 from tests.documents import (
+    CPU_INDEX,
     DOCS,
     DOCUMENTS,
     FENCED,
@@ -92,6 +94,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # without code in it, which only the Python that wrote it would run with --trust
     shutil.copy(EXPORTS / "2.8.12-legacy_container.pkl", folder / "export.pkl")
     shutil.copy(ROOT / "requirements.txt", folder)
+    shutil.copytree(ROOT / "install", folder / "install")
     onnx_files.write(folder, onnx_files.model())
     draw().save(folder / "photo.jpg")
     (folder / "photos" / "ant").mkdir(parents=True)
@@ -134,15 +137,23 @@ def _once(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     arguments = shlex.split(command)
     if "install" in arguments:
         arguments.append("--dry-run")  # this environment was made by that very command
-    return subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+    alone = os.environ | {"TORCH": "pypi"}  # nothing of this environment is replaced
+    return subprocess.run(
+        arguments, cwd=folder, env=alone, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_index_without_cuda_is_the_one_that_make_page_takes() -> None:
+    assert CPU_INDEX == torch_wheels.INDEX
 
 
 @pytest.mark.parametrize("command", commands("extra"))
 def test_an_extra_that_is_told_of_is_one_and_fits_this_environment(command: str) -> None:
     """Compared, for pip fetches hatchling from the network to build the package."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    (extra,) = re.findall(r"\[(\w+)\]", command)
-    for line in (*project["dependencies"], *project["optional-dependencies"][extra]):
+    extras = re.findall(r"\[(\w+)\]", command)
+    more = [line for extra in extras for line in project["optional-dependencies"][extra]]
+    for line in (*project["dependencies"], *more):
         wanted = Requirement(line)
         assert wanted.specifier.contains(version(wanted.name))
     assert "voilearn" in project["scripts"]

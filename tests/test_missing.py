@@ -43,8 +43,8 @@ def test_what_several_packages_need_is_one_line() -> None:
     assert with_extras(["timm", "fastai", "torch"]) == "voilearn[learner,timm]"
     assert with_extras(LIGHT) == "voilearn"
     assert with_extras(["onnx_ir.passes"]) == LEARNER
-    assert needs(["fastai", "timm"]) == (
-        "needs the Python packages fastai and timm, which are not installed here: "
+    assert needs(["fastai", "timm", "torch"]) == (
+        "needs the Python packages fastai, timm and torch, which are not installed here: "
         'python -m pip install "voilearn[learner,timm]"'
     )
     assert needs(["timm"]).startswith("needs the Python package timm, which is not")

@@ -250,8 +250,10 @@ def _inspect_compiled(options: argparse.Namespace) -> int:
 def _compile(options: argparse.Namespace) -> int:
     from voilearn.compiled.description import check_not_compiled
     from voilearn.learner.quiet import quiet_libraries
+    from voilearn.model import check_libraries
 
     check_not_compiled(options.model)
+    check_libraries(options.model)
     quiet_libraries()
     from voilearn.compiled.compile import compile_learner
 

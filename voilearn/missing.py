@@ -57,10 +57,12 @@ def needs(packages: Sequence[str]) -> str:
 
     A name or more of packages come in.
     """
-    several, are = ("s", "are") if len(packages) > 1 else ("", "is")
+    *most, last = packages
+    several, are = ("s", "are") if most else ("", "is")
+    named = f"{', '.join(most)} and {last}" if most else last
     return (
-        f"needs the Python package{several} {' and '.join(packages)}, which {are} not installed "
-        f"here: {install_line(with_extras(packages))}"
+        f"needs the Python package{several} {named}, which {are} not installed here: "
+        f"{install_line(with_extras(packages))}"
     )
 
 

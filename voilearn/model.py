@@ -33,18 +33,18 @@ def load_classify(
     from voilearn.export.file import check_first_bytes
 
     check_first_bytes(path)
-    if is_missing("fastai") and not trust:
-        _check_libraries(path)
+    if not trust:
+        check_libraries(path)
     from voilearn.learner import load as learner
 
     return learner.load_classify(path, trust)
 
 
-def _check_libraries(path: Path | str) -> None:
-    """Raise UnusableModel where this very model needs a library that is not installed here."""
+def check_libraries(path: Path | str) -> None:
+    """Raise UnusableModel, with all that this very model needs, where there is no fastai here."""
     from voilearn.export.file import read_export_file
 
-    if hindrance := read_export_file(path).hindrance:
+    if is_missing("fastai") and (hindrance := read_export_file(path).hindrance):
         raise UnusableModel(hindrance)
 
 
