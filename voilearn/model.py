@@ -44,6 +44,7 @@ def inspect_export(path: Path | str) -> "ExportFile":
     Raises UnusableModel for a file that is no export of an image classifier.
     """
     from voilearn.export.file import read_export_file
+    from voilearn.export.hindrances import NOT_INSTALLED
 
     export = read_export_file(path)
     if export.hindrance:
@@ -53,9 +54,24 @@ def inspect_export(path: Path | str) -> "ExportFile":
     except UnusableModel as error:
         return replace(export, hindrance=str(error))
     except ImportError as error:
-        needed = f"needs the Python package {error.name}, which is not installed here"
+        needed = f"needs the Python package {error.name}, {NOT_INSTALLED}"
         return replace(export, hindrance=f"{shown(export.path)} {needed}.")
     return replace(export, opened=True)
+
+
+def check_model(path: Path) -> None:
+    """Raise UnusableModel for a file that is seen to be no good before any runtime is imported."""
+    if is_compiled(path):
+        from voilearn.compiled.description import read_compiled
+        from voilearn.compiled.onnx_file import check_onnx_file
+
+        check_onnx_file(path)
+        read_compiled(path)
+        return
+    from voilearn.export.file import read_export_file
+
+    if hindrance := read_export_file(path).hindrance:
+        raise UnusableModel(hindrance)
 
 
 def is_compiled(path: Path | str) -> bool:

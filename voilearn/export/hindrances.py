@@ -23,6 +23,7 @@ LOADER_CODE = (
     *("before_iter", "after_iter", "create_batches", "wif"),
 )
 KNOWN = "torch, torchvision, timm or fastai"
+NOT_INSTALLED = "which is not installed here"  # said last: it is of no file, but of this machine
 QUANTIZED = (
     "They compute in whole numbers of 8 bits: export the network as it was before that. "
     "voilearn compile --int8 makes such numbers of it."
@@ -69,6 +70,7 @@ def hindrances(
         )
     if isinstance(activation, CantTell):
         yield activation.why
+    yield from _missing_packages(network)
 
 
 def _unknown_layers(network: Network) -> Iterator[str]:
@@ -92,11 +94,14 @@ def _unknown_layers(network: Network) -> Iterator[str]:
             f"If Accelerate put it there: learn.model = accelerator.unwrap_model(learn.model, "
             f"keep_fp32_wrapper=False), and export it again. {other_files.IF_YOU_TRUST}"
         )
+
+
+def _missing_packages(network: Network) -> Iterator[str]:
     libraries = {library_of(name) or "" for name in network.layers} - {""} | {"fastai"}
     for library in sorted(libraries):
         if importlib.util.find_spec(library) is None:
             yield (
-                f"needs the Python package {library}, which is not installed here: "
+                f"needs the Python package {library}, {NOT_INSTALLED}: "
                 f"python -m pip install {library}"
             )
 
