@@ -31,7 +31,7 @@ MADE = {
     "make page REQUIREMENTS=binder/requirements.txt": "pip .*install -r binder/requirements.txt",
     "make lab": "jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb",
     "make test": "python -m pytest",
-    "make web": "-m voilearn compile .*-m voilearn.device.build",
+    "make web": "-m voilearn device .*-o web/dist",
     "make web-serve": "-m http.server .*web/dist",
 }
 PYTHON = r"(?:\.venv/bin/python|\.venv\\Scripts\\python|python3|py)"
@@ -41,7 +41,8 @@ FORMS = {
     "serve": rf"{PYTHON} -m voilearn serve(?: --model export\.onnx)?",
     "site": rf"{PYTHON} -m voilearn serve --allow-origin https://my-site\.example",
     "ask": r"curl .*",
-    "voilearn": rf"{PYTHON} -m voilearn (?!serve).*|\.venv/bin/voilearn .*",
+    "page": "voilearn page .*",
+    "voilearn": rf"{PYTHON} -m voilearn (?!serve).*|\.venv/bin/voilearn .*|voilearn .*",
     "example": rf"{PYTHON} examples/.*",
     "extra": rf"{PYTHON} -m pip install '\.\[\w+\]'",
     "environment": rf"{PYTHON} -m (?:venv \.venv|pip install -r .*)",
@@ -112,5 +113,5 @@ def form_of(command: str) -> str | None:
 
 def here(command: str) -> str:
     """Turn a command of a document into one for this environment, whatever system it is for."""
-    command = re.sub(r"^\.venv/bin/voilearn", f"{sys.executable} -m voilearn", command)
+    command = re.sub(r"^(\.venv/bin/)?voilearn", f"{sys.executable} -m voilearn", command)
     return re.sub(rf"^{PYTHON} ", lambda _: f"{sys.executable} ", command)
