@@ -101,14 +101,9 @@ train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
 	out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; VOILEARN_PHOTOS="$(abspath $(PHOTOS))" \
 		$(BIN)/jupyter nbconvert --to notebook --execute --output-dir "$$out" training/train.ipynb
 
-# MODEL may also be a folder with an export.onnx and its export.json, compiled before.
+# MODEL may also be an export.onnx with its export.json, or the folder of both.
 web: $(VENV)/page ## build the page that runs on the visitor's own device, in web/dist (MODEL=export.pkl)
-	@set -e; compiled="$(MODEL)"; \
-	if [ ! -d "$$compiled" ]; then \
-		compiled=$$(mktemp -d); trap 'rm -rf "$$compiled"' EXIT; \
-		$(BIN)/python -m voilearn compile "$(MODEL)" -o "$$compiled"; \
-	fi; \
-	$(BIN)/python -m voilearn.device.build --model "$$compiled"
+	$(BIN)/python -m voilearn device "$(MODEL)" -o web/dist --notebook app.ipynb
 
 web-serve: ## show the page in web/dist (PORT=8866)
 	@test -f web/dist/index.html || { echo "There is no page yet: make web"; exit 1; }

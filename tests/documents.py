@@ -31,7 +31,7 @@ MADE = {
     "make page TORCH=pypi": 'TORCH="pypi" .*/python install/torch_wheels.py requirements.txt',
     "make lab": "jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb",
     "make test": "python -m pytest",
-    "make web": "-m voilearn compile .*-m voilearn.device.build",
+    "make web": "-m voilearn device .*-o web/dist",
     "make web-serve": "-m http.server .*web/dist",
 }
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -42,6 +42,7 @@ FORMS = {
     "serve": rf"{PYTHON} -m voilearn serve(?: --model export\.onnx)?",
     "site": rf"{PYTHON} -m voilearn serve --allow-origin https://my-site\.example",
     "ask": r"curl .*",
+    "page": "voilearn page .*",
     "voilearn": rf"{PYTHON} -m voilearn (?!serve).*|(?:\.venv/bin/)?voilearn .*",
     "example": rf"{PYTHON} examples/.*",
     "extra": rf'(?:(?:{PYTHON} -m )?pip|pipx|uv tool) install "?(?:\.|voilearn)(?:\[\w+\])?"?'

@@ -42,13 +42,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "device": {"page", "compiled"},
     "service": {"page", "model", "compiled", "export"},
     "client": set(),
-    "cli": {"export", "learner", "compiled", "model", "describe", "device", "service", "client"},
+    "project": {"page", "model", "compiled", "export"},
+    "cli": {
+        *("export", "learner", "compiled", "model", "describe"),
+        *("device", "service", "client", "project"),
+    },
     "__main__": {"cli"},
 }
 ONLY_INSIDE = {
     "compiled": {"learner"},
     "model": {"compiled", "learner", "export"},
     "device": {"compiled"},
+    "project": {"compiled"},
     "cli": MAY_IMPORT["cli"],
 }
 # The public face, loaded lazily; what stands under TYPE_CHECKING imports nothing. `missing` says
@@ -106,7 +111,9 @@ MAY_LOAD: dict[str, set[str]] = {
     "service/v2_routes": {"PIL", "fastapi"},
     "service/app": {"PIL", "fastapi", "prometheus_client"},
     "service/serve": {"PIL", "fastapi", "prometheus_client", "uvicorn"},
+    "service/in_browser": {"PIL", "fastapi", "prometheus_client", "uvicorn"},
     "client": set(),
+    "project": set(),
 }
 FILES = sorted(path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py"))
 NAMES = [file.as_posix() for file in FILES]

@@ -68,7 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"voilearn {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_classify, _add_inspect, _add_compile, _add_serve):
+    for add in (
+        _add_classify,
+        _add_inspect,
+        _add_compile,
+        _add_serve,
+        _add_page,
+        _add_new,
+        _add_device,
+    ):
         add(commands)
     return parser
 
@@ -141,6 +149,76 @@ def _add_serve(commands: "Commands") -> None:
     )
     serve.add_argument("--trust", action="store_true", help=TRUST_HELP)
     serve.set_defaults(run=_serve, usage=serve.error)
+
+
+def _add_page(commands: "Commands") -> None:
+    told = "open the page in this machine's browser"
+    page = commands.add_parser("page", help=told, description=_sentence(told))
+    page.add_argument(
+        "model",
+        nargs="?",
+        type=as_path,
+        metavar="MODEL",
+        help=f"{MODEL_HELP} (default: export.pkl, or else export.onnx, in the current folder)",
+    )
+    page.add_argument(
+        "--port", type=int, default=0, help="0 is any that is free (default: %(default)s)"
+    )
+    page.add_argument(
+        "--no-browser", action="store_true", help="say the page's address, and open no browser"
+    )
+    page.add_argument(
+        "--lab",
+        action="store_true",
+        help="open the page's notebook in JupyterLab: app.ipynb beside the model, or a new one",
+    )
+    page.set_defaults(run=_page)
+
+
+def _add_new(commands: "Commands") -> None:
+    told = "make an app of a model: a folder to push to GitHub, which opens on Binder"
+    new = commands.add_parser("new", help=told, description=_sentence(told))
+    new.add_argument(
+        "folder", type=as_path, metavar="FOLDER", help="the app's folder: a new one, or empty"
+    )
+    _add_model(new)
+    new.add_argument(
+        "--repo",
+        metavar="OWNER/REPO",
+        help="the app's repository on GitHub, for the links in its README (default: to be filled "
+        "in there)",
+    )
+    new.set_defaults(run=_new, usage=new.error)
+
+
+def _add_device(commands: "Commands") -> None:
+    told = "make the page that answers on the visitor's own device, as a folder for any host"
+    device = commands.add_parser("device", help=told, description=_sentence(told))
+    device.add_argument(
+        "model", type=as_path, metavar="MODEL", help=f"{MODEL_HELP}, or a folder that has both"
+    )
+    device.add_argument(
+        "-o",
+        dest="folder",
+        type=as_folder,
+        required=True,
+        metavar="DIR",
+        help="the folder for the page: a new one, an empty one, or that of an older page",
+    )
+    device.add_argument(
+        "--notebook",
+        type=as_path,
+        metavar="FILE",
+        help="whose first cell has the page's title, where app.toml beside it has none; examples/ "
+        "beside it is the gallery (default: app.ipynb beside the model)",
+    )
+    device.add_argument(
+        "--runtime",
+        type=as_path,
+        metavar="FILE",
+        help="npm's package of ONNX Runtime Web, downloaded elsewhere (default: download it)",
+    )
+    device.set_defaults(run=_device)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -257,14 +335,63 @@ def _compile(options: argparse.Namespace) -> int:
     quiet_libraries()
     from voilearn.compiled.compile import compile_learner
 
-    def say(line: str) -> None:
-        print(f"voilearn: {line} …", file=sys.stderr, flush=True)
-
-    compiled = compile_learner(options.model, options.folder, options.photos, options.int8, say)
+    compiled = compile_learner(options.model, options.folder, options.photos, options.int8, _say)
     file = options.folder / "export.onnx"
     size = f"{compiled.bytes / 1e6:.1f} MB, {compiled.precision}"
     put(f"{printable(str(file), MOST)} ({size}) and export.json written")
     put(f"agreement with learn.predict: {compiled.agreement}")
+    return 0
+
+
+def _page(options: argparse.Namespace) -> int:
+    from voilearn.model import check_model
+
+    here = (Path(name) for name in ("export.pkl", "export.onnx") if Path(name).exists())
+    model: Path = options.model or next(here, Path("export.pkl"))
+    check_model(model)
+    if options.lab:
+        from voilearn.project.lab import open_lab
+
+        open_lab(model, options.port, not options.no_browser, put)
+        return 0
+    from voilearn.service.in_browser import show_page
+
+    show_page(model, options.port, not options.no_browser, put)
+    return 0
+
+
+def _new(options: argparse.Namespace) -> int:
+    from voilearn.learner.quiet import quiet_libraries
+    from voilearn.project.new import write_app
+    from voilearn.project.repository import Repository, repository_of
+
+    try:
+        repository = Repository() if options.repo is None else repository_of(options.repo)
+    except ValueError as error:
+        options.usage(str(error))
+    quiet_libraries()
+    for line in write_app(options.folder, options.model, repository):
+        put(line)
+    return 0
+
+
+def _say(line: str) -> None:
+    """Tell what goes on, where it takes long."""
+    print(f"voilearn: {line} …", file=sys.stderr, flush=True)
+
+
+def _device(options: argparse.Namespace) -> int:
+    from voilearn.device.build import build
+    from voilearn.learner.quiet import quiet_libraries
+    from voilearn.model_file import check_is_a_file
+
+    quiet_libraries()
+    model: Path = options.model
+    if not model.is_dir():
+        check_is_a_file(model)
+    folder = model if model.is_dir() else model.parent
+    notebook = options.notebook or folder / "app.ipynb"
+    put(build(model, notebook, options.folder, options.runtime, _say))
     return 0
 
 

@@ -30,6 +30,7 @@ EXTRAS = {
     "pi_heif": "heic",
     "timm": "timm",
 }
+NOT_INSTALLED = "not installed here"
 KEPT_BY_UV = re.compile(r"(?:archive|environments)-v\d+")  # folders of its cache, for one run
 
 
@@ -42,7 +43,7 @@ def missing(error: ImportError) -> str:
     """Return the sentences for what could not be imported: what it is, and what to do."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return (
-            f"The Python package {error.name} is not installed here. Install what this needs: "
+            f"The Python package {error.name} is {NOT_INSTALLED}. Install what this needs: "
             f"{install_line(with_extras([error.name]))}"
         )
     which = f"The Python package {error.name}" if error.name else "A Python package"
@@ -61,7 +62,7 @@ def needs(packages: Sequence[str]) -> str:
     several, are = ("s", "are") if most else ("", "is")
     named = f"{', '.join(most)} and {last}" if most else last
     return (
-        f"needs the Python package{several} {named}, which {are} not installed here: "
+        f"needs the Python package{several} {named}, which {are} {NOT_INSTALLED}: "
         f"{install_line(with_extras(packages))}"
     )
 

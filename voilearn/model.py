@@ -68,6 +68,21 @@ def inspect_export(path: Path | str) -> "ExportFile":
     return replace(export, opened=True)
 
 
+def check_model(path: Path) -> None:
+    """Raise UnusableModel for a file that is seen to be no good before any runtime is imported."""
+    if is_compiled(path):
+        from voilearn.compiled.description import read_compiled
+        from voilearn.compiled.onnx_file import check_onnx_file
+
+        check_onnx_file(path)
+        read_compiled(path)
+        return
+    from voilearn.export.file import read_export_file
+
+    if hindrance := read_export_file(path).hindrance:
+        raise UnusableModel(hindrance)
+
+
 def is_compiled(path: Path | str) -> bool:
     """Say whether a model's file is named as a compiled one."""
     return Path(path).suffix.lower() == ".onnx"

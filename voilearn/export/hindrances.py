@@ -69,6 +69,7 @@ def hindrances(
         )
     if isinstance(activation, CantTell):
         yield activation.why
+    yield from _missing_packages(network)  # last: that is of no file, but of this machine
 
 
 def _unknown_layers(network: Network) -> Iterator[str]:
@@ -92,6 +93,9 @@ def _unknown_layers(network: Network) -> Iterator[str]:
             f"If Accelerate put it there: learn.model = accelerator.unwrap_model(learn.model, "
             f"keep_fp32_wrapper=False), and export it again. {other_files.IF_YOU_TRUST}"
         )
+
+
+def _missing_packages(network: Network) -> Iterator[str]:
     libraries = {library_of(name) or "" for name in network.layers} - {""} | {"fastai"}
     if absent := sorted(filter(is_missing, libraries)):
         yield needs(absent)
