@@ -41,8 +41,10 @@ FORMS = {
     "serve": rf"{PYTHON} -m voilearn serve(?: --model export\.onnx)?",
     "site": rf"{PYTHON} -m voilearn serve --allow-origin https://my-site\.example",
     "ask": r"curl .*",
+    "watch": rf"(?:{PYTHON} -m |\.venv/bin/)voilearn classify .*--watch .*",
+    "camera": r"while rpicam-still .* && mv .*; do sleep 2; done",
+    "service": rf"{PYTHON} -m voilearn classify .*--service \S+ .*",
     "voilearn": rf"{PYTHON} -m voilearn (?!serve).*|\.venv/bin/voilearn .*",
-    "example": rf"{PYTHON} examples/.*",
     "extra": rf"{PYTHON} -m pip install '\.\[\w+\]'",
     "environment": rf"{PYTHON} -m (?:venv \.venv|pip install -r .*)",
 }

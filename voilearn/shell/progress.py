@@ -56,7 +56,7 @@ class Bar:
         self._done += 1
         now = time.monotonic()
         if self._all != 1 and (self._shared or now > self._drawn + EVERY):
-            self._draw(f"{self.told(now - self._began)}"[: _columns(self._terminal) - 1])
+            self._draw(self.told(now - self._began)[: _columns(self._terminal) - 1])
             self._drawn = now
 
     def told(self, seconds: float) -> str:
@@ -65,7 +65,7 @@ class Bar:
         if not self._all:
             return f"{self._done:,}, {speed:.1f} a second"
         left = max(self._all - self._done, 0)
-        full = BAR - BAR * left // self._all
+        full = BAR * (self._all - left) // self._all
         minutes, rest = divmod(round(left / speed), 60)
         bar = f"[{'#' * full}{'.' * (BAR - full)}] {self._done:,} of {self._all:,}"
         return f"{bar}, {speed:.1f} a second, {minutes}:{rest:02} left"
