@@ -43,8 +43,10 @@ FORMS = {
     "site": rf"{PYTHON} -m voilearn serve --allow-origin https://my-site\.example",
     "ask": r"curl .*",
     "page": "voilearn page .*",
+    "watch": rf"(?:{PYTHON} -m |\.venv/bin/)voilearn classify .*--watch .*",
+    "camera": r"while rpicam-still .* && mv .*; do sleep 2; done",
+    "service": rf"{PYTHON} -m voilearn classify .*--service \S+ .*",
     "voilearn": rf"{PYTHON} -m voilearn (?!serve).*|(?:\.venv/bin/)?voilearn .*",
-    "example": rf"{PYTHON} examples/.*",
     "extra": rf'(?:(?:{PYTHON} -m )?pip|pipx|uv tool) install "?(?:\.|voilearn)(?:\[\w+\])?"?'
     rf"(?: --extra-index-url {CPU_INDEX})?",
     "wheels": rf"{PYTHON} -m pip wheel .*|pip install --no-index .*",

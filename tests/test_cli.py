@@ -13,8 +13,7 @@ import pytest
 
 import voilearn
 from tests.conftest import ROOT, draw, encode, with_fastai
-from voilearn.cli import _line, _parser, main
-from voilearn.prediction import ModelInfo, Prediction
+from voilearn.cli import _parser, main
 
 
 def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -72,12 +71,6 @@ def test_classify_in_words_is_one_line_a_photo(tmp_path: Path) -> None:
     assert all(name in done.stdout for name in ("black", "grizzly", "teddy"))
 
 
-def test_a_label_of_blanks_alone_is_seen() -> None:
-    model = ModelInfo("export", "0" * 64, "single-label", ("", "b"))
-    line = _line("a.jpg", Prediction("", {"": 0.75, "b": 0.25}, ("",), model))
-    assert line == "a.jpg: '' ('' 75.0%, b 25.0%)"
-
-
 def test_classify_without_a_model_is_a_sentence(tmp_path: Path) -> None:
     done = run("classify", "x.jpg", "--model", tmp_path / "gone.pkl")
     assert done.returncode == 1
@@ -98,8 +91,7 @@ def colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 NO_FILES = {
-    "folder": "This is a folder. Name the photos in it: folder/*",
-    "-": "This is standard input, which is not read.",
+    "folder": "There is no photo in this folder.",
     "https://example.org/a.jpg": "This is a web address, which is not opened.",
     "*.gif": "This is a pattern that no file matches.",
     "": "This is an empty name.",

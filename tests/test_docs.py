@@ -114,11 +114,13 @@ def test_every_command_of_voilearn_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """As `python -m voilearn` does, and in this process, so that torch is loaded once for all."""
-    python, dash_m, *arguments = shlex.split(here(command))
+    typed, _, redirected = here(command).partition(" < ")
+    python, dash_m, *arguments = shlex.split(typed)
     assert (python, dash_m) == (sys.executable, "-m")
     monkeypatch.chdir(checkout)
     monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit) as end:
+    with Path(redirected or os.devnull).open() as stdin, pytest.raises(SystemExit) as end:
+        monkeypatch.setattr(sys, "stdin", stdin)
         runpy.run_module(arguments[0], run_name="__main__")
     told = capsys.readouterr()
     if NO_REGISTRY in told.err and not os.environ.get("CI"):

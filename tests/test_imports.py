@@ -20,7 +20,7 @@ PACKAGE = Path(voilearn.__file__).parent
 GROUND_FLOOR = [
     {"__init__"},
     {"errors", "machine"},
-    {"missing", "no_file", "terminal"},
+    {"missing", "no_file"},
     {"limits", "model_file", "settings", "prediction", "wire", "runtime_folder"},
     {"tiff"},
     {"kinds"},
@@ -43,9 +43,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "service": {"page", "model", "compiled", "export"},
     "client": set(),
     "project": {"page", "model", "compiled", "export"},
+    "shell": set(),
     "cli": {
         *("export", "learner", "compiled", "model", "describe"),
-        *("device", "service", "client", "project"),
+        *("device", "service", "client", "project", "shell"),
     },
     "__main__": {"cli"},
 }
@@ -54,7 +55,7 @@ ONLY_INSIDE = {
     "model": {"compiled", "learner", "export"},
     "device": {"compiled"},
     "project": {"compiled"},
-    "cli": MAY_IMPORT["cli"],
+    "cli": MAY_IMPORT["cli"] - {"shell"},
 }
 # The public face, loaded lazily; what stands under TYPE_CHECKING imports nothing. `missing` says
 # what to install where it can't be loaded.
@@ -114,6 +115,9 @@ MAY_LOAD: dict[str, set[str]] = {
     "service/in_browser": {"PIL", "fastapi", "prometheus_client", "uvicorn"},
     "client": set(),
     "project": set(),
+    "shell": set(),
+    "shell/photos": {"PIL"},
+    "shell/answers": {"PIL"},
 }
 FILES = sorted(path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py"))
 NAMES = [file.as_posix() for file in FILES]

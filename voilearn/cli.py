@@ -5,7 +5,6 @@ imports its rooms when it runs, so that asking for help loads no torch.
 """
 
 import argparse
-import errno
 import io
 import json
 import logging
@@ -16,16 +15,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from voilearn import __version__
-from voilearn.errors import PhotoNotFound, VoilearnError, printable, shown
+from voilearn.errors import VoilearnError, printable, shown
 from voilearn.missing import missing
-from voilearn.terminal import MOST, NotPrinted, Once, Parser, as_folder, as_path, put, silence
+from voilearn.shell.terminal import (
+    MOST,
+    NotPrinted,
+    Once,
+    Parser,
+    as_folder,
+    as_path,
+    leave,
+    put,
+    silence,
+)
 
 if TYPE_CHECKING:
-    from voilearn.prediction import Prediction
+    from voilearn.prediction import Classify
 
     Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 MODEL_HELP = "an export.pkl, or an export.onnx that has its export.json beside it"
+SERVICE_HELP = (
+    "the address of a service to ask, with VOILEARN_TOKEN as its token if that variable is set "
+    "(default: none, a model is opened here)"
+)
+PHOTO_HELP = "a photo's file, a folder of photos, a pattern, or - for one on standard input"
 ORIGIN_HELP = (
     "a web page's origin whose scripts may ask, and that may show the page in a frame, as "
     "https://example.org; or *; may be given several times (default: none)"
@@ -88,11 +102,18 @@ def _sentence(told: str) -> str:
 def _add_classify(commands: "Commands") -> None:
     told = "say what is in photos, a line for each"
     classify = commands.add_parser("classify", help=told, description=_sentence(told))
-    classify.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo's file")
-    _add_model(classify)
-    classify.add_argument("--json", action="store_true", help="print a JSON object for each")
+    classify.add_argument("photos", nargs="+", metavar="PHOTO", help=PHOTO_HELP)
+    whom = classify.add_mutually_exclusive_group()
+    _add_model(whom)
+    whom.add_argument("--service", action=Once, metavar="URL", help=SERVICE_HELP)
+    how = classify.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print a JSON object for each")
+    how.add_argument("--csv", action="store_true", help="print a table for a spreadsheet")
+    classify.add_argument(
+        "--watch", action="store_true", help="answer each photo that comes into the folders named"
+    )
     classify.add_argument("--trust", action="store_true", help=TRUST_HELP)
-    classify.set_defaults(run=_classify)
+    classify.set_defaults(run=_classify, usage=classify.error)
 
 
 def _add_inspect(commands: "Commands") -> None:
@@ -221,7 +242,7 @@ def _add_device(commands: "Commands") -> None:
     device.set_defaults(run=_device)
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def _add_model(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--model",
         action=Once,
@@ -233,74 +254,59 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def _classify(options: argparse.Namespace) -> int:
+    try:
+        return _classify_photos(options)
+    except KeyboardInterrupt:
+        leave(130)
+
+
+def _classify_photos(options: argparse.Namespace) -> int:
+    from voilearn.no_file import STDIN
+    from voilearn.shell.answers import print_answers
+    from voilearn.shell.lines import as_csv, as_json, csv_heading, in_words
+    from voilearn.shell.photos import named, watched
+
+    if sum(name in STDIN for name in options.photos) > 1:
+        options.usage("standard input has one photo: name it once")
+    photos = watched(options.photos) if options.watch else named(options.photos)
+    counted = None if options.watch else named(options.photos)
+    classify, classes, at_once = _opened(options)
+    line = as_json if options.json else as_csv(classes) if options.csv else in_words
+    if options.csv:
+        put(csv_heading(classes))
+    return int(print_answers(classify, photos, at_once, line, counted) > 0)
+
+
+def _opened(options: argparse.Namespace) -> tuple["Classify", tuple[str, ...], int]:
+    """Return what answers, its classes, and how many photos it is given at once."""
+    if options.service is not None:
+        if options.trust:
+            options.usage("a service has opened its model already: leave out --trust")
+        from voilearn.client.remote import Remote
+        from voilearn.shell.patience import AT_ONCE, Patient
+
+        token = os.environ.get("VOILEARN_TOKEN")
+        service = Remote(options.service, token, setting="--service")
+        return Patient(service), service.model().classes, AT_ONCE
+    from voilearn.machine import granted_cores
     from voilearn.model import is_compiled, load_classify
 
     if options.trust and not is_compiled(options.model):
         print(TRUST.format(shown(options.model)), file=sys.stderr)
     classify = load_classify(options.model, options.trust)
-    failed = 0
-    for photo in options.photos:
-        try:
-            prediction = classify(_read_photo(photo))
-            line = _json_line(photo, prediction) if options.json else _line(photo, prediction)
-        except VoilearnError as error:
-            failed = 1
-            line = _error_line("photo", photo, error) if options.json else _told(photo, error)
-        put(line)
-    return failed
-
-
-def _read_photo(name: str) -> bytes:
-    """Read a photo's bytes; of a file over the limit only so many as show that it is."""
-    from voilearn.limits import LIMITS, check_size
-    from voilearn.no_file import all_in, no_file
-
-    if found := no_file(name, f"Name the photos in it: {all_in(name)}"):
-        what, instead = found
-        raise PhotoNotFound(f"This is {what}. {instead}")
-    path = Path(name)
-    try:
-        check_size(path.stat().st_size)
-        with path.open("rb") as file:
-            return file.read(LIMITS.bytes + 1)
-    except OSError as error:
-        reason = "there is no such file" if error.errno == errno.ENOENT else error.strerror
-        raise PhotoNotFound(
-            f"This photo can't be read: {reason}. Check its path, and that you may read it."
-        ) from error
-
-
-def _told(photo: str, error: VoilearnError) -> str:
-    return f"{printable(photo, MOST) or repr(photo)}: {error}"
-
-
-def _line(photo: str, prediction: "Prediction") -> str:
-    def told(label: str) -> str:
-        return label if label.strip() else repr(label)  # of blanks alone, nothing would be seen
-
-    shares = ", ".join(f"{told(name)} {p:.1%}" for name, p in prediction.probabilities.items())
-    labels = ", ".join(map(told, prediction.labels)) or "none"
-    return f"{printable(photo, MOST)}: {printable(labels)} ({printable(shares, MOST)})"
-
-
-def _json_line(photo: str, prediction: "Prediction") -> str:
-    return json.dumps({"photo": photo, **prediction.to_dict()})
-
-
-def _error_line(what: str, path: str, error: VoilearnError) -> str:
-    reason = {"type": error.type, "message": str(error)}
-    return json.dumps({what: path, "error": reason})
+    return classify, classify.info.classes, granted_cores()
 
 
 def _inspect(options: argparse.Namespace) -> int:
     from voilearn.model import is_compiled
+    from voilearn.shell.lines import error_as_json
 
     try:
         return (_inspect_compiled if is_compiled(options.model) else _inspect_export)(options)
     except VoilearnError as error:
         if not options.json:
             raise
-        put(_error_line("path", str(options.model), error))
+        put(error_as_json("path", str(options.model), error))
         return 1
 
 

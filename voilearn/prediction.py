@@ -76,21 +76,31 @@ Classify = Callable[[bytes], Prediction]
 def prediction_from(told: Any) -> Prediction:
     """Return the Prediction whose `to_dict` was told. Raises ValueError if it is none."""
     try:
-        model, in_scope = told["model"], told["in_scope"]
-        classes, labels, label = _texts(model["classes"]), _texts(told["labels"]), told["label"]
-        name, sha256, task = *_texts([model["name"], model["sha256"]]), model["task"]
+        model, in_scope = model_info_from(told["model"]), told["in_scope"]
+        labels, label = _texts(told["labels"]), told["label"]
         probabilities = {name: float(p) for name, p in told["probabilities"].items()}
     except (LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError("this is no Prediction") from error
-    if task not in get_args(Task) or not (in_scope is None or isinstance(in_scope, bool)):
+    if not (in_scope is None or isinstance(in_scope, bool)):
         raise ValueError("this is a Prediction of another kind")
-    if set(probabilities) != set(classes) or not all(map(math.isfinite, probabilities.values())):
+    finite = all(map(math.isfinite, probabilities.values()))
+    if set(probabilities) != set(model.classes) or not finite:
         raise ValueError("this Prediction has no probabilities")
-    if not set(classes).issuperset(labels) or label != (labels[0] if labels else None):
+    if not set(model.classes).issuperset(labels) or label != (labels[0] if labels else None):
         raise ValueError("this Prediction contradicts itself")
-    return Prediction(
-        label, probabilities, labels, ModelInfo(name, sha256, task, classes), in_scope
-    )
+    return Prediction(label, probabilities, labels, model, in_scope)
+
+
+def model_info_from(told: Any) -> ModelInfo:
+    """Return the ModelInfo whose `to_dict` was told. Raises ValueError if it is none."""
+    try:
+        name, sha256 = _texts([told["name"], told["sha256"]])
+        task, classes = told["task"], _texts(told["classes"])
+    except (LookupError, TypeError) as error:
+        raise ValueError("this is no model") from error
+    if task not in get_args(Task):
+        raise ValueError("this is a model of another kind")
+    return ModelInfo(name, sha256, task, classes)
 
 
 def _texts(told: Any) -> tuple[str, ...]:

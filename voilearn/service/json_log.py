@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from typing import cast
 
 from voilearn.errors import printable
-from voilearn.terminal import MOST
 
 USUAL = {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message", "taskName"}
 
+MOST = 100_000  # characters of a line for people
 KEPT = 10_000  # lines that wait to be written
 END_SECONDS = 1.0  # in which the last ones are
 
