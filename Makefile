@@ -31,7 +31,7 @@ CUDA := ^(nvidia-|cuda-|triton==)
 LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help page lab quick test pytest js-test matrix browser check bench train web web-serve lock clean
+.PHONY: help page lab quick test pytest js-test matrix installed browser check bench train web web-serve lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -59,6 +59,11 @@ js-test: $(VENV)/node ## test what of the page's scripts needs no browser
 
 matrix: browser ## the long matrices: every way of running, big networks, 10,000 damaged files
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m slow
+
+installed: $(VENV)/test ## try the wheel in a fresh environment with nothing beside it, and weigh it
+	$(PIP) install uv pipx
+	$(BIN)/python -m pytest -m installed tests/installed
+	$(BIN)/python benchmarks/install_size.py --here
 
 check: $(VENV)/test node_modules/.package-lock.json ## style and types only
 	$(BIN)/ruff format --check .

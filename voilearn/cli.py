@@ -389,12 +389,15 @@ def _say(line: str) -> None:
 def _device(options: argparse.Namespace) -> int:
     from voilearn.device.build import build
     from voilearn.learner.quiet import quiet_libraries
+    from voilearn.model import check_libraries, is_compiled
     from voilearn.model_file import check_is_a_file
 
     quiet_libraries()
     model: Path = options.model
     if not model.is_dir():
         check_is_a_file(model)
+        if not is_compiled(model):
+            check_libraries(model)
     folder = model if model.is_dir() else model.parent
     notebook = options.notebook or folder / "app.ipynb"
     put(build(model, notebook, options.folder, options.runtime, _say))
