@@ -101,11 +101,10 @@ def main() -> None:
     first = statistics.median(found["fastai's load_learner and predict", ""][1:])
     print("| from nothing to the first answer | answers | seconds, median (range) | of fastai's |")
     print("|---|---|---|---|")
-    for (way, answers), seconds in found.items():
+    for (name, answers), seconds in found.items():
         kept = seconds[1:]  # the first warms the disk's cache
         middle, spread = statistics.median(kept), f"{min(kept):.2f} to {max(kept):.2f}"
-        told = answers or "the learner"
-        print(f"| {way} | {told} | {middle:.2f} ({spread}) | {middle / first:.2f} |")
+        print(f"| {name} | {answers or LEARNER} | {middle:.2f} ({spread}) | {middle / first:.2f} |")
 
 
 if __name__ == "__main__":

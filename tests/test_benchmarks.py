@@ -257,7 +257,7 @@ def test_wheels_are_summed_and_what_was_not_measured_is_said() -> None:
 
 def test_what_is_weighed_is_what_the_project_requires() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    names = " ".join(install_size.requirements(project, "onnx"))
+    names = " ".join(install_size.requirements(project))
     assert "pillow" in names
     assert "onnxruntime" in names
     assert "fastai" not in names

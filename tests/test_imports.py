@@ -20,7 +20,7 @@ PACKAGE = Path(voilearn.__file__).parent
 GROUND_FLOOR = [
     {"__init__"},
     {"errors", "machine"},
-    {"no_file", "terminal"},
+    {"missing", "no_file"},
     {"limits", "model_file", "settings", "prediction", "wire", "runtime_folder"},
     {"tiff"},
     {"kinds"},
@@ -42,17 +42,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     "device": {"page", "compiled"},
     "service": {"page", "model", "compiled", "export"},
     "client": set(),
-    "cli": {"export", "learner", "compiled", "model", "describe", "device", "service", "client"},
+    "project": {"page", "model", "compiled", "export"},
+    "shell": set(),
+    "cli": {
+        *("export", "learner", "compiled", "model", "describe"),
+        *("device", "service", "client", "project", "shell"),
+    },
     "__main__": {"cli"},
 }
 ONLY_INSIDE = {
     "compiled": {"learner"},
     "model": {"compiled", "learner", "export"},
     "device": {"compiled"},
-    "cli": MAY_IMPORT["cli"],
+    "project": {"compiled"},
+    "cli": MAY_IMPORT["cli"] - {"shell"},
 }
-# The public face, loaded lazily; what stands under TYPE_CHECKING imports nothing.
-FACE = {"client", "model", "notebook", "prediction"}
+# The public face, loaded lazily; what stands under TYPE_CHECKING imports nothing. `missing` says
+# what to install where it can't be loaded.
+FACE = {"client", "missing", "model", "notebook", "prediction"}
 
 SCRIPTS_MAY_IMPORT = {"page": set(), "notebook": {"page"}, "service": {"page"}, "device": {"page"}}
 
@@ -105,7 +112,12 @@ MAY_LOAD: dict[str, set[str]] = {
     "service/v2_routes": {"PIL", "fastapi"},
     "service/app": {"PIL", "fastapi", "prometheus_client"},
     "service/serve": {"PIL", "fastapi", "prometheus_client", "uvicorn"},
+    "service/in_browser": {"PIL", "fastapi", "prometheus_client", "uvicorn"},
     "client": set(),
+    "project": set(),
+    "shell": set(),
+    "shell/photos": {"PIL"},
+    "shell/answers": {"PIL"},
 }
 FILES = sorted(path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py"))
 NAMES = [file.as_posix() for file in FILES]

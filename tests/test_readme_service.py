@@ -1,21 +1,13 @@
-"""What the documents tell of the service, run against the service that they start.
+"""What the documents tell of the service, run against the service that they start."""
 
-So is the example for devices, which needs the same: a compiled model and photos.
-"""
-
-import contextlib
-import itertools
 import json
-import os
 import re
-import select
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -35,12 +27,11 @@ SERVICE = ROOT / "docs" / "service.md"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader is: a compiled model, photos, and the example for devices."""
+    """Where a reader is: a compiled model, and photos."""
     folder = tmp_path_factory.mktemp("reader")
     onnx_files.write(folder, onnx_files.model())
     draw().save(folder / "photo.jpg")
     (folder / "photos").mkdir()
-    (folder / "examples").symlink_to(ROOT / "examples")
     return folder
 
 
@@ -132,33 +123,15 @@ def test_the_errors_that_are_told_have_their_status() -> None:
     assert told == {name: getattr(errors, name).status for name in told}
 
 
-@contextlib.contextmanager
-def watching(command: str, folder: Path, path: str = "") -> Iterator[Any]:
-    """Run the example, as in an environment where the package is installed; give its output."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{path}:{os.environ['PATH']}"}
-    process = subprocess.Popen(
-        shlex.split(here(command)), cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        yield process.stdout
-    finally:
-        process.kill()
-        process.communicate()
-
-
-@pytest.mark.parametrize("command", commands("example"))
-def test_what_is_told_of_the_example_works(command: str, folder: Path, tmp_path: Path) -> None:
-    camera = tmp_path / "rpicam-still"  # a program in the camera's place, for there is none here
-    camera.write_text(f'#!/bin/sh\ncat "{folder}/photo.jpg"\n')
-    camera.chmod(0o755)
-    with watching(command, folder, str(tmp_path)) as said:
-        for number in itertools.count():  # photos it sees as new come once it has started
-            shutil.copy(folder / "photo.jpg", folder / "photos" / f"{number}.jpg")
-            if select.select([said], [], [], 0.2)[0]:
-                break
-        _name, label, probability = said.readline().rsplit(maxsplit=2)
-        assert label in onnx_files.CLASSES
-        assert probability.endswith("%")
+@pytest.mark.parametrize("command", commands("service"))
+def test_what_is_told_of_asking_from_a_shell_works(
+    command: str, address: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(folder / "photo.jpg", folder / "photos")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert ADDRESS in command
+    said = run(shlex.split(here(command).replace(ADDRESS, address)), folder)
+    assert said.startswith("photos/photo.jpg")
 
 
 @pytest.mark.model

@@ -5,7 +5,6 @@ imports its rooms when it runs, so that asking for help loads no torch.
 """
 
 import argparse
-import errno
 import io
 import json
 import logging
@@ -16,28 +15,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from voilearn import __version__
-from voilearn.errors import PhotoNotFound, VoilearnError, printable, shown
-from voilearn.terminal import MOST, NotPrinted, Once, Parser, as_folder, as_path, put, silence
+from voilearn.errors import VoilearnError, printable, shown
+from voilearn.missing import missing
+from voilearn.shell.terminal import (
+    MOST,
+    NotPrinted,
+    Once,
+    Parser,
+    as_folder,
+    as_path,
+    leave,
+    put,
+    silence,
+)
 
 if TYPE_CHECKING:
-    from voilearn.prediction import Prediction
+    from voilearn.prediction import Classify
 
     Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
-# The extra that brings a package along; what is not named comes with fastai.
-COMPILE = "learner,onnx,compile"
-WEB = (
-    *("fastapi", "fastapi_offline", "httptools", "prometheus_client", "python_multipart"),
-    *("starlette", "uvicorn"),
-)
-EXTRAS = {
-    "onnxruntime": "onnx",
-    "numpy": "onnx",
-    "onnx": COMPILE,
-    "onnx_ir": COMPILE,
-    **dict.fromkeys(WEB, "service"),
-}
 MODEL_HELP = "an export.pkl, or an export.onnx that has its export.json beside it"
+SERVICE_HELP = (
+    "the address of a service to ask, with VOILEARN_TOKEN as its token if that variable is set "
+    "(default: none, a model is opened here)"
+)
+PHOTO_HELP = "a photo's file, a folder of photos, a pattern, or - for one on standard input"
 ORIGIN_HELP = (
     "a web page's origin whose scripts may ask, and that may show the page in a frame, as "
     "https://example.org; or *; may be given several times (default: none)"
@@ -45,6 +47,9 @@ ORIGIN_HELP = (
 RUNTIME_HELP = (
     "what answers for an export.pkl: auto, its compiled form where one is kept and the learner "
     "until then, or learner (default: the variable VOILEARN_RUNTIME, or auto)"
+)
+BEGUN = (
+    "voilearn: the model is being compiled in the background, to answer within a second next time"
 )
 TRUST_HELP = "run the code in the model's file, otherwise read as data"
 TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whatever code is in it."
@@ -64,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"voilearn: {error}", file=sys.stderr)
         return 1
     except ImportError as error:
-        print(f"voilearn: {_missing(error.name or 'that')}", file=sys.stderr)
+        print(f"voilearn: {missing(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -73,15 +78,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.reason:
             print(f"voilearn: Nothing can be written out: {error.reason}.", file=sys.stderr)
         return 1
-
-
-def _missing(package: str) -> str:
-    extra = EXTRAS.get(package.partition(".")[0], "learner")
-    return (
-        f"the Python package {package} is not installed here. Install what this needs: "
-        f"python -m pip install 'voilearn[{extra}]', or in a checkout: "
-        "python -m pip install -r requirements.txt"
-    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,7 +89,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"voilearn {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_classify, _add_inspect, _add_compile, _add_serve):
+    for add in (
+        _add_classify,
+        _add_inspect,
+        _add_compile,
+        _add_serve,
+        _add_page,
+        _add_new,
+        _add_device,
+    ):
         add(commands)
     return parser
 
@@ -105,11 +109,19 @@ def _sentence(told: str) -> str:
 def _add_classify(commands: "Commands") -> None:
     told = "say what is in photos, a line for each"
     classify = commands.add_parser("classify", help=told, description=_sentence(told))
-    classify.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo's file")
-    _add_model(classify)
-    classify.add_argument("--json", action="store_true", help="print a JSON object for each")
+    classify.add_argument("photos", nargs="+", metavar="PHOTO", help=PHOTO_HELP)
+    whom = classify.add_mutually_exclusive_group()
+    _add_model(whom)
+    whom.add_argument("--service", action=Once, metavar="URL", help=SERVICE_HELP)
+    how = classify.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print a JSON object for each")
+    how.add_argument("--csv", action="store_true", help="print a table for a spreadsheet")
+    classify.add_argument(
+        "--watch", action="store_true", help="answer each photo that comes into the folders named"
+    )
     classify.add_argument("--trust", action="store_true", help=TRUST_HELP)
-    classify.set_defaults(run=_classify)
+    _add_runtime(classify)
+    classify.set_defaults(run=_classify, usage=classify.error)
 
 
 def _add_inspect(commands: "Commands") -> None:
@@ -169,7 +181,78 @@ def _add_serve(commands: "Commands") -> None:
     serve.set_defaults(run=_serve, usage=serve.error)
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def _add_page(commands: "Commands") -> None:
+    told = "open the page in this machine's browser"
+    page = commands.add_parser("page", help=told, description=_sentence(told))
+    page.add_argument(
+        "model",
+        nargs="?",
+        type=as_path,
+        metavar="MODEL",
+        help=f"{MODEL_HELP} (default: export.pkl, or else export.onnx, in the current folder)",
+    )
+    page.add_argument(
+        "--port", type=int, default=0, help="0 is any that is free (default: %(default)s)"
+    )
+    page.add_argument(
+        "--no-browser", action="store_true", help="say the page's address, and open no browser"
+    )
+    page.add_argument(
+        "--lab",
+        action="store_true",
+        help="open the page's notebook in JupyterLab: app.ipynb beside the model, or a new one",
+    )
+    _add_runtime(page)
+    page.set_defaults(run=_page)
+
+
+def _add_new(commands: "Commands") -> None:
+    told = "make an app of a model: a folder to push to GitHub, which opens on Binder"
+    new = commands.add_parser("new", help=told, description=_sentence(told))
+    new.add_argument(
+        "folder", type=as_path, metavar="FOLDER", help="the app's folder: a new one, or empty"
+    )
+    _add_model(new)
+    new.add_argument(
+        "--repo",
+        metavar="OWNER/REPO",
+        help="the app's repository on GitHub, for the links in its README (default: to be filled "
+        "in there)",
+    )
+    new.set_defaults(run=_new, usage=new.error)
+
+
+def _add_device(commands: "Commands") -> None:
+    told = "make the page that answers on the visitor's own device, as a folder for any host"
+    device = commands.add_parser("device", help=told, description=_sentence(told))
+    device.add_argument(
+        "model", type=as_path, metavar="MODEL", help=f"{MODEL_HELP}, or a folder that has both"
+    )
+    device.add_argument(
+        "-o",
+        dest="folder",
+        type=as_folder,
+        required=True,
+        metavar="DIR",
+        help="the folder for the page: a new one, an empty one, or that of an older page",
+    )
+    device.add_argument(
+        "--notebook",
+        type=as_path,
+        metavar="FILE",
+        help="whose first cell has the page's title, where app.toml beside it has none; examples/ "
+        "beside it is the gallery (default: app.ipynb beside the model)",
+    )
+    device.add_argument(
+        "--runtime",
+        type=as_path,
+        metavar="FILE",
+        help="npm's package of ONNX Runtime Web, downloaded elsewhere (default: download it)",
+    )
+    device.set_defaults(run=_device)
+
+
+def _add_model(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--model",
         action=Once,
@@ -185,74 +268,62 @@ def _add_runtime(parser: argparse.ArgumentParser) -> None:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from voilearn.model import is_compiled, load_classify
+    try:
+        return _classify_photos(options)
+    except KeyboardInterrupt:
+        leave(130)
+
+
+def _classify_photos(options: argparse.Namespace) -> int:
+    from voilearn.no_file import STDIN
+    from voilearn.shell.answers import print_answers
+    from voilearn.shell.lines import as_csv, as_json, csv_heading, in_words
+    from voilearn.shell.photos import named, watched
+
+    if sum(name in STDIN for name in options.photos) > 1:
+        options.usage("standard input has one photo: name it once")
+    photos = watched(options.photos) if options.watch else named(options.photos)
+    counted = None if options.watch else named(options.photos)
+    classify, classes, at_once = _opened(options)
+    line = as_json if options.json else as_csv(classes) if options.csv else in_words
+    if options.csv:
+        put(csv_heading(classes))
+    return int(print_answers(classify, photos, at_once, line, counted) > 0)
+
+
+def _opened(options: argparse.Namespace) -> tuple["Classify", tuple[str, ...], int]:
+    """Return what answers, its classes, and how many photos it is given at once."""
+    if options.service is not None:
+        if options.trust:
+            options.usage("a service has opened its model already: leave out --trust")
+        from voilearn.client.remote import Remote
+        from voilearn.shell.patience import AT_ONCE, Patient
+
+        token = os.environ.get("VOILEARN_TOKEN")
+        service = Remote(options.service, token, setting="--service")
+        return Patient(service), service.model().classes, AT_ONCE
+    from voilearn.machine import granted_cores
+    from voilearn.model import is_compiled, keep_form, load_classify
 
     if options.trust and not is_compiled(options.model):
         print(TRUST.format(shown(options.model)), file=sys.stderr)
-    classify = load_classify(options.model, options.trust)
-    failed = 0
-    for photo in options.photos:
-        try:
-            prediction = classify(_read_photo(photo))
-            line = _json_line(photo, prediction) if options.json else _line(photo, prediction)
-        except VoilearnError as error:
-            failed = 1
-            line = _error_line("photo", photo, error) if options.json else _told(photo, error)
-        put(line)
-    return failed
-
-
-def _read_photo(name: str) -> bytes:
-    """Read a photo's bytes; of a file over the limit only so many as show that it is."""
-    from voilearn.limits import LIMITS, check_size
-    from voilearn.no_file import all_in, no_file
-
-    if found := no_file(name, f"Name the photos in it: {all_in(name)}"):
-        what, instead = found
-        raise PhotoNotFound(f"This is {what}. {instead}")
-    path = Path(name)
-    try:
-        check_size(path.stat().st_size)
-        with path.open("rb") as file:
-            return file.read(LIMITS.bytes + 1)
-    except OSError as error:
-        reason = "there is no such file" if error.errno == errno.ENOENT else error.strerror
-        raise PhotoNotFound(
-            f"This photo can't be read: {reason}. Check its path, and that you may read it."
-        ) from error
-
-
-def _told(photo: str, error: VoilearnError) -> str:
-    return f"{printable(photo, MOST) or repr(photo)}: {error}"
-
-
-def _line(photo: str, prediction: "Prediction") -> str:
-    def told(label: str) -> str:
-        return label if label.strip() else repr(label)  # of blanks alone, nothing would be seen
-
-    shares = ", ".join(f"{told(name)} {p:.1%}" for name, p in prediction.probabilities.items())
-    labels = ", ".join(map(told, prediction.labels)) or "none"
-    return f"{printable(photo, MOST)}: {printable(labels)} ({printable(shares, MOST)})"
-
-
-def _json_line(photo: str, prediction: "Prediction") -> str:
-    return json.dumps({"photo": photo, **prediction.to_dict()})
-
-
-def _error_line(what: str, path: str, error: VoilearnError) -> str:
-    reason = {"type": error.type, "message": str(error)}
-    return json.dumps({what: path, "error": reason})
+    classify = load_classify(options.model, options.trust, runtime=options.runtime)
+    begun = not options.trust and keep_form(options.model, classify, options.runtime)
+    if begun and sys.stderr.isatty():
+        print(BEGUN, file=sys.stderr)
+    return classify, classify.info.classes, granted_cores()
 
 
 def _inspect(options: argparse.Namespace) -> int:
     from voilearn.model import is_compiled
+    from voilearn.shell.lines import error_as_json
 
     try:
         return (_inspect_compiled if is_compiled(options.model) else _inspect_export)(options)
     except VoilearnError as error:
         if not options.json:
             raise
-        put(_error_line("path", str(options.model), error))
+        put(error_as_json("path", str(options.model), error))
         return 1
 
 
@@ -283,19 +354,73 @@ def _inspect_compiled(options: argparse.Namespace) -> int:
 def _compile(options: argparse.Namespace) -> int:
     from voilearn.compiled.description import check_not_compiled
     from voilearn.learner.quiet import quiet_libraries
+    from voilearn.model import check_libraries
 
     check_not_compiled(options.model)
+    check_libraries(options.model)
     quiet_libraries()
     from voilearn.compiled.compile import compile_learner
 
-    def say(line: str) -> None:
-        print(f"voilearn: {line} …", file=sys.stderr, flush=True)
-
-    compiled = compile_learner(options.model, options.folder, options.photos, options.int8, say)
+    compiled = compile_learner(options.model, options.folder, options.photos, options.int8, _say)
     file = options.folder / "export.onnx"
     size = f"{compiled.bytes / 1e6:.1f} MB, {compiled.precision}"
     put(f"{printable(str(file), MOST)} ({size}) and export.json written")
     put(f"agreement with learn.predict: {compiled.agreement}")
+    return 0
+
+
+def _page(options: argparse.Namespace) -> int:
+    from voilearn.model import check_model
+
+    here = (Path(name) for name in ("export.pkl", "export.onnx") if Path(name).exists())
+    model: Path = options.model or next(here, Path("export.pkl"))
+    check_model(model)
+    if options.lab:
+        from voilearn.project.lab import open_lab
+
+        open_lab(model, options.port, not options.no_browser, put)
+        return 0
+    from voilearn.service.in_browser import show_page
+
+    show_page(model, options.port, not options.no_browser, put, options.runtime)
+    return 0
+
+
+def _new(options: argparse.Namespace) -> int:
+    from voilearn.learner.quiet import quiet_libraries
+    from voilearn.project.new import write_app
+    from voilearn.project.repository import Repository, repository_of
+
+    try:
+        repository = Repository() if options.repo is None else repository_of(options.repo)
+    except ValueError as error:
+        options.usage(str(error))
+    quiet_libraries()
+    for line in write_app(options.folder, options.model, repository):
+        put(line)
+    return 0
+
+
+def _say(line: str) -> None:
+    """Tell what goes on, where it takes long."""
+    print(f"voilearn: {line} …", file=sys.stderr, flush=True)
+
+
+def _device(options: argparse.Namespace) -> int:
+    from voilearn.device.build import build
+    from voilearn.learner.quiet import quiet_libraries
+    from voilearn.model import check_libraries, is_compiled
+    from voilearn.model_file import check_is_a_file
+
+    quiet_libraries()
+    model: Path = options.model
+    if not model.is_dir():
+        check_is_a_file(model)
+        if not is_compiled(model):
+            check_libraries(model)
+    folder = model if model.is_dir() else model.parent
+    notebook = options.notebook or folder / "app.ipynb"
+    put(build(model, notebook, options.folder, options.runtime, _say))
     return 0
 
 

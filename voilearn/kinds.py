@@ -22,15 +22,14 @@ SIGNATURES = (
 NETPBM = re.compile(rb"P[1-6f]\s+[#\d-]")
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
-# And of kinds that people send, and that are not.
+# And of kinds that people send, and that are not: pictures, and others.
 MODEL = re.compile(
     rb"PK\x03\x04.{26}[^/]{1,200}/data\.pkl|\x80[\x02-\x05]|\x08[\x01-\x0f](\x12|.{0,64}(pytorch|onnx))",
     re.DOTALL,
 )
 RAW = "a camera's raw file"
 VIDEO = "a video"
-OTHERS = (
-    (0, b"%PDF", "a PDF"),
+PICTURES = (
     (0, b"8BPS", "a Photoshop file"),
     (4, b"jP  \r\n", "a JPEG 2000"),
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000"),
@@ -42,6 +41,12 @@ OTHERS = (
     (0, b"#?RADIANCE", "a Radiance HDR file"),
     (0, b"PF\n", "a PFM in colour"),
     (0, b"P7\n", "a PAM"),
+    (4, b"ftypcrx ", RAW),
+    *((0, magic, RAW) for magic in (b"FUJIFILMCCD-RAW", b"IIRO", b"IIU\0", b"FOVb", b"\0MRM")),
+)
+OTHERS = (
+    *PICTURES,
+    (0, b"%PDF", "a PDF"),
     (0, b"<svg", "an SVG drawing"),
     (0, b"\0\0\1\0", "an icon"),
     (0, b"PK\3\4", "a ZIP archive"),
@@ -49,12 +54,11 @@ OTHERS = (
     (0, b"<!DOCTYPE", "a web page"),
     (0, b"<html", "a web page"),
     (0, b"version https://git-lfs", "only a Git LFS pointer to the picture"),
-    (4, b"ftypcrx ", RAW),
-    *((0, magic, RAW) for magic in (b"FUJIFILMCCD-RAW", b"IIRO", b"IIU\0", b"FOVb", b"\0MRM")),
     *((4, b"ftyp" + brand, VIDEO) for brand in (b"qt  ", b"isom", b"mp4", b"3gp", b"M4V")),
     (0, b"\x1aE\xdf\xa3", VIDEO),
     (8, b"AVI ", VIDEO),
 )
+HEAD = 160  # bytes of a file, by which `is_picture` tells it
 # What a decoder says of a file that it knows, and knows no way to read: Pillow, and libheif.
 UNREAD = (("Unsupported BMP", "BMP"), ("Support for this compression format", "HEIF"))
 
@@ -93,6 +97,15 @@ def refusal(data: bytes, formats: tuple[str, ...], error: Exception) -> PhotoErr
 def is_named(data: bytes) -> bool:
     """Say whether a file that is not read has a name here, or begins as a text that is read."""
     return bool(_named(data) or NETPBM.match(data))
+
+
+def is_picture(head: bytes) -> bool:
+    """Say whether a file that begins so, with HEAD bytes, is a picture, of a kind read or not."""
+    if head.startswith(b"BM"):  # as words do, too; of a BMP there follow its size and zeros
+        return head[6:10] == bytes(4)
+    if _begins_as_read(head) or tiff.is_tiff(head) or _is_heic(head):
+        return True
+    return any(head.startswith(magic, at) for at, magic, _ in PICTURES)
 
 
 def _named(data: bytes) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from voilearn.errors import UnusableModel, UnusableSettings, printable, shown
+from voilearn.missing import is_missing, missing
 from voilearn.model_file import file_sha256
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def load_classify(
     check_first_bytes(path)
     if wanted == "auto" and not trust and (classify := kept_form(Path(path), fold)):
         return classify
+    if not trust:
+        check_libraries(path)
     from voilearn.learner import load as learner
 
     return learner.load_classify(path, trust)
@@ -90,6 +93,14 @@ def kept_form(path: Path, fold: bool = False) -> "Classifier | None":
         return None
 
 
+def check_libraries(path: Path | str) -> None:
+    """Raise UnusableModel, with all that this very model needs, where there is no fastai here."""
+    from voilearn.export.file import read_export_file
+
+    if is_missing("fastai") and (hindrance := read_export_file(path).hindrance):
+        raise UnusableModel(hindrance)
+
+
 def inspect_export(path: Path | str) -> "ExportFile":
     """Return what is in an export.pkl; whether it opens here is found out by opening it.
 
@@ -99,6 +110,8 @@ def inspect_export(path: Path | str) -> "ExportFile":
     from voilearn.export.file import read_export_file
 
     export = read_export_file(path)
+    if runtime_of(None) == "auto" and kept_form(Path(path)):
+        return replace(export, hindrance=None, opened=True)
     if export.hindrance:
         return export
     try:
@@ -106,9 +119,27 @@ def inspect_export(path: Path | str) -> "ExportFile":
     except UnusableModel as error:
         return replace(export, hindrance=str(error))
     except ImportError as error:
-        needed = f"needs the Python package {error.name}, which is not installed here"
-        return replace(export, hindrance=f"{shown(export.path)} {needed}.")
+        return replace(export, hindrance=f"{shown(export.path)} can't be opened. {missing(error)}")
     return replace(export, opened=True)
+
+
+def check_model(path: Path) -> None:
+    """Raise UnusableModel for a file that is seen to be no good before any runtime is imported."""
+    if is_compiled(path):
+        from voilearn.compiled.description import read_compiled
+        from voilearn.compiled.onnx_file import check_onnx_file
+
+        check_onnx_file(path)
+        read_compiled(path)
+        return
+    from voilearn.compiled import kept
+    from voilearn.export.file import read_export_file
+
+    export = read_export_file(path)
+    if export.hindrance and not (
+        runtime_of(None) == "auto" and isinstance(kept.look(export.sha256), kept.Kept)
+    ):
+        raise UnusableModel(export.hindrance)
 
 
 def is_compiled(path: Path | str) -> bool:

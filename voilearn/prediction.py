@@ -65,6 +65,7 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the Prediction JSON of the contract, as plain Python."""
+        gave = {"runtime": self.runtime, "agreement": self.agreement} if self.runtime else {}
         return {
             "label": self.label,
             "probability": self.probability,
@@ -72,8 +73,7 @@ class Prediction:
             "labels": list(self.labels),
             "in_scope": self.in_scope,
             "model": self.model.to_dict(),
-            "runtime": self.runtime,
-            "agreement": self.agreement,
+            **gave,
         }
 
 
@@ -83,24 +83,35 @@ Classify = Callable[[bytes], Prediction]
 def prediction_from(told: Any) -> Prediction:
     """Return the Prediction whose `to_dict` was told. Raises ValueError if it is none."""
     try:
-        of, in_scope = told["model"], told["in_scope"]
-        classes, labels, label = _texts(of["classes"]), _texts(told["labels"]), told["label"]
-        name, sha256, task = *_texts([of["name"], of["sha256"]]), of["task"]
+        model, in_scope = model_info_from(told["model"]), told["in_scope"]
+        labels, label = _texts(told["labels"]), told["label"]
         probabilities = {name: float(p) for name, p in told["probabilities"].items()}
         runtime, agreement = told.get("runtime"), told.get("agreement")
         agreement = None if agreement is None else float(agreement)
     except (LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError("this is no Prediction") from error
-    if task not in get_args(Task) or not (in_scope is None or isinstance(in_scope, bool)):
+    if not (in_scope is None or isinstance(in_scope, bool)):
         raise ValueError("this is a Prediction of another kind")
-    if set(probabilities) != set(classes) or not all(map(math.isfinite, probabilities.values())):
+    finite = all(map(math.isfinite, probabilities.values()))
+    if set(probabilities) != set(model.classes) or not finite:
         raise ValueError("this Prediction has no probabilities")
-    if not set(classes).issuperset(labels) or label != (labels[0] if labels else None):
+    if not set(model.classes).issuperset(labels) or label != (labels[0] if labels else None):
         raise ValueError("this Prediction contradicts itself")
     if not isinstance(runtime, str | None) or not math.isfinite(agreement or 0):
         raise ValueError("this Prediction does not say what gave it")
-    model = ModelInfo(name, sha256, task, classes)
     return Prediction(label, probabilities, labels, model, in_scope, runtime, agreement)
+
+
+def model_info_from(told: Any) -> ModelInfo:
+    """Return the ModelInfo whose `to_dict` was told. Raises ValueError if it is none."""
+    try:
+        name, sha256 = _texts([told["name"], told["sha256"]])
+        task, classes = told["task"], _texts(told["classes"])
+    except (LookupError, TypeError) as error:
+        raise ValueError("this is no model") from error
+    if task not in get_args(Task):
+        raise ValueError("this is a model of another kind")
+    return ModelInfo(name, sha256, task, classes)
 
 
 def _texts(told: Any) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from voilearn.errors import (
     TooManyRequests,
     printable,
 )
-from voilearn.prediction import Prediction, prediction_from
+from voilearn.prediction import ModelInfo, Prediction, model_info_from, prediction_from
 from voilearn.wire import CHALLENGE, CHOSEN, PROOF, error_in, proof
 
 CONNECT_SECONDS = 5.0
@@ -61,11 +61,19 @@ class Behind(ServiceUnreachable):
 class Remote:
     """The service at an address, as a `Classify`.
 
-    With `prove`, a service has to show that it knows the token before it gets a photo.
+    With `prove`, a service has to show that it knows the token before it gets a photo. `setting` is
+    where the address was written, for the sentences of errors.
     """
 
-    def __init__(self, url: str, token: str | None = None, prove: bool = False) -> None:
-        self._at = at = _parsed(url)
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        prove: bool = False,
+        setting: str = "VOILEARN_URL",
+    ) -> None:
+        self._at = at = _parsed(url, setting)
+        self._setting = setting
         token = (token or "").strip()  # a token in a file often ends in a new line
         if not (token.isascii() and token.isprintable()):
             raise TokenRefused("VOILEARN_TOKEN is no token: it has other signs than ASCII's.")
@@ -73,7 +81,7 @@ class Remote:
         self._headers = {"Content-Type": CHOSEN}
         if token and at.username is not None:
             raise TokenRefused(
-                "VOILEARN_URL has a login in it, and VOILEARN_TOKEN is set: both are sent in the "
+                f"{setting} has a login in it, and VOILEARN_TOKEN is set: both are sent in the "
                 "same header. Leave one of them out; a proxy that checks the login can put in the "
                 "token."
             )
@@ -89,11 +97,18 @@ class Remote:
 
         One that is full is not waited for: ServiceBusy and TooManyRequests say when to ask again.
         """
+        return self._once_loaded(lambda: self._ask(photo).prediction())
+
+    def model(self) -> ModelInfo:
+        """Return the model in service; wait for it while it loads."""
+        return self._once_loaded(lambda: self._ask(None, "GET", "/v1/model").model())
+
+    def _once_loaded(self, ask: Callable[[], _T]) -> _T:
         began = time.monotonic()
         asked_again = False
         while True:
             try:
-                return self._ask(photo).prediction(self._at)
+                return ask()
             except Behind as error:
                 pause = AGAIN if error.retry_after is None else error.retry_after
                 if asked_again or pause > MOST_AGAIN:
@@ -108,7 +123,7 @@ class Remote:
 
     def current(self) -> str:
         """Return the SHA-256 of the export.pkl that the model in service comes from."""
-        return self._ask(None, "GET", "/v1/model").sha256(self._at)
+        return self._ask(None, "GET", "/v1/model").sha256()
 
     def alive(self) -> bool:
         """Say whether the service is there, and is the one that knows the token."""
@@ -187,7 +202,13 @@ class Remote:
             connection.request(method, path, body, headers)
             with _time_limit(connection.sock, seconds):
                 response = connection.getresponse()
-                answer = _Answer(response.status, response.headers, response.read(MOST))
+                answer = _Answer(
+                    response.status,
+                    response.headers,
+                    response.read(MOST),
+                    self._at,
+                    self._setting,
+                )
             if response.length and len(answer.body) < MOST:  # `read` does not tell
                 raise http.client.IncompleteRead(answer.body, response.length)
             return answer
@@ -201,41 +222,49 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
+    """What a service answered; which one, and where its address was written."""
+
     status: int
     headers: Message
     body: bytes
+    at: SplitResult
+    setting: str
 
-    def prediction(self, at: SplitResult) -> Prediction:
+    def prediction(self) -> Prediction:
         """Return the Prediction in it, or raise the error."""
-        return self._read(at, prediction_from)
+        return self._read(prediction_from)
 
-    def sha256(self, at: SplitResult) -> str:
+    def model(self) -> ModelInfo:
+        """Return the model that it tells of, or raise the error."""
+        return self._read(model_info_from)
+
+    def sha256(self) -> str:
         """Return the hash of the model that it tells of, or raise the error."""
-        return self._read(at, lambda told: str(told["sha256"]))
+        return self._read(lambda told: str(told["sha256"]))
 
-    def _read(self, at: SplitResult, read: Callable[[Any], _T]) -> _T:
+    def _read(self, read: Callable[[Any], _T]) -> _T:
         try:
             if self.status == HTTPStatus.OK:
                 return read(json.loads(self.body))
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             if isinstance(error, json.JSONDecodeError) and self.body.startswith(b'{"label":'):
                 raise Behind(
-                    f"The answer of the service at {_shown(at)} was cut short on its way. Please "
-                    "try again."
+                    f"The answer of the service at {_shown(self.at)} was cut short on its way. "
+                    "Please try again."
                 ) from error
-        told = error_in(self.body) or self._of_another(at)
+        told = error_in(self.body) or self._of_another()
         retry_after = self.headers.get("Retry-After", "")
         seconds = re.fullmatch("[0-9]{1,9}", retry_after)
         told.retry_after = int(retry_after) if seconds else None
         raise told
 
-    def _of_another(self, at: SplitResult) -> ServiceError | PhotoTooLarge:
+    def _of_another(self) -> ServiceError | PhotoTooLarge:
         """Return what an answer says that is not the service's own."""
-        status, there = self.status, _shown(at)
+        status, there = self.status, _shown(self.at)
         front = f"What stands in front of the service at {there}"
         if status in (401, 407):
             return ServiceUnreachable(
-                f"{front} asks for a login (status {status}). {self._login(at)}"
+                f"{front} asks for a login (status {status}). {self._login()}"
             )
         if status == 403:
             return ServiceUnreachable(
@@ -254,17 +283,17 @@ class _Answer:
                 f"{front} does not reach it just now (status {status}). Please try again in a "
                 "moment."
             )
-        if 300 <= status < 400 and (to := self._moved_to(at)):
+        if 300 <= status < 400 and (to := self._moved_to()):
             return ServiceUnreachable(
                 f"What answers at {there} sends on to {to} (status {status}). If that is the "
-                "service, put it into VOILEARN_URL; if it is a login, nothing can log in there."
+                f"service, put it into {self.setting}; if it is a login, nothing can log in there."
             )
         return ServiceUnreachable(
             f"What answers at {there} is not Voilearn's service (status {status}). Check "
-            "VOILEARN_URL: it is the service's address, without /v1."
+            f"{self.setting}: it is the service's address, without /v1."
         )
 
-    def _login(self, at: SplitResult) -> str:
+    def _login(self) -> str:
         """Return what to do about a login."""
         named = self.headers.get_all("WWW-Authenticate") or self.headers.get_all(
             "Proxy-Authenticate"
@@ -275,15 +304,15 @@ class _Answer:
         if "basic" not in kinds:
             kind = printable(", ".join(kinds), 40) or "not told"
             return f"Its kind is {kind}, which can't be given here. Ask whoever runs it."
-        if at.username is not None:
-            return "It does not take the one that is in VOILEARN_URL."
-        return "Put it into VOILEARN_URL: https://NAME:PASSWORD@… and leave out VOILEARN_TOKEN."
+        if self.at.username is not None:
+            return f"It does not take the one that is in {self.setting}."
+        return f"Put it into {self.setting}: https://NAME:PASSWORD@… and leave out VOILEARN_TOKEN."
 
-    def _moved_to(self, at: SplitResult) -> str | None:
+    def _moved_to(self) -> str | None:
         """Return the address that a redirect names, without what may be secret in it."""
         location = self.headers.get("Location")
         with contextlib.suppress(ValueError):
-            to = urlsplit(urljoin(at.geturl(), location))
+            to = urlsplit(urljoin(self.at.geturl(), location))
             if location and to.hostname:
                 return printable(_shown(to), 100)
         return None
@@ -314,7 +343,7 @@ def _time_limit(sock: socket.socket, seconds: float) -> Iterator[None]:
         raise TimeoutError("it took too long")
 
 
-def _parsed(url: str) -> SplitResult:
+def _parsed(url: str, setting: str) -> SplitResult:
     try:
         at = urlsplit(url.strip())
         port, known = at.port, at.scheme in ("http", "https")
@@ -322,7 +351,7 @@ def _parsed(url: str) -> SplitResult:
         port, known = None, False
     if not known or not at.hostname or port == 0 or at.query or at.fragment:
         raise ServiceUnreachable(
-            "VOILEARN_URL is not the address of a service. It looks like https://example.org, or "
+            f"{setting} is not the address of a service. It looks like https://example.org, or "
             "http://10.0.0.5:8000."
         )
     return at._replace(path=re.sub(r"(/v1(/classify)?|/docs)?/*$", "", at.path))

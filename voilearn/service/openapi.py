@@ -34,10 +34,13 @@ PREDICTION = {
     "labels": ["grizzly"],
     "in_scope": None,
     "model": MODEL,
+    "runtime": "onnxruntime 1.32.0",
+    "agreement": 0.0007,
 }
 SERVED = {
     **MODEL,
     "runtime": "onnxruntime 1.32.0",
+    "agreement": 0.0007,
     "version": "0.5.0",
     "loaded": "2026-11-22T08:00:00Z",
     "refused": None,
@@ -107,7 +110,7 @@ SCHEMAS: dict[str, Schema] = {
             "agreement": AGREEMENT,
             "preview": {**TEXT, "description": "With preview=1: a small JPEG, as a data URI."},
         },
-        optional=("preview",),
+        optional=("runtime", "agreement", "preview"),
     ),
     "Problem": _object(
         {

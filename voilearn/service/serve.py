@@ -234,7 +234,7 @@ def _listen(host: str, port: int) -> socket.socket:
         reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
         raise ServiceError(
             f"The service can't listen at {host}, port {port}: {reason}. "
-            "Choose another with --host and --port."
+            "Choose another port (--port), or another address."
         ) from error
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from voilearn.terminal import NotPrinted, Once, Parser, as_folder, as_path, put, silence
+from voilearn.shell.terminal import NotPrinted, Once, Parser, as_folder, as_path, put, silence
 
 
 class Refusing(io.StringIO):
