@@ -18,7 +18,7 @@ the same numbers to the last bit: for some networks, torch adds in another order
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from typing import Any
 
@@ -73,30 +73,31 @@ class Lanes:
             numbers: torch.Tensor = self._learn.predict(item)[2]
         self._seen += 1
         if self._shared and self._seen == 2:  # the first made ready what is made ready once
-            self._look(item, numbers)
+            with suppress(Exception):  # whatever it is, learn.predict has answered without it
+                self._look(item, numbers)
         return numbers
 
     def _look(self, item: Any, expected: torch.Tensor) -> None:
         """Open all lanes, if the learner gives the same numbers there and its network stays."""
         cores = granted_cores()
         before = _held(self._learn.model)
-        for threads in sorted({min(cores, ALLOWED), 1}, reverse=True):
-            try:
-                with using(threads):
-                    found = _straight(self._learn, self._learn.dls, item)
-            except Exception:  # noqa: BLE001  # whatever it is, learn.predict has not raised it
-                return
-            if torch.equal(found, _plain(expected)):
-                break
-        else:
-            return
-        if not _same(before, _held(self._learn.model)):
+        threads = self._most_threads(cores, item, expected)
+        if not threads or not _same(before, _held(self._learn.model)):
             return
         more = [deepcopy(self._learn.dls) for _ in range(cores - 1)]
         with self._changed:
             self._free += more
             self._count, self._threads = cores, threads
             self._changed.notify_all()
+
+    def _most_threads(self, cores: int, item: Any, expected: torch.Tensor) -> int:
+        """Return with how many threads the numbers are those expected, 0 if with none."""
+        for threads in sorted({min(cores, ALLOWED), 1}, reverse=True):
+            with using(threads):
+                found = _straight(self._learn, self._learn.dls, item)
+            if torch.equal(found, _plain(expected)):
+                return threads
+        return 0
 
 
 def _straight(learn: Learner, loaders: DataLoaders, item: Any) -> torch.Tensor:
@@ -112,13 +113,14 @@ def _straight(learn: Learner, loaders: DataLoaders, item: Any) -> torch.Tensor:
 
 @contextmanager
 def using(threads: int) -> Iterator[None]:
-    """Let torch compute with so many threads in this one, which is on one again afterwards."""
-    torch.get_num_threads()  # a thread's first use of torch takes what was set last, in any thread
+    """Let torch compute with so many threads in this one, and with as many as before afterwards."""
+    # Asked first: a thread's first use of torch takes what was set last, in whichever thread.
+    before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         yield
     finally:
-        torch.set_num_threads(1)
+        torch.set_num_threads(before)
 
 
 def _plain(numbers: torch.Tensor) -> torch.Tensor:
