@@ -41,7 +41,7 @@ def test_what_gave_an_answer_is_told_and_arrives() -> None:
     for prediction in (learner, compiled):
         assert prediction_from(json.loads(json.dumps(prediction.to_dict()))) == prediction
     for wrong in ({"runtime": 7}, {"agreement": "near"}, {"agreement": math.nan}):
-        with pytest.raises(ValueError, match="Prediction|could not convert"):
+        with pytest.raises(ValueError, match=r"Prediction|could not convert"):
             prediction_from({**compiled.to_dict(), **wrong})
 
 
