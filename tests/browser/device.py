@@ -44,7 +44,6 @@ def write_model(folder: Path, classes: tuple[str, ...] = CORNERS, **facts: Any) 
         "thresholds": facts.get("thresholds"),
         "onnx": {"sha256": hashlib.sha256(network).hexdigest(), "bytes": len(network)},
         "preprocessing": {"size": facts.get("size", 64), "transforms": []},
-        "agreement": {"max_difference": 0.0},
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "export.onnx").write_bytes(network)
