@@ -29,6 +29,7 @@ from benchmarks import (
     clients,
     compiled,
     crowd,
+    folder,
     install_size,
     load,
     lost,
@@ -89,7 +90,17 @@ def test_open_pages_tells_what_they_cost() -> None:
 
 @pytest.mark.parametrize(
     "script",
-    ["browser", "compiled", "install_size", "load", "one_answer", "open_pages", "page", "visitors"],
+    [
+        "browser",
+        "compiled",
+        "folder",
+        "install_size",
+        "load",
+        "one_answer",
+        "open_pages",
+        "page",
+        "visitors",
+    ],
 )
 def test_what_a_benchmark_takes_is_told(script: str) -> None:
     assert any(line.startswith("usage:") for line in run(script, "--help"))
@@ -99,6 +110,7 @@ PATHS = [
     (browser, "page"),
     (browser, "model"),
     (compiled, "resnet18"),
+    *((folder, option) for option in ("model", "onnx", "photos")),
     (load, "peers"),
     (load, "resnet18"),
     (one_answer, "page"),
@@ -124,6 +136,32 @@ def test_other_tools_that_are_not_installed_are_told(capsys: pytest.CaptureFixtu
         patch.setattr(sys, "argv", ["page", "--peers", "gone/bin/python"])
         page.options()
     assert "there is no gone/bin/python here; `make bench`" in capsys.readouterr().err
+
+
+def test_a_folder_is_filled_with_photos_made_or_given(tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    draw().save(tmp_path / "given" / "a.jpg")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folder, "MADE", (300, 200))
+        folder.fill(tmp_path / "made", None, 25)
+    folder.fill(tmp_path / "linked", tmp_path / "given", 3)
+    assert [len(list((tmp_path / name).iterdir())) for name in ("made", "linked")] == [25, 3]
+    for file in tmp_path.rglob("*.jpg"):
+        with Image.open(file) as picture:
+            picture.load()
+
+
+def test_a_folders_table_compares_with_a_loop_over_learn_predict() -> None:
+    found = {
+        (way, cores, photos): [folder.Found(seconds, 100.0)]
+        for way, speed in (("ours", 10), ("a loop over learn.predict", 4))
+        for cores in (1, 2)
+        for photos, seconds in ((1, 3.0), (101, 3.0 + 100 / (speed * cores)))
+    }
+    ways = ("ours", "a loop over learn.predict")
+    rows = list(folder.table({way: folder.told(way, 101, found) for way in ways}))
+    assert rows[2] == "| ours | 10.0 | 20.0 | 2.00 | 2.50 | 100 |"
+    assert rows[3] == "| a loop over learn.predict | 4.0 | 8.0 | 2.00 | 1.00 | 100 |"
 
 
 @pytest.fixture
