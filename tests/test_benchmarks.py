@@ -29,6 +29,7 @@ from benchmarks import (
     clients,
     compiled,
     crowd,
+    first_answers,
     folder,
     install_size,
     load,
@@ -42,6 +43,7 @@ from benchmarks import (
     processes,
     visitors,
 )
+from benchmarks.fresh import Fresh
 from benchmarks.install_size import Wheel
 from benchmarks.lost import Noticed
 from benchmarks.page_table import GRADIO, NOTEBOOK, SERVICE
@@ -780,3 +782,44 @@ def test_a_large_photo_is_drawn_the_same_again_and_lies_on_its_side(tmp_path: Pa
     with Image.open(once) as picture:
         assert picture.getexif()[page_visits.ORIENTATION] == page_visits.SIDEWAYS
         assert ImageOps.exif_transpose(picture).size == (300, 400)
+
+
+def test_an_environment_is_weighed_with_each_file_once(tmp_path: Path) -> None:
+    fresh = Fresh(tmp_path / "fresh")
+    (tmp_path / "fresh" / "deep").mkdir(parents=True)
+    once = fresh.megabytes()
+    (tmp_path / "fresh" / "deep" / "file").write_bytes(b"1" * 3_000_000)
+    os.link(tmp_path / "fresh" / "deep" / "file", tmp_path / "fresh" / "again")
+    assert 3.0 <= fresh.megabytes() - once < 3.5
+
+
+def test_a_fresh_environment_has_nothing_of_the_testers_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PYTHONPATH", "VOILEARN_URL", "VIRTUAL_ENV", "UV_INDEX_URL", "PIP_CERT"):
+        monkeypatch.setenv(name, "elsewhere")
+    variables = Fresh(tmp_path / "fresh").environment()
+    assert {name for name, value in variables.items() if value == "elsewhere"} == {"PIP_CERT"}
+    assert variables["HOME"] == str(tmp_path / "fresh-home")
+
+
+def test_a_page_is_asked_until_it_answers_or_ends() -> None:
+    tried: list[int] = []
+
+    def ask() -> None:
+        tried.append(1)
+        if len(tried) < 3:
+            raise urllib.error.URLError("it does not listen yet")
+
+    sleeping: Any = SimpleNamespace(poll=lambda: None)
+    first_answers.until_answered(ask, sleeping)
+    assert len(tried) == 3
+    ended: Any = SimpleNamespace(poll=lambda: 1)
+    with pytest.raises(RuntimeError, match="did not answer"):
+        first_answers.until_answered(ask, ended)
+
+
+def test_the_first_of_several_runs_is_not_counted() -> None:
+    ran: list[int] = []
+    assert first_answers.middle(lambda: ran.append(1), 3) >= 0
+    assert len(ran) == 4
