@@ -418,7 +418,7 @@ def test_all_odd_photos_are_a_line_each_and_no_traceback(photos: Path) -> None:
     ("package", "command"),
     [
         ("onnxruntime", ["classify", "--model", "x.onnx", "x.jpg"]),
-        ("onnx", ["compile", "export.pkl"]),
+        pytest.param("onnx", ["compile", "export.pkl"], marks=with_fastai),
         ("fastai", ["classify", "x.jpg"]),
         pytest.param("torch", ["classify", "x.jpg"], marks=with_fastai),
     ],
