@@ -3,18 +3,20 @@
 In come a model's export.pkl, and photos: a folder of them, or some made here. Out goes a table for
 people: photos a second on one core and on two, and peak memory, of the command with the compiled
 model and with the learner, of a loop over `learn.predict`, and of `learn.get_preds` on all photos
-at once; and the command's memory on a tenth of the photos. Seconds are of a whole process less
-those that it takes for one photo, so that what starting costs is left out. Each figure is a median
-of rounds, the ways taken in turn.
+at once; and the most memory that the command has while it answers each tenth of the photos. Seconds
+are of a whole process less those that it takes for one photo, so that what starting costs is left
+out. Each figure is a median of rounds, the ways taken in turn.
 
     python benchmarks/folder.py
 """
 
 import argparse
+import contextlib
 import io
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+import psutil  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from benchmarks.compiled import spread  # noqa: E402
@@ -114,6 +117,17 @@ def run(command: list[str], cores: int) -> Found:
     return Found(*json.loads(python(RUN, json.dumps(allowed), *command)))
 
 
+def peak_of_tenths(command: list[str], count: int) -> list[float]:
+    """Run a command that prints a line a photo; return the peak of each tenth of them in MB."""
+    peaks = [0.0] * 10
+    with psutil.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line, _ in enumerate(process.stdout):
+            tenth = min(10 * line // count, 9)
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                peaks[tenth] = max(peaks[tenth], process.memory_info().rss / 1e6)
+    return peaks
+
+
 class Measured(NamedTuple):
     """A way's photos a second on one core and on two, and its peak memory in MB on two."""
 
@@ -174,17 +188,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         onnx = chosen.onnx or compiled(chosen.model, place)
-        few = max(2, chosen.count // 10)
-        folders = {count: place / f"{count}" for count in (1, few, chosen.count)}
+        folders = {count: place / f"{count}" for count in (1, chosen.count)}
         for count, folder in folders.items():
             fill(folder, chosen.photos, count)
         all_ways = ways(chosen.model, onnx)
         measured = measure(all_ways, folders, chosen.rounds)
         first, command = next(iter(all_ways.items()))
-        peaks = [run([*command, str(folders[few])], 2).peak for _ in range(chosen.rounds)]
+        peaks = peak_of_tenths([*command, str(folders[chosen.count])], chosen.count)
     print(f"{chosen.count:,} photos, {chosen.rounds} rounds\n")
     print("\n".join(table(measured)))
-    print(f"\n{first}: {statistics.median(peaks):.0f} MB at most on {few:,} photos.")
+    print(f"\n{first}, peak MB in each tenth of them: {', '.join(f'{mb:.0f}' for mb in peaks)}")
 
 
 if __name__ == "__main__":

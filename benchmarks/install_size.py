@@ -7,6 +7,10 @@ the sizes of the downloads, and what they take on disk is not measured, or with 
 they bring no CUDA libraries.
 
     python benchmarks/install_size.py
+
+With --here it installs on this machine what a user would, one after the other: Voilearn alone, with
+the learner, and Gradio with fastai in its place; and prints what each takes on disk, how long pip
+is busy with it, and how long a user then waits for a first answer.
 """
 
 import argparse
@@ -20,6 +24,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.installed import print_here  # noqa: E402
 
 # Raspberry Pi OS in 64 bits: 12 has Python 3.11, 13 has 3.13; both are newer than glibc 2.28.
 PYTHONS = ("3.11", "3.13")
@@ -168,7 +175,18 @@ def main() -> None:
     parser.add_argument(
         "--learner", action="store_true", help="fetch the learner's wheels too: 320 MB a Python"
     )
-    whole = parser.parse_args().learner
+    parser.add_argument(
+        "--here", action="store_true", help="install on this machine, 7 GB at a time: some minutes"
+    )
+    options = parser.parse_args()
+    if options.here:
+        print_here()
+    else:
+        print_pi(options.learner)
+
+
+def print_pi(whole: bool) -> None:
+    """Print the table of a Raspberry Pi; of the learner too what it takes on disk, if `whole`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     light, heavy = requirements(project), requirements(project, "learner")
     own = own_wheel()

@@ -29,6 +29,8 @@ from benchmarks import (
     clients,
     compiled,
     crowd,
+    first_answers,
+    folder,
     install_size,
     load,
     lost,
@@ -41,6 +43,7 @@ from benchmarks import (
     processes,
     visitors,
 )
+from benchmarks.fresh import Fresh
 from benchmarks.install_size import Wheel
 from benchmarks.lost import Noticed
 from benchmarks.page_table import GRADIO, NOTEBOOK, SERVICE
@@ -89,7 +92,17 @@ def test_open_pages_tells_what_they_cost() -> None:
 
 @pytest.mark.parametrize(
     "script",
-    ["browser", "compiled", "install_size", "load", "one_answer", "open_pages", "page", "visitors"],
+    [
+        "browser",
+        "compiled",
+        "folder",
+        "install_size",
+        "load",
+        "one_answer",
+        "open_pages",
+        "page",
+        "visitors",
+    ],
 )
 def test_what_a_benchmark_takes_is_told(script: str) -> None:
     assert any(line.startswith("usage:") for line in run(script, "--help"))
@@ -99,6 +112,7 @@ PATHS = [
     (browser, "page"),
     (browser, "model"),
     (compiled, "resnet18"),
+    *((folder, option) for option in ("model", "onnx", "photos")),
     (load, "peers"),
     (load, "resnet18"),
     (one_answer, "page"),
@@ -124,6 +138,32 @@ def test_other_tools_that_are_not_installed_are_told(capsys: pytest.CaptureFixtu
         patch.setattr(sys, "argv", ["page", "--peers", "gone/bin/python"])
         page.options()
     assert "there is no gone/bin/python here; `make bench`" in capsys.readouterr().err
+
+
+def test_a_folder_is_filled_with_photos_made_or_given(tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    draw().save(tmp_path / "given" / "a.jpg")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folder, "MADE", (300, 200))
+        folder.fill(tmp_path / "made", None, 25)
+    folder.fill(tmp_path / "linked", tmp_path / "given", 3)
+    assert [len(list((tmp_path / name).iterdir())) for name in ("made", "linked")] == [25, 3]
+    for file in tmp_path.rglob("*.jpg"):
+        with Image.open(file) as picture:
+            picture.load()
+
+
+def test_a_folders_table_compares_with_a_loop_over_learn_predict() -> None:
+    found = {
+        (way, cores, photos): [folder.Found(seconds, 100.0)]
+        for way, speed in (("ours", 10), ("a loop over learn.predict", 4))
+        for cores in (1, 2)
+        for photos, seconds in ((1, 3.0), (101, 3.0 + 100 / (speed * cores)))
+    }
+    ways = ("ours", "a loop over learn.predict")
+    rows = list(folder.table({way: folder.told(way, 101, found) for way in ways}))
+    assert rows[2] == "| ours | 10.0 | 20.0 | 2.00 | 2.50 | 100 |"
+    assert rows[3] == "| a loop over learn.predict | 4.0 | 8.0 | 2.00 | 1.00 | 100 |"
 
 
 @pytest.fixture
@@ -757,3 +797,44 @@ def test_a_large_photo_is_drawn_the_same_again_and_lies_on_its_side(tmp_path: Pa
     with Image.open(once) as picture:
         assert picture.getexif()[page_visits.ORIENTATION] == page_visits.SIDEWAYS
         assert ImageOps.exif_transpose(picture).size == (300, 400)
+
+
+def test_an_environment_is_weighed_with_each_file_once(tmp_path: Path) -> None:
+    fresh = Fresh(tmp_path / "fresh")
+    (tmp_path / "fresh" / "deep").mkdir(parents=True)
+    once = fresh.megabytes()
+    (tmp_path / "fresh" / "deep" / "file").write_bytes(b"1" * 3_000_000)
+    os.link(tmp_path / "fresh" / "deep" / "file", tmp_path / "fresh" / "again")
+    assert 3.0 <= fresh.megabytes() - once < 3.5
+
+
+def test_a_fresh_environment_has_nothing_of_the_testers_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PYTHONPATH", "VOILEARN_URL", "VIRTUAL_ENV", "UV_INDEX_URL", "PIP_CERT"):
+        monkeypatch.setenv(name, "elsewhere")
+    variables = Fresh(tmp_path / "fresh").environment()
+    assert {name for name, value in variables.items() if value == "elsewhere"} == {"PIP_CERT"}
+    assert variables["HOME"] == str(tmp_path / "fresh-home")
+
+
+def test_a_page_is_asked_until_it_answers_or_ends() -> None:
+    tried: list[int] = []
+
+    def ask() -> None:
+        tried.append(1)
+        if len(tried) < 3:
+            raise urllib.error.URLError("it does not listen yet")
+
+    sleeping: Any = SimpleNamespace(poll=lambda: None)
+    first_answers.until_answered(ask, sleeping)
+    assert len(tried) == 3
+    ended: Any = SimpleNamespace(poll=lambda: 1)
+    with pytest.raises(RuntimeError, match="did not answer"):
+        first_answers.until_answered(ask, ended)
+
+
+def test_the_first_of_several_runs_is_not_counted() -> None:
+    ran: list[int] = []
+    assert first_answers.middle(lambda: ran.append(1), 3) >= 0
+    assert len(ran) == 4

@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import with_fastai
 from voilearn.describe import describe
 from voilearn.export.file import read_export_file
+from voilearn.missing import NOT_INSTALLED
 
 EXPORTS = sorted((Path(__file__).parent / "exports").glob("2.*author_[!c]*.pkl"))
 
@@ -26,8 +27,17 @@ def test_our_export_is_described(export: Path) -> None:
 @pytest.mark.parametrize("path", EXPORTS, ids=lambda path: path.stem)
 def test_every_line_fits_and_starts_with_its_name(path: Path) -> None:
     for line in describe(read_export_file(path)).splitlines():
-        assert len(line) <= 100 or " " not in line[17:].strip()
+        whole = " " not in line[17:].strip() or line.startswith("install it by")
+        assert len(line) <= 100 or whole
         assert line[16] == " "
+
+
+def test_the_line_to_install_what_is_missing_is_not_broken(export: Path) -> None:
+    line = f"'{'/a long way' * 12}/bin/python' -m pip install \"voilearn[learner]\""
+    absent = f"export.pkl needs the Python package fastai, which is {NOT_INSTALLED}: {line}"
+    told = describe(replace(read_export_file(export), hindrance=absent)).splitlines()
+    assert told[-1] == f"install it by    {line}"
+    assert told[-2].endswith("which is not installed here")
 
 
 def test_a_thousand_classes_are_a_few_lines(export: Path) -> None:

@@ -1,7 +1,5 @@
 """The line that installs what is missing, for every way in which Voilearn may be installed."""
 
-import importlib
-import importlib.util
 import os
 import shlex
 import sys
@@ -28,6 +26,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As where the package is installed, and not in a checkout, in an environment of pip's."""
     monkeypatch.setattr(missing, "CHECKOUT", tmp_path)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(missing, "is_missing", lambda name: False)
     monkeypatch.setattr("shutil.which", lambda name: sys.executable if name == "python" else None)
 
 
@@ -91,8 +90,7 @@ def test_a_tool_that_keeps_the_environment_is_asked_itself(
 def test_an_environment_without_pip_is_installed_into_from_outside(
     uv: str | None, line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = importlib.util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda n: None if n == "pip" else find(n))
+    monkeypatch.setattr(missing, "is_missing", lambda name: name == "pip")
     monkeypatch.setattr("shutil.which", lambda name: uv if name == "uv" else None)
     told = install_line(LEARNER)
     assert told.startswith(line)

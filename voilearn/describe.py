@@ -14,18 +14,23 @@ from voilearn.compiled.onnx_file import OnnxFile
 from voilearn.errors import printable
 from voilearn.export.file import ExportFile
 from voilearn.export.learner import LearnerRecord
+from voilearn.missing import NOT_INSTALLED
 
 WIDTH, MARGIN = 100, 17
 MOST, MOST_TEXT = 12, 4000  # items of a list, and characters of it
 
 
 def describe(export: ExportFile, form: Kept | NotKept | None = None) -> str:
-    """Return the whole description, in lines of at most 100 characters.
+    """Return the whole description, in lines of at most 100 characters, but for one to paste.
 
     `form` is what is kept of the export, compiled.
     """
     told = str(form or "none is kept here yet: the learner answers")
-    return "\n".join(_row(name, value) for name, value in (*_rows(export), ("compiled form", told)))
+    rows = [_row(name, value) for name, value in (*_rows(export), ("compiled form", told))]
+    if line := _to_install(export)[1]:
+        rows.append(f"{'install it by':<{MARGIN}}{printable(line, MOST_TEXT)}")
+    return "
+".join(rows)
 
 
 def describe_compiled(path: Path, compiled: Compiled, file: OnnxFile) -> str:
@@ -82,7 +87,16 @@ def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:
     told = "it was opened" if export.opened else "as far as reading tells"
     yield "opens here", "no" if export.hindrance else f"yes, {told}, and nothing in it is run"
     if export.hindrance:
-        yield "why not", export.hindrance
+        yield "why not", _to_install(export)[0]
+
+
+def _to_install(export: ExportFile) -> tuple[str, str]:
+    """Return why an export does not open, and the line that installs what it needs, if that is it.
+
+    That line stands alone and is not broken, so that it can be pasted.
+    """
+    why, absent, line = (export.hindrance or "").partition(f"{NOT_INSTALLED}: ")
+    return f"{why}{absent.removesuffix(': ')}", line
 
 
 def _probabilities(learner: LearnerRecord) -> str:

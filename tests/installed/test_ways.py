@@ -44,7 +44,7 @@ def test_it_is_as_light_and_answers_on_every_python(
 
 def test_a_python_that_is_too_old_is_refused_by_pip(wheel: Path, tmp_path: Path) -> None:
     fresh = Fresh.made(tmp_path / "old", python_of(TOO_OLD))
-    done = fresh.run("pip", "install", "--no-index", str(wheel), folder=tmp_path)
+    done = fresh.run("pip", "install", "--no-deps", str(wheel), folder=tmp_path)
     assert done.returncode == 1
     assert "requires a different Python" in done.stderr
 
@@ -91,10 +91,9 @@ def test_a_tool_runs_it_and_is_what_is_named_to_install_more(
         assert tool(name, tmp_path, *command).returncode == 0
         inspect = [str(tmp_path / "bin" / "voilearn"), "inspect", export]
         done = subprocess.run(inspect, cwd=tmp_path, capture_output=True, text=True, check=False)
-    said = re.sub(r"\s+", " ", done.stdout)
     assert done.returncode == 1, done.stderr
-    assert "3 classes black, grizzly, teddy" in said, done.stderr
-    assert line.format("voilearn[learner,timm]") in said
+    assert re.search(r"3 classes +black, grizzly, teddy", done.stdout), done.stderr
+    assert done.stdout.splitlines()[-1].endswith(line.format("voilearn[learner,timm]"))
 
 
 def test_it_is_installed_without_a_network_as_the_documents_tell(tmp_path: Path) -> None:

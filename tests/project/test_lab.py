@@ -1,13 +1,19 @@
 """`voilearn page --lab`: which notebook JupyterLab opens, and what is said where there is none."""
 
+import contextlib
 import json
+import os
+import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.waiting import line_of, wait_for
 from voilearn.page.title import UNTITLED
 from voilearn.project.lab import notebook_of, open_lab
 from voilearn.settings import read_settings
@@ -70,6 +76,36 @@ def test_a_machine_without_jupyterlab_is_told_by_name(
         open_lab(tmp_path / "export.pkl", 0, False, lambda _: None)
     assert (error.value.name or "").partition(".")[0] == "jupyterlab"
     assert not list(temporary.iterdir())
+
+
+def read(url: str) -> Any:
+    with contextlib.suppress(OSError), urllib.request.urlopen(url) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.slow
+def test_jupyterlab_opens_the_notebook_of_a_model_alone(tmp_path: Path) -> None:
+    pytest.importorskip("jupyterlab")
+    pytest.importorskip("onnx")
+    from tests import onnx_files
+
+    onnx_files.write(tmp_path, onnx_files.model())
+    command = [sys.executable, "-m", "voilearn", "page", "export.onnx", "--lab", "--no-browser"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    lab = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.STDOUT, stdout=subprocess.PIPE
+    )
+    try:
+        heard = ""  # JupyterLab may have words of its own before ours
+        while not (told := re.search(r"(http://127\S+)/lab\?(token=\w+)", heard)):
+            heard += line_of(lab.stdout).decode(errors="replace")
+        url = f"{told[1]}/api/contents/app.ipynb?{told[2]}"
+        cells = wait_for(lambda: read(url))["content"]["cells"]  # it listens after that line
+    finally:
+        lab.kill()
+        lab.communicate()
+    assert "The notebook is new, for there is no app.ipynb beside the model: " in heard
+    assert cells[2]["source"] == f'classify = connect("{tmp_path / "export.onnx"}")'
 
 
 def test_the_model_is_looked_at_first(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def open_lab(model: Path, port: int, browser: bool, say: Say) -> None:
     options += [] if browser else ["--no-browser"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in a container, where there is no other
         options.append("--allow-root")
-    LabApp.launch_instance([*options, "--log-level=WARN"])
+    LabApp.launch_instance([*options, "--ServerApp.log_level=WARN", "--LabApp.log_level=WARN"])
 
 
 def notebook_of(model: Path, say: Say) -> Path:

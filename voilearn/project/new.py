@@ -27,9 +27,10 @@ AS_THEY_ARE = (
     *(".jupyter/jupyter_server_config.json", ".jupyter/jupyter_server_config.py"),
 )
 PROGRAMS = ("binder/start", "binder/postBuild")
-LINK = """\
-# The page's files are those of the package that is installed, and are served from this folder.
-ln -sfn "$(python -P -c 'import os, voilearn; print(os.path.dirname(voilearn.__file__))')" voilearn
+COPY = """\
+# Voilà serves files of this folder alone, so those of the installed package are copied here.
+mkdir -p voilearn
+cp -R "$(python -P -c 'import os, voilearn; print(os.path.dirname(voilearn.__file__))')/." voilearn
 
 """
 MADE = {
@@ -70,14 +71,14 @@ def _texts(facts: Facts, title: str, repository: Repository) -> dict[str, str]:
         "README.md": readme_text(title, introduction, facts, repository),
         "requirements.txt": requirements_text(facts),
         "binder/requirements.txt": _filled("binder/requirements.txt", index=index_of(facts)),
-        "binder/postBuild": post_build(facts.name, LINK),
+        "binder/postBuild": post_build(facts.name, COPY),
         **{name: _filled(name) for name in AS_THEY_ARE},
     }
 
 
-def post_build(model: str, link: str) -> str:
-    """Return what Binder runs at the end of its build; `link` is a step of an app's own."""
-    return _filled("binder/postBuild", model=model, made=MADE[model], link=link)
+def post_build(model: str, first: str) -> str:
+    """Return what Binder runs at the end of its build; `first` is a step of an app's own."""
+    return _filled("binder/postBuild", model=model, made=MADE[model], first=first)
 
 
 def _filled(name: str, **values: str) -> str:

@@ -31,9 +31,11 @@ def in_order(work: Callable[[T], R], things: Iterable[T], threads: int) -> Gener
     try:
         while turn := line.next():
             yield turn.result()
-    except KeyboardInterrupt:
-        yield from line.done()
-        raise
+    except KeyboardInterrupt as interrupt:
+        try:
+            yield from line.done()
+        finally:  # also where they can't be told, as in a pipe whose reader was interrupted too
+            raise interrupt
     except BaseException:  # as the GeneratorExit of one that is closed
         line.end()
         raise
