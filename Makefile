@@ -4,12 +4,13 @@ PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3))
 VENV ?= .venv
 PEERS ?= $(VENV)-peers
 QUICK ?= $(VENV)-quick
-REQUIREMENTS ?= requirements.txt
+# Which PyTorch, on Linux: cpu is without CUDA, pypi with it. If empty, the machine decides.
+TORCH ?=
 PORT ?= 8866
 PHOTOS ?= ../shared/photos
 MODEL ?= export.pkl
 VOILA_FLAGS ?=
-PYTEST_FLAGS ?= -m 'not slow'
+PYTEST_FLAGS ?= -m 'not slow and not installed'
 # More than there are processors: half of the time a test waits for something.
 PYTEST_WORKERS ?= 3
 
@@ -18,19 +19,19 @@ INSTALL := -m pip --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
 # What `make quick` does without: torch, fastai and what they bring, a browser, a hub, repo2docker,
 # and the minutes for which test_survival.py floods the service.
-QUICK_NEEDS := -e '.[onnx,page,service,heic]' check-jsonschema cloudpickle hatchling nbclient onnx \
+QUICK_NEEDS := -e '.[notebook,heic]' check-jsonschema cloudpickle hatchling nbclient onnx \
 	playwright psutil pytest pytest-timeout pytest-xdist
-QUICK_FLAGS ?= -m 'not model and not browser and not hub and not slow' \
+QUICK_FLAGS ?= -m 'not model and not browser and not hub and not slow and not installed' \
 	--ignore-glob='*/test_survival.py'
 WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"
 SCRIPT_TESTS := $(wildcard tests/*/*.test.js)
 # PyTorch on Linux asks for these; without a GPU they are 4 GB of nothing, so the lock leaves
-# them to pip, which takes them or not as the wheel of torch it finds requires.
+# them to pip, which takes them or not as the wheel of torch that is there requires.
 CUDA := ^(nvidia-|cuda-|triton==)
 LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help page lab quick test pytest js-test matrix browser check bench train web web-serve lock clean
+.PHONY: help page lab quick test pytest js-test matrix installed browser check bench train web web-serve lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -59,6 +60,11 @@ js-test: $(VENV)/node ## test what of the page's scripts needs no browser
 matrix: browser ## the long matrices: every way of running, big networks, 10,000 damaged files
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m slow
 
+installed: $(VENV)/test ## try the wheel in a fresh environment with nothing beside it, and weigh it
+	$(PIP) install uv pipx
+	$(BIN)/python -m pytest -m installed tests/installed
+	$(BIN)/python benchmarks/install_size.py --here
+
 check: $(VENV)/test node_modules/.package-lock.json ## style and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -77,6 +83,7 @@ bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and
 		$(BIN)/python -W ignore "benchmarks/$$@" || { failed="$$failed $$1"; false; }; \
 	}; \
 	measure opening.py; \
+	measure first_answer.py; \
 	measure agreement.py; \
 	measure install_size.py; \
 	measure open_pages.py; \
@@ -101,14 +108,9 @@ train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
 	out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; VOILEARN_PHOTOS="$(abspath $(PHOTOS))" \
 		$(BIN)/jupyter nbconvert --to notebook --execute --output-dir "$$out" training/train.ipynb
 
-# MODEL may also be a folder with an export.onnx and its export.json, compiled before.
+# MODEL may also be an export.onnx with its export.json, or the folder of both.
 web: $(VENV)/page ## build the page that runs on the visitor's own device, in web/dist (MODEL=export.pkl)
-	@set -e; compiled="$(MODEL)"; \
-	if [ ! -d "$$compiled" ]; then \
-		compiled=$$(mktemp -d); trap 'rm -rf "$$compiled"' EXIT; \
-		$(BIN)/python -m voilearn compile "$(MODEL)" -o "$$compiled"; \
-	fi; \
-	$(BIN)/python -m voilearn.device.build --model "$$compiled"
+	$(BIN)/python -m voilearn device "$(MODEL)" -o web/dist --notebook app.ipynb
 
 web-serve: ## show the page in web/dist (PORT=8866)
 	@test -f web/dist/index.html || { echo "There is no page yet: make web"; exit 1; }
@@ -117,9 +119,8 @@ web-serve: ## show the page in web/dist (PORT=8866)
 
 lock: $(VENV)/test ## write the lock files anew from pyproject.toml
 	$(PIP) install uv
-	$(BIN)/uv pip compile -q pyproject.toml --extra learner --extra page --extra service \
-		--extra timm --extra heic --extra onnx --extra compile $(LOCK) \
-		| grep -vE '$(CUDA)' > requirements.new && mv requirements.new requirements.txt
+	$(BIN)/uv pip compile -q pyproject.toml --extra learner --extra notebook --extra timm \
+		--extra heic $(LOCK) | grep -vE '$(CUDA)' > requirements.new && mv requirements.new requirements.txt
 	$(BIN)/uv pip compile -q pyproject.toml --extra test --extra train -c requirements.txt $(LOCK) \
 		| grep -vE '$(CUDA)' > requirements.new && mv requirements.new tests/requirements.txt
 	echo 'pillow>=13' > overrides.new # Gradio asks for less, and works with it
@@ -141,9 +142,10 @@ endef
 $(BIN)/python:
 	@$(call venv,$(VENV))
 
-$(VENV)/page: requirements.txt $(REQUIREMENTS) | $(BIN)/python
+$(VENV)/page: requirements.txt | $(BIN)/python
 	@echo "Installing what the page needs: some minutes, the first time."
-	$(PIP) install -r $(REQUIREMENTS)
+	@TORCH="$(TORCH)" $(BIN)/python install/torch_wheels.py requirements.txt
+	$(PIP) install -r requirements.txt
 	touch $@
 
 $(VENV)/test: tests/requirements.txt | $(VENV)/page

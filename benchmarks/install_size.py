@@ -1,7 +1,7 @@
-"""Print what `pip install 'voilearn[onnx]'` takes on a Raspberry Pi, beside the learner's runtime.
+"""Print what `pip install voilearn` takes on a Raspberry Pi, beside the learner's runtime.
 
 In comes pyproject.toml; out goes a table for people: for each wheel what is downloaded and what it
-takes on disk. uv resolves for the Pi, whatever machine this is; the wheels of `onnx` are then
+takes on disk. uv resolves for the Pi, whatever machine this is; the wheels are then
 fetched and looked into. Those of `learner` are up to gigabytes: of them the package index tells
 the sizes of the downloads, and what they take on disk is not measured, or with --learner where
 they bring no CUDA libraries.
@@ -41,9 +41,10 @@ class Wheel(NamedTuple):
     installed: int | None
 
 
-def requirements(project: Mapping[str, Any], extra: str) -> list[str]:
-    """Return what the project in a pyproject.toml requires with one extra."""
-    return [*project["dependencies"], *project["optional-dependencies"][extra]]
+def requirements(project: Mapping[str, Any], *extras: str) -> list[str]:
+    """Return what the project in a pyproject.toml requires with some extras."""
+    more = [line for extra in extras for line in project["optional-dependencies"][extra]]
+    return [*project["dependencies"], *more]
 
 
 def told(lock: Mapping[str, Any]) -> list[Wheel]:
@@ -169,15 +170,15 @@ def main() -> None:
     )
     whole = parser.parse_args().learner
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    light, heavy = requirements(project, "onnx"), requirements(project, "learner")
+    light, heavy = requirements(project), requirements(project, "learner")
     own = own_wheel()
     columns = {}
     for python in PYTHONS:
         wheels = [own, *fetch(resolve(light, python), python)]
         sums = [total("total", wheels), *learner_totals(heavy, python, whole)]
         columns[python] = [*wheels, *sums]
-    print(f"Raspberry Pi in 64 bits ({PLATFORM}); onnx: {', '.join(light)}; ", end="")
-    print(f"learner: {', '.join(heavy)}\n")
+    print(f"Raspberry Pi in 64 bits ({PLATFORM}); it needs {', '.join(light)}; ", end="")
+    print(f"with the learner {', '.join(heavy)}\n")
     print("\n".join(table(columns)))
     if not any("CPU wheels" in wheel.name for wheel in columns[PYTHONS[-1]]):
         print(f"\nPyTorch's index of CPU wheels, {CPU_INDEX}, could not be reached.")

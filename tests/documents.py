@@ -28,12 +28,13 @@ SERVERS = {
 }
 # What make would run for these is compared, for they install or serve.
 MADE = {
-    "make page REQUIREMENTS=binder/requirements.txt": "pip .*install -r binder/requirements.txt",
+    "make page TORCH=pypi": 'TORCH="pypi" .*/python install/torch_wheels.py requirements.txt',
     "make lab": "jupyter lab --config=.jupyter/jupyter_server_config.json app.ipynb",
     "make test": "python -m pytest",
-    "make web": "-m voilearn compile .*-m voilearn.device.build",
+    "make web": "-m voilearn device .*-o web/dist",
     "make web-serve": "-m http.server .*web/dist",
 }
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PYTHON = r"(?:\.venv/bin/python|\.venv\\Scripts\\python|python3|py)"
 FORMS = {
     "server": "|".join(map(re.escape, SERVERS)),
@@ -41,12 +42,15 @@ FORMS = {
     "serve": rf"{PYTHON} -m voilearn serve(?: --model export\.onnx)?",
     "site": rf"{PYTHON} -m voilearn serve --allow-origin https://my-site\.example",
     "ask": r"curl .*",
+    "page": "voilearn page .*",
     "watch": rf"(?:{PYTHON} -m |\.venv/bin/)voilearn classify .*--watch .*",
     "camera": r"while rpicam-still .* && mv .*; do sleep 2; done",
     "service": rf"{PYTHON} -m voilearn classify .*--service \S+ .*",
-    "voilearn": rf"{PYTHON} -m voilearn (?!serve).*|\.venv/bin/voilearn .*",
-    "extra": rf"{PYTHON} -m pip install '\.\[\w+\]'",
-    "environment": rf"{PYTHON} -m (?:venv \.venv|pip install -r .*)",
+    "voilearn": rf"{PYTHON} -m voilearn (?!serve).*|(?:\.venv/bin/)?voilearn .*",
+    "extra": rf'(?:(?:{PYTHON} -m )?pip|pipx|uv tool) install "?(?:\.|voilearn)(?:\[\w+\])?"?'
+    rf"(?: --extra-index-url {CPU_INDEX})?",
+    "wheels": rf"{PYTHON} -m pip wheel .*|pip install --no-index .*",
+    "environment": rf"{PYTHON} (?:-m venv \.venv|-m pip install -r .*|install/.*)",
 }
 
 
@@ -114,5 +118,5 @@ def form_of(command: str) -> str | None:
 
 def here(command: str) -> str:
     """Turn a command of a document into one for this environment, whatever system it is for."""
-    command = re.sub(r"^\.venv/bin/voilearn", f"{sys.executable} -m voilearn", command)
+    command = re.sub(r"^(?:\.venv/bin/)?voilearn", f"{sys.executable} -m voilearn", command)
     return re.sub(rf"^{PYTHON} ", lambda _: f"{sys.executable} ", command)

@@ -295,7 +295,7 @@ def test_wheels_are_summed_and_what_was_not_measured_is_said() -> None:
 
 def test_what_is_weighed_is_what_the_project_requires() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    names = " ".join(install_size.requirements(project, "onnx"))
+    names = " ".join(install_size.requirements(project))
     assert "pillow" in names
     assert "onnxruntime" in names
     assert "fastai" not in names
@@ -421,6 +421,21 @@ def test_a_refused_client_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
     told = found.told(2.0)
     assert told["requests/s"] == found.in_time / 2.0
     assert 0 < told["p50"] <= told["p99"] <= 1e3 * told["longest"]
+
+
+def test_the_learner_s_service_is_told_as_parts_of_the_others() -> None:
+    def of(rate: float, p50: float) -> dict[str, float]:
+        return {"requests/s": rate, "p50": p50}
+
+    found = {
+        (clients, name): of(rate * clients, p50 * clients)
+        for clients in load.LEVELS
+        for name, rate, p50 in ((load.PKL, 30.0, 20.0), (load.FASTAPI, 20.0, 40.0))
+    }
+    memory = {load.PKL: 500.0, load.FASTAPI: 1000.0}
+    rows = list(load.learner_table(found, memory))
+    assert rows[2:] == ["| FastAPI, learn.predict | 1.50 | 0.50 | 0.50 |", ""]
+    assert list(load.learner_table(found, {load.PKL: 500.0})) == []
 
 
 def test_ratios_are_told_of_what_was_measured() -> None:

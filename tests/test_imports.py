@@ -20,7 +20,7 @@ PACKAGE = Path(voilearn.__file__).parent
 GROUND_FLOOR = [
     {"__init__"},
     {"errors", "machine"},
-    {"no_file"},
+    {"missing", "no_file"},
     {"limits", "model_file", "settings", "prediction", "wire", "runtime_folder"},
     {"tiff"},
     {"kinds"},
@@ -42,10 +42,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "device": {"page", "compiled"},
     "service": {"page", "model", "compiled", "export"},
     "client": set(),
+    "project": {"page", "model", "compiled", "export"},
     "shell": set(),
     "cli": {
-        *("export", "learner", "compiled", "model", "describe", "device", "service", "client"),
-        "shell",
+        *("export", "learner", "compiled", "model", "describe"),
+        *("device", "service", "client", "project", "shell"),
     },
     "__main__": {"cli"},
 }
@@ -53,10 +54,12 @@ ONLY_INSIDE = {
     "compiled": {"learner"},
     "model": {"compiled", "learner", "export"},
     "device": {"compiled"},
+    "project": {"compiled"},
     "cli": MAY_IMPORT["cli"] - {"shell"},
 }
-# The public face, loaded lazily; what stands under TYPE_CHECKING imports nothing.
-FACE = {"client", "model", "notebook", "prediction"}
+# The public face, loaded lazily; what stands under TYPE_CHECKING imports nothing. `missing` says
+# what to install where it can't be loaded.
+FACE = {"client", "missing", "model", "notebook", "prediction"}
 
 SCRIPTS_MAY_IMPORT = {"page": set(), "notebook": {"page"}, "service": {"page"}, "device": {"page"}}
 
@@ -109,7 +112,9 @@ MAY_LOAD: dict[str, set[str]] = {
     "service/v2_routes": {"PIL", "fastapi"},
     "service/app": {"PIL", "fastapi", "prometheus_client"},
     "service/serve": {"PIL", "fastapi", "prometheus_client", "uvicorn"},
+    "service/in_browser": {"PIL", "fastapi", "prometheus_client", "uvicorn"},
     "client": set(),
+    "project": set(),
     "shell": set(),
     "shell/photos": {"PIL"},
     "shell/answers": {"PIL"},

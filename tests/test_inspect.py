@@ -135,7 +135,7 @@ def test_a_library_that_is_missing_is_told_without_loading_any(
     monkeypatch.setattr("importlib.util.find_spec", lambda n: None if n == package else find(n))
     monkeypatch.setitem(sys.modules, "voilearn.learner.load", None)  # importing it would fail
     told = inspect_export(export)
-    assert f"pip install {package}" in (told.hindrance or "")
+    assert f"needs the Python package {package}, which is not" in (told.hindrance or "")
 
 
 def test_a_library_that_fails_to_load_is_told(

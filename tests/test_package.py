@@ -49,7 +49,7 @@ def test_make_quick_installs_no_torch_and_nothing_that_is_not_pinned() -> None:
     pinned = {line.partition("==")[0] for lock in locks for line in lines(lock)}
     extras = set(re.findall(r"[a-z]+", words[words.index("-e") + 1]))
     named = words[words.index("-e") + 2 :]
-    assert extras == {"onnx", "page", "service", "heic"}
+    assert extras == {"notebook", "heic"}
     assert set(named) <= pinned
     assert not {"torch", "fastai", "timm", "onnxscript"} & set(named)
 

@@ -63,7 +63,7 @@ def test_the_targets_of_make_that_the_workflows_call_exist() -> None:
 
 
 def test_the_files_that_the_workflows_install_exist() -> None:
-    named = re.findall(r"(?:-r |REQUIREMENTS=)(\S+)", commands())
+    named = re.findall(r"-r (\S+)", commands())
     assert named
     assert all((ROOT / name).is_file() for name in named)
 

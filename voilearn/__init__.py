@@ -30,7 +30,12 @@ def __getattr__(name: str) -> Any:
     """Load a public name when it is first used (PEP 562)."""
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_ROOMS[name]), name)
+    try:
+        return getattr(import_module(_ROOMS[name]), name)
+    except ImportError as error:
+        from voilearn.missing import missing
+
+        raise ImportError(missing(error), name=error.name) from error
 
 
 def __dir__() -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from voilearn import __version__
 from voilearn.errors import VoilearnError, printable, shown
+from voilearn.missing import missing
 from voilearn.shell.terminal import (
     MOST,
     NotPrinted,
@@ -34,19 +35,6 @@ if TYPE_CHECKING:
 
     Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
-# The extra that brings a package along; what is not named comes with fastai.
-COMPILE = "learner,onnx,compile"
-WEB = (
-    *("fastapi", "fastapi_offline", "httptools", "prometheus_client", "python_multipart"),
-    *("starlette", "uvicorn"),
-)
-EXTRAS = {
-    "onnxruntime": "onnx",
-    "numpy": "onnx",
-    "onnx": COMPILE,
-    "onnx_ir": COMPILE,
-    **dict.fromkeys(WEB, "service"),
-}
 MODEL_HELP = "an export.pkl, or an export.onnx that has its export.json beside it"
 SERVICE_HELP = (
     "the address of a service to ask, with VOILEARN_TOKEN as its token if that variable is set "
@@ -56,6 +44,13 @@ PHOTO_HELP = "a photo's file, a folder of photos, a pattern, or - for one on sta
 ORIGIN_HELP = (
     "a web page's origin whose scripts may ask, and that may show the page in a frame, as "
     "https://example.org; or *; may be given several times (default: none)"
+)
+RUNTIME_HELP = (
+    "what answers for an export.pkl: auto, its compiled form where one is kept and the learner "
+    "until then, or learner (default: the variable VOILEARN_RUNTIME, or auto)"
+)
+BEGUN = (
+    "voilearn: the model is being compiled in the background, to answer within a second next time"
 )
 TRUST_HELP = "run the code in the model's file, otherwise read as data"
 TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whatever code is in it."
@@ -75,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"voilearn: {error}", file=sys.stderr)
         return 1
     except ImportError as error:
-        print(f"voilearn: {_missing(error.name or 'that')}", file=sys.stderr)
+        print(f"voilearn: {missing(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -84,15 +79,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.reason:
             print(f"voilearn: Nothing can be written out: {error.reason}.", file=sys.stderr)
         return 1
-
-
-def _missing(package: str) -> str:
-    extra = EXTRAS.get(package.partition(".")[0], "learner")
-    return (
-        f"the Python package {package} is not installed here. Install what this needs: "
-        f"python -m pip install 'voilearn[{extra}]', or in a checkout: "
-        "python -m pip install -r requirements.txt"
-    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,7 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"voilearn {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_classify, _add_inspect, _add_compile, _add_serve):
+    for add in (
+        _add_classify,
+        _add_inspect,
+        _add_compile,
+        _add_serve,
+        _add_page,
+        _add_new,
+        _add_device,
+    ):
         add(commands)
     return parser
 
@@ -127,6 +121,7 @@ def _add_classify(commands: "Commands") -> None:
         "--watch", action="store_true", help="answer each photo that comes into the folders named"
     )
     classify.add_argument("--trust", action="store_true", help=TRUST_HELP)
+    _add_runtime(classify)
     classify.set_defaults(run=_classify, usage=classify.error)
 
 
@@ -183,7 +178,79 @@ def _add_serve(commands: "Commands") -> None:
         "--allow-origin", action="append", default=[], metavar="ORIGIN", help=ORIGIN_HELP
     )
     serve.add_argument("--trust", action="store_true", help=TRUST_HELP)
+    _add_runtime(serve)
     serve.set_defaults(run=_serve, usage=serve.error)
+
+
+def _add_page(commands: "Commands") -> None:
+    told = "open the page in this machine's browser"
+    page = commands.add_parser("page", help=told, description=_sentence(told))
+    page.add_argument(
+        "model",
+        nargs="?",
+        type=as_path,
+        metavar="MODEL",
+        help=f"{MODEL_HELP} (default: export.pkl, or else export.onnx, in the current folder)",
+    )
+    page.add_argument(
+        "--port", type=int, default=0, help="0 is any that is free (default: %(default)s)"
+    )
+    page.add_argument(
+        "--no-browser", action="store_true", help="say the page's address, and open no browser"
+    )
+    page.add_argument(
+        "--lab",
+        action="store_true",
+        help="open the page's notebook in JupyterLab: app.ipynb beside the model, or a new one",
+    )
+    _add_runtime(page)
+    page.set_defaults(run=_page)
+
+
+def _add_new(commands: "Commands") -> None:
+    told = "make an app of a model: a folder to push to GitHub, which opens on Binder"
+    new = commands.add_parser("new", help=told, description=_sentence(told))
+    new.add_argument(
+        "folder", type=as_path, metavar="FOLDER", help="the app's folder: a new one, or empty"
+    )
+    _add_model(new)
+    new.add_argument(
+        "--repo",
+        metavar="OWNER/REPO",
+        help="the app's repository on GitHub, for the links in its README (default: to be filled "
+        "in there)",
+    )
+    new.set_defaults(run=_new, usage=new.error)
+
+
+def _add_device(commands: "Commands") -> None:
+    told = "make the page that answers on the visitor's own device, as a folder for any host"
+    device = commands.add_parser("device", help=told, description=_sentence(told))
+    device.add_argument(
+        "model", type=as_path, metavar="MODEL", help=f"{MODEL_HELP}, or a folder that has both"
+    )
+    device.add_argument(
+        "-o",
+        dest="folder",
+        type=as_folder,
+        required=True,
+        metavar="DIR",
+        help="the folder for the page: a new one, an empty one, or that of an older page",
+    )
+    device.add_argument(
+        "--notebook",
+        type=as_path,
+        metavar="FILE",
+        help="whose first cell has the page's title, where app.toml beside it has none; examples/ "
+        "beside it is the gallery (default: app.ipynb beside the model)",
+    )
+    device.add_argument(
+        "--runtime",
+        type=as_path,
+        metavar="FILE",
+        help="npm's package of ONNX Runtime Web, downloaded elsewhere (default: download it)",
+    )
+    device.set_defaults(run=_device)
 
 
 def _add_model(parser: argparse._ActionsContainer) -> None:
@@ -195,6 +262,10 @@ def _add_model(parser: argparse._ActionsContainer) -> None:
         metavar="FILE",
         help=f"{MODEL_HELP} (default: %(default)s)",
     )
+
+
+def _add_runtime(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runtime", choices=("auto", "learner"), help=RUNTIME_HELP)
 
 
 def _classify(options: argparse.Namespace) -> int:
@@ -234,11 +305,14 @@ def _opened(options: argparse.Namespace) -> tuple["Classify", tuple[str, ...], i
         service = Remote(options.service, token, setting="--service")
         return Patient(service), service.model().classes, AT_ONCE
     from voilearn.machine import granted_cores
-    from voilearn.model import is_compiled, load_classify
+    from voilearn.model import is_compiled, keep_form, load_classify
 
     if options.trust and not is_compiled(options.model):
         print(TRUST.format(shown(options.model)), file=sys.stderr)
-    classify = load_classify(options.model, options.trust)
+    classify = load_classify(options.model, options.trust, runtime=options.runtime)
+    begun = not options.trust and keep_form(options.model, classify, options.runtime)
+    if begun and sys.stderr.isatty():
+        print(BEGUN, file=sys.stderr)
     return classify, classify.info.classes, granted_cores()
 
 
@@ -256,11 +330,14 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _inspect_export(options: argparse.Namespace) -> int:
+    from voilearn.compiled.kept import look
     from voilearn.describe import describe
-    from voilearn.model import inspect_export
+    from voilearn.model import inspect_export, runtime_of
 
     export = inspect_export(options.model)
-    put(json.dumps(export.to_dict()) if options.json else describe(export))
+    form = look(export.sha256) if runtime_of(None) == "auto" else None
+    told = {**export.to_dict(), "compiled": form and form.to_dict()}
+    put(json.dumps(told) if options.json else describe(export, form))
     return 0 if export.hindrance is None else 1
 
 
@@ -279,19 +356,73 @@ def _inspect_compiled(options: argparse.Namespace) -> int:
 def _compile(options: argparse.Namespace) -> int:
     from voilearn.compiled.description import check_not_compiled
     from voilearn.learner.quiet import quiet_libraries
+    from voilearn.model import check_libraries
 
     check_not_compiled(options.model)
+    check_libraries(options.model)
     quiet_libraries()
     from voilearn.compiled.compile import compile_learner
 
-    def say(line: str) -> None:
-        print(f"voilearn: {line} …", file=sys.stderr, flush=True)
-
-    compiled = compile_learner(options.model, options.folder, options.photos, options.int8, say)
+    compiled = compile_learner(options.model, options.folder, options.photos, options.int8, _say)
     file = options.folder / "export.onnx"
     size = f"{compiled.bytes / 1e6:.1f} MB, {compiled.precision}"
     put(f"{printable(str(file), MOST)} ({size}) and export.json written")
     put(f"agreement with learn.predict: {compiled.agreement}")
+    return 0
+
+
+def _page(options: argparse.Namespace) -> int:
+    from voilearn.model import check_model
+
+    here = (Path(name) for name in ("export.pkl", "export.onnx") if Path(name).exists())
+    model: Path = options.model or next(here, Path("export.pkl"))
+    check_model(model)
+    if options.lab:
+        from voilearn.project.lab import open_lab
+
+        open_lab(model, options.port, not options.no_browser, put)
+        return 0
+    from voilearn.service.in_browser import show_page
+
+    show_page(model, options.port, not options.no_browser, put, options.runtime)
+    return 0
+
+
+def _new(options: argparse.Namespace) -> int:
+    from voilearn.learner.quiet import quiet_libraries
+    from voilearn.project.new import write_app
+    from voilearn.project.repository import Repository, repository_of
+
+    try:
+        repository = Repository() if options.repo is None else repository_of(options.repo)
+    except ValueError as error:
+        options.usage(str(error))
+    quiet_libraries()
+    for line in write_app(options.folder, options.model, repository):
+        put(line)
+    return 0
+
+
+def _say(line: str) -> None:
+    """Tell what goes on, where it takes long."""
+    print(f"voilearn: {line} …", file=sys.stderr, flush=True)
+
+
+def _device(options: argparse.Namespace) -> int:
+    from voilearn.device.build import build
+    from voilearn.learner.quiet import quiet_libraries
+    from voilearn.model import check_libraries, is_compiled
+    from voilearn.model_file import check_is_a_file
+
+    quiet_libraries()
+    model: Path = options.model
+    if not model.is_dir():
+        check_is_a_file(model)
+        if not is_compiled(model):
+            check_libraries(model)
+    folder = model if model.is_dir() else model.parent
+    notebook = options.notebook or folder / "app.ipynb"
+    put(build(model, notebook, options.folder, options.runtime, _say))
     return 0
 
 
@@ -323,7 +454,7 @@ def _serve(options: argparse.Namespace) -> int:
         print(TRUST.format(shown(options.model)), file=sys.stderr)
     log_as_json()
     serve(
-        Options(options.model, host, options.port, token, origins, options.trust),
+        Options(options.model, host, options.port, token, origins, options.trust, options.runtime),
         lambda url, _model: put(f"{url} (documentation: {url}/docs)"),
     )
     return 0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from voilearn.compiled.description import Compiled
+from voilearn.compiled.kept import Kept, NotKept
 from voilearn.compiled.onnx_file import OnnxFile
 from voilearn.errors import printable
 from voilearn.export.file import ExportFile
@@ -18,9 +19,13 @@ WIDTH, MARGIN = 100, 17
 MOST, MOST_TEXT = 12, 4000  # items of a list, and characters of it
 
 
-def describe(export: ExportFile) -> str:
-    """Return the whole description, in lines of at most 100 characters."""
-    return "\n".join(_row(name, value) for name, value in _rows(export))
+def describe(export: ExportFile, form: Kept | NotKept | None = None) -> str:
+    """Return the whole description, in lines of at most 100 characters.
+
+    `form` is what is kept of the export, compiled.
+    """
+    told = str(form or "none is kept here yet: the learner answers")
+    return "\n".join(_row(name, value) for name, value in (*_rows(export), ("compiled form", told)))
 
 
 def describe_compiled(path: Path, compiled: Compiled, file: OnnxFile) -> str:

@@ -84,6 +84,10 @@ class UnusableSettings(VoilearnError):
     status = 500
 
 
+class CannotBuild(VoilearnError):
+    """A page or an app can't be put together; the sentence says what is missing, and what to do."""
+
+
 class ServiceError(VoilearnError):
     """The service is at fault, or the way to it, and not the photo."""
 

@@ -1,6 +1,6 @@
 """The on-device page as a visitor meets it: a tiny model, a host that can fail, what is shown.
 
-In: a folder that `device/build.py` wrote; out: a `Host` that serves it, a `Device` that reads it.
+In: a folder that `voilearn device` wrote; out: a `Host` that serves it, a `Device` that reads it.
 """
 
 import contextlib
@@ -101,14 +101,13 @@ def write_notebook(
 
 def run_build(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run the build as `make web` does; skip if the runtime is neither here nor to be had."""
-    command = [sys.executable, "-m", "voilearn.device.build", *map(str, arguments)]
+    command = [sys.executable, "-m", "voilearn", "device", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def build(model: Path, out: Path, notebook: Path | None = None) -> Path:
     """Build the page, which has to work; skip where npm can't be reached."""
-    chosen: list[str | Path] = ["--notebook", notebook] if notebook else []
-    done = run_build("--model", model, "--out", out, *chosen)
+    done = run_build(model, "-o", out, "--notebook", notebook or ROOT / "app.ipynb")
     if NO_REGISTRY in done.stderr and not _on_ci():
         pytest.skip(done.stderr)
     assert done.returncode == 0, done.stderr

@@ -1,12 +1,14 @@
-"""`device/build.py` puts together a folder that any static host can serve, or says why it can't."""
+"""`voilearn device` puts together a folder that any static host can serve, or says why it can't."""
 
+import base64
 import gzip
 import hashlib
+import io
 import json
 import re
 import shutil
 import subprocess
-import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from PIL import Image
 from tests.browser.device import build, run_build, write_model, write_notebook
 from tests.browser.drawn import png
 from tests.conftest import ROOT
+from voilearn.device import runtime
+from voilearn.device.runtime import get_runtime
+from voilearn.page.title import UNTITLED
 
 DEVICE = ROOT / "voilearn" / "device"
 
@@ -100,7 +105,7 @@ def authored(
     for name in ("bear_1.png", "bear_2.png"):
         (folder / "examples" / name).write_bytes(png(int(name[5])))
     (folder / "examples" / "bear_3.jpg").write_bytes(b"no picture")
-    done = run_build("--model", model, "--out", folder / "dist", "--notebook", notebook)
+    done = run_build(model, "-o", folder / "dist", "--notebook", notebook)
     assert done.returncode == 0, done.stderr
     done.args = folder / "dist"
     return done
@@ -116,7 +121,7 @@ def test_the_authors_words_are_those_of_app_toml(
     assert "Not this" not in page
     classes = {"a": {"name": "An a", "colour": "#a8591f"}}
     assert described(authored.args)["settings"] == {"classes": classes}
-    assert "app.toml says something of 'z', which is no class of this model" in authored.stdout
+    assert "app.toml says something of 'z', which is no class of this model" in authored.stderr
     manifest = json.loads((authored.args / "manifest.webmanifest").read_text())
     assert manifest["description"] == "Which is it? Two lines of one."
 
@@ -137,7 +142,7 @@ def test_the_authors_examples_are_deployed_and_kept_for_a_visit_without_a_networ
 def test_an_unusable_app_toml_is_a_sentence(model: Path, tmp_path: Path) -> None:
     notebook = write_notebook(tmp_path, "A title")
     (tmp_path / "app.toml").write_text("titel = 'Bears'")
-    done = run_build("--model", model, "--out", tmp_path / "dist", "--notebook", notebook)
+    done = run_build(model, "-o", tmp_path / "dist", "--notebook", notebook)
     assert done.returncode == 1
     assert 'In app.toml, titel is not known. Did you mean "title"?' in done.stderr
     assert not (tmp_path / "dist").exists()
@@ -211,7 +216,7 @@ def test_a_wrong_model_is_a_sentence_and_leaves_the_old_page(
     broken = Path(shutil.copytree(model, tmp_path / "model"))
     spoil(broken)
     (tmp_path / "dist").mkdir()
-    done = run_build("--model", broken, "--out", tmp_path / "dist")
+    done = run_build(broken, "-o", tmp_path / "dist")
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
@@ -221,52 +226,155 @@ def test_a_wrong_model_is_a_sentence_and_leaves_the_old_page(
 def test_a_notebook_without_a_title_is_a_sentence(model: Path, tmp_path: Path) -> None:
     notebook = write_notebook(tmp_path, "")
     notebook.write_text(notebook.read_text().replace("# ", ""))
-    done = run_build("--model", model, "--out", tmp_path / "dist", "--notebook", notebook)
+    done = run_build(model, "-o", tmp_path / "dist", "--notebook", notebook)
     assert done.returncode == 1
     assert "a title: # My title" in done.stderr
 
 
 def test_a_folder_with_other_files_is_left_alone(dist: Path, model: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    done = run_build("--model", model, "--out", tmp_path)
+    done = run_build(model, "-o", tmp_path)
     assert done.returncode == 1
     assert "has other files in it" in done.stderr
     assert (tmp_path / "thesis.txt").exists()
 
 
+def version() -> str:
+    pinned = json.loads((DEVICE / "package.json").read_text())["dependencies"]
+    return str(pinned["onnxruntime-web"])
+
+
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Path:
-    """A checkout that has no runtime yet."""
-    hidden = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "voilearn", tmp_path / "checkout" / "voilearn", ignore=hidden)
-    shutil.copy(ROOT / "app.ipynb", tmp_path / "checkout")
-    return tmp_path / "checkout"
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in npm's place, on a machine where no runtime was kept yet."""
+    monkeypatch.setenv("npm_config_registry", (tmp_path / "registry").as_uri())
+    for name in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    return tmp_path / "registry" / "onnxruntime-web" / "-" / f"onnxruntime-web-{version()}.tgz"
 
 
 @pytest.mark.parametrize(
-    ("tarball", "sentence"),
+    ("package", "sentence"),
     [
-        (None, "put the file there yourself"),
+        (None, "and name it with --runtime"),
         (b"not the package", "is not the package that package.json names"),
     ],
 )
 def test_a_registry_that_does_not_have_the_package_is_a_sentence(
-    elsewhere: Path, model: Path, tarball: bytes | None, sentence: str
+    registry: Path, model: Path, tmp_path: Path, package: bytes | None, sentence: str
 ) -> None:
-    registry = elsewhere / "registry"
-    version = json.loads((DEVICE / "package.json").read_text())["dependencies"]["onnxruntime-web"]
-    file = registry / "onnxruntime-web" / "-" / f"onnxruntime-web-{version}.tgz"
-    file.parent.mkdir(parents=True)
-    if tarball:
-        file.write_bytes(tarball)
-    done = subprocess.run(
-        [sys.executable, "-m", "voilearn.device.build", "--model", str(model)],
-        cwd=elsewhere,
-        env={"npm_config_registry": registry.as_uri()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    if package:
+        registry.parent.mkdir(parents=True)
+        registry.write_bytes(package)
+    done = run_build(model, "-o", tmp_path / "dist")
     assert done.returncode == 1
+    assert f"downloading the runtime, 33 MB, once: {registry.as_uri()}" in done.stderr
     assert sentence in done.stderr
-    assert not (elsewhere / "web" / "dist").exists()
+    assert not (tmp_path / "dist").exists()
+    assert not list(tmp_path.glob("home/**/onnxruntime*"))
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("runtime.tgz", "runtime.tgz is not the package of the runtime: its hash is sha512-"),
+        ("missing.tgz", "missing.tgz can't be read: No such file or directory"),
+        (".", "can't be read: Is a directory"),
+    ],
+)
+def test_a_file_that_is_not_the_runtime_is_a_sentence(
+    model: Path, tmp_path: Path, file: str, sentence: str
+) -> None:
+    (tmp_path / "runtime.tgz").write_bytes(b"not the package")
+    done = run_build(model, "-o", tmp_path / "dist", "--runtime", tmp_path / file)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sentence in done.stderr
+    assert not (tmp_path / "dist").exists()
+
+
+def package(script: bytes, binary: bytes) -> bytes:
+    """The package of a runtime, as npm packs it."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in ((runtime.SCRIPT, script), (runtime.BINARY, binary)):
+            member = tarfile.TarInfo(f"package/dist/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@pytest.fixture
+def pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A small package that package.json names in the real one's place."""
+    data = package(b"script", b"binary")
+    integrity = "sha512-" + base64.b64encode(hashlib.sha512(data).digest()).decode()
+    named = {name: {"onnxruntime-web": version()} for name in ("dependencies", "integrity")}
+    named["integrity"]["onnxruntime-web"] = integrity
+    (tmp_path / "package.json").write_text(json.dumps(named))
+    monkeypatch.setattr(runtime, "PINNED", tmp_path / "package.json")
+    return data
+
+
+def heard(line: str) -> None:
+    assert "downloading" in line
+
+
+def unheard(line: str) -> None:
+    raise AssertionError(line)
+
+
+def test_the_runtime_of_a_file_needs_no_network_and_is_kept(
+    registry: Path, pinned: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "runtime.tgz").write_bytes(pinned)
+    script, large = get_runtime(tmp_path / "runtime.tgz", unheard)
+    assert (script, gzip.decompress(large.packed)) == (b"script", b"binary")
+    assert get_runtime(None, unheard) == (script, large)
+
+
+def test_the_runtime_is_downloaded_once(registry: Path, pinned: bytes) -> None:
+    registry.parent.mkdir(parents=True)
+    registry.write_bytes(pinned)
+    said: list[str] = []
+    assert get_runtime(None, said.append) == get_runtime(None, unheard)
+    assert len(said) == 1
+
+
+def test_the_runtime_is_had_where_nothing_can_be_kept_or_what_was_kept_is_damaged(
+    registry: Path, pinned: bytes, tmp_path: Path
+) -> None:
+    registry.parent.mkdir(parents=True)
+    registry.write_bytes(pinned)
+    whole = get_runtime(None, heard)
+    (kept,) = tmp_path.glob("home/**/onnxruntime-web-*")
+    (kept / runtime.KEPT[1]).write_bytes(b"cut")
+    assert get_runtime(None, heard) == whole == get_runtime(None, unheard)
+    shutil.rmtree(tmp_path / "home")
+    (tmp_path / "home").write_text("a file where the folder would be")
+    assert get_runtime(None, heard) == whole
+
+
+def test_a_model_alone_has_a_page_without_a_title_of_its_own(model: Path, tmp_path: Path) -> None:
+    done = run_build(model / "export.onnx", "-o", tmp_path / "dist")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "dist" / "index.html").read_text()
+    assert f'<h1 data-say="untitled">{UNTITLED}</h1>' in page
+
+
+@pytest.mark.parametrize("out", ["thesis.txt", "thesis.txt/dist"])
+def test_a_place_that_is_no_folder_is_a_sentence(model: Path, tmp_path: Path, out: str) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = run_build(model, "-o", tmp_path / out)
+    assert done.returncode == 1
+    assert f"Nothing can be written to {tmp_path / out}: " in done.stderr
+    assert "Name another folder with -o." in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_model_that_is_not_there_is_a_sentence_before_anything_is_downloaded(
+    registry: Path, tmp_path: Path
+) -> None:
+    done = run_build(tmp_path / "export.pkl", "-o", tmp_path / "dist")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "There is no file export.pkl here" in done.stderr
+    assert "downloading" not in done.stderr

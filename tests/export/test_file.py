@@ -172,7 +172,10 @@ def test_a_missing_library_is_a_hindrance_with_the_command(
     export: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "timm" else name)
-    assert "pip install timm" in (read_export_file(export).hindrance or "")
+    monkeypatch.setattr("voilearn.missing.CHECKOUT", Path("elsewhere"))
+    told = read_export_file(export).hindrance or ""
+    assert "needs the Python package timm, which is not" in told
+    assert told.endswith('pip install "voilearn[timm]"')
 
 
 def test_a_file_is_read_from_the_one_it_was_when_opened(export: Path, tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ from tests import onnx_files
 from tests.conftest import ROOT, draw, encode
 from voilearn.errors import UnusableSettings
 from voilearn.page.bundle import ROOMS
-from voilearn.page.title import read_title
+from voilearn.page.title import UNTITLED, read_title
 from voilearn.service.app import make_app
 from voilearn.service.live_model import LiveModel
 from voilearn.service.open_pages import OpenPages
-from voilearn.service.page import UNTITLED, Examples, PageFiles, ServicePage, policy
+from voilearn.service.page import Examples, PageFiles, ServicePage, policy
 from voilearn.service.service import Service
 from voilearn.service.work_queue import WorkQueue
 

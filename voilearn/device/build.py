@@ -1,36 +1,32 @@
 """Put the page of the visitor's own device together: a folder that any static host can serve.
 
-In: a compiled model (export.onnx and export.json); the author's notebook, and app.toml and
-examples/ beside it; files of this room and of `page/`. Out: the folder. Its small files lie in one
-named by what is in them, so that a browser keeps them as long as they are the same.
-
-    python -m voilearn.device.build --model compiled
+In: a model, compiled or to be compiled; the author's app.toml, or else notebook, and examples/
+beside it; files of this room and of `page/`. Out: the folder. Its small files lie in one named by
+what is in them, so that a browser keeps them as long as they are the same.
 """
 
-import argparse
 import gzip
 import hashlib
 import json
-import sys
+import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from voilearn.device.examples import Example, read_examples
 from voilearn.device.icon import draw_icon
-from voilearn.device.large import CannotBuild, Large, pack
+from voilearn.device.large import Large, Say, pack
 from voilearn.device.runtime import get_runtime
-from voilearn.errors import VoilearnError
+from voilearn.errors import CannotBuild, printable, shown
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
 from voilearn.page.document import as_data, document, fill
-from voilearn.page.title import words_of
-from voilearn.settings import read_settings
+from voilearn.page.title import UNTITLED, words_of
+from voilearn.settings import Settings, read_settings
 
 DEVICE = ROOMS / "device"
-CHECKOUT = ROOMS.parent
-WEB = CHECKOUT / "web"  # what is built and downloaded, in a checkout
 SCRIPTS = {
     "page.js": (
         *PAGE,
@@ -44,6 +40,8 @@ SCRIPTS = {
 }
 ICON_SIZES = (192, 512)
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Author:
@@ -56,46 +54,31 @@ class Author:
     examples: Sequence[Example]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Build, or say in a sentence why not; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m voilearn.device.build", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument(
-        "--model",
-        type=Path,
-        default=CHECKOUT,
-        help="the folder with export.onnx and export.json (default: the project's own)",
-    )
-    parser.add_argument("--out", type=Path, default=WEB / "dist", help="(default: web/dist)")
-    parser.add_argument(
-        "--notebook",
-        type=Path,
-        default=CHECKOUT / "app.ipynb",
-        help="whose first cell has the title and the introduction, if app.toml beside it has none; "
-        "the photos of examples/ beside it are the gallery (default: app.ipynb)",
-    )
-    chosen = parser.parse_args(arguments)
-    try:
-        print(build(chosen.model, chosen.notebook, chosen.out))
-    except (CannotBuild, VoilearnError) as problem:
-        print(f"The page can't be built. {problem}", file=sys.stderr)
-        return 1
-    return 0
+def build(
+    model: Path,
+    notebook: Path,
+    out: Path,
+    runtime: Path | None = None,
+    say: Say = lambda line: None,
+) -> str:
+    """Write the page into `out`, in the place of an older one; return what was written.
 
-
-def build(model: Path, notebook: Path, out: Path) -> str:
-    """Write the page into `out`, in the place of an older one; return what was written."""
-    network, facts = read_model(model)
+    `model` is an export.pkl, which is compiled for this, or an export.onnx, or a folder that has
+    one. `runtime` is the runtime's package as a file, where it is not to come from npm. `say` is
+    told what takes long. Raises CannotBuild, and what makes a model or an app.toml unusable.
+    """
+    _check_out(out)
+    script, large = get_runtime(runtime, say)
+    with _compiled(model, say) as compiled:
+        network, facts = read_model(compiled)
     author = read_author(notebook, facts["classes"], facts["size"])
-    script, runtime = get_runtime(WEB / ".cache")
     parts = read_parts(script)
     folder = f"page-{_digest(b''.join(parts.values()))}"
     files = {f"{folder}/{name}": content for name, content in parts.items()}
     for example in author.examples:
         files |= example.files
     facts |= {
-        "files": {"network": network.to_dict(), "runtime": runtime.to_dict()},
+        "files": {"network": network.to_dict(), "runtime": large.to_dict()},
         "settings": {"classes": author.classes},
         "examples": [example.to_dict() for example in author.examples],
     }
@@ -103,59 +86,83 @@ def build(model: Path, notebook: Path, out: Path) -> str:
     deployed = {
         "build": _digest(b"".join(files.values())),
         "small": ["./", *(name for name in files if name != "index.html")],
-        "large": [network.name, runtime.name],
+        "large": [network.name, large.name],
     }
     worker = (DEVICE / "sw.js").read_text("utf-8")
     files["sw.js"] = worker.replace("= DEPLOYED;", f"= {json.dumps(deployed)};").encode()
     visit = sum(len(gzip.compress(content)) for content in files.values())  # most hosts pack these
-    files |= {f"{large.name}.gz": large.packed for large in (network, runtime)}
+    files |= {f"{each.name}.gz": each.packed for each in (network, large)}
     files[".nojekyll"] = b""  # GitHub Pages would look for a site to generate
     _write(out, files)
-    visit += len(network.packed) + len(runtime.packed)
+    visit += len(network.packed) + len(large.packed)
     return (
-        f"{out}: {author.title}, {len(facts['classes'])} classes, "
+        f"{printable(str(out))}: {author.title}, {len(facts['classes'])} classes, "
         f"{len(author.examples)} examples; a first visit downloads {visit / 1e6:.1f} MB."
     )
+
+
+@contextmanager
+def _compiled(model: Path, say: Say) -> Iterator[Path]:
+    """Yield the export.onnx of a model; of an export.pkl, one that is there for now."""
+    if model.is_dir():
+        yield model / "export.onnx"
+    elif model.suffix.lower() == ".onnx":
+        yield model
+    else:
+        from voilearn.compiled.compile import compile_learner
+
+        with tempfile.TemporaryDirectory() as folder:
+            compile_learner(model, Path(folder), say=say)
+            yield Path(folder, "export.onnx")
 
 
 def read_author(notebook: Path, classes: Sequence[str], size: int | None) -> Author:
     """Return what stands in app.toml, or else in the notebook, and the photos of examples/."""
     settings = read_settings(notebook.with_name("app.toml"))
-    title, introduction = words_of(settings, notebook)
+    title, introduction = _words(settings, notebook)
     for label in settings.unknown_classes(classes):
-        print(f"app.toml says something of {label!r}, which is no class of this model.")
+        log.warning("app.toml says something of %r, which is no class of this model.", label)
     known = set(classes)
     words = {label: said.to_dict() for label, said in settings.classes.items() if label in known}
     examples = read_examples(notebook.with_name("examples"), size)
     return Author(title, introduction, settings.language, words, examples)
 
 
-def read_model(folder: Path) -> tuple[Large, dict[str, Any]]:
-    """Return the network, packed, and what the page has to know of it."""
+def _words(settings: Settings, notebook: Path) -> tuple[str, str]:
+    """Return title and introduction; without a notebook, a title that fits every model."""
+    if settings.title or notebook.exists():
+        return words_of(settings, notebook)
+    return UNTITLED, settings.introduction
+
+
+def read_model(file: Path) -> tuple[Large, dict[str, Any]]:
+    """Return the network of an export.onnx, packed, and what the page has to know of it."""
+    beside = file.with_suffix(".json")
     try:
-        told = json.loads((folder / "export.json").read_text("utf-8"))
-        network = (folder / "export.onnx").read_bytes()
+        told = json.loads(beside.read_text("utf-8"))
+        network = file.read_bytes()
     except FileNotFoundError as error:
         raise CannotBuild(
-            f"There is no {error.filename}. Compile the model first: "
-            f"python -m voilearn compile export.pkl -o {folder}"
+            f"There is no {printable(error.filename)}. `voilearn compile` writes an export.onnx "
+            "and its export.json: name the folder of both, or the export.pkl itself."
         ) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise CannotBuild(f"{folder / 'export.json'} can't be read: {error}.") from error
-    facts = _facts(told, folder)
+        raise CannotBuild(f"{shown(beside)} can't be read: {error}.") from error
+    facts = _facts(told, beside)
     if hashlib.sha256(network).hexdigest() != told["onnx"]["sha256"]:
         raise CannotBuild(
-            f"{folder / 'export.onnx'} is not the file that export.json beside it tells of. "
+            f"{shown(file)} is not the file that {shown(beside)} beside it tells of. "
             "Compile the model again, so that the two belong together."
         )
     return pack("model", "model", "onnx", network), facts
 
 
-def _facts(told: Any, folder: Path) -> dict[str, Any]:
+def _facts(told: Any, beside: Path) -> dict[str, Any]:
     try:
         facts = {key: told["model"][key] for key in ("name", "sha256", "task", "classes")}
         facts["thresholds"] = told["thresholds"]
         facts["size"] = told["preprocessing"]["size"]
+        facts["agreement"] = told.get("agreement", {}).get("max_difference")
         right = (
             isinstance(told["onnx"]["sha256"], str)
             and facts["task"] in ("single-label", "multi-label")
@@ -164,11 +171,11 @@ def _facts(told: Any, folder: Path) -> dict[str, Any]:
             and len(facts["thresholds"] or facts["classes"]) == len(facts["classes"])
             and (facts["size"] is None or facts["size"] > 0)
         )
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         right = False
     if not right:
         raise CannotBuild(
-            f"{folder / 'export.json'} does not describe a compiled model, or one compiled by "
+            f"{shown(beside)} does not describe a compiled model, or one compiled by "
             "another release. Compile the model again with this one."
         )
     return facts
@@ -204,24 +211,36 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
+def _check_out(out: Path) -> None:
+    """Raise CannotBuild where there is something else in the page's place."""
+    with _saying_why_not(out):
+        if out.exists() and not (out / "sw.js").is_file() and any(out.iterdir()):
+            raise CannotBuild(
+                f"{printable(str(out))} has other files in it. Name an empty or a new folder "
+                "with -o."
+            )
+
+
 def _write(out: Path, files: Mapping[str, bytes]) -> None:
     """Write beside the old folder first, so that a build that fails leaves that as it was."""
-    if out.exists() and not (out / "sw.js").is_file() and _names(out):
-        raise CannotBuild(f"{out} has other files in it. Give an empty or a new folder as --out.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".web-") as scratch:
-        fresh = Path(scratch, "dist")
-        for name, content in files.items():
-            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            (fresh / name).write_bytes(content)
-        if out.exists():
-            out.rename(Path(scratch, "old"))
-        fresh.rename(out)
+    with _saying_why_not(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".web-") as scratch:
+            fresh = Path(scratch, "dist")
+            for name, content in files.items():
+                (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+                (fresh / name).write_bytes(content)
+            if out.exists():
+                out.rename(Path(scratch, "old"))
+            fresh.rename(out)
 
 
-def _names(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir()]
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+@contextmanager
+def _saying_why_not(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotBuild(
+            f"Nothing can be written to {printable(str(out))}: {error.strerror}. "
+            "Name another folder with -o."
+        ) from error

@@ -5,12 +5,11 @@ In: a file's bytes; out: what is deployed, and what the page has to know to get 
 
 import gzip
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-
-class CannotBuild(Exception):
-    """What is missing or wrong, and what to do, in a sentence."""
+Say = Callable[[str], None]  # is told what goes on, where it takes long
 
 
 @dataclass(frozen=True)

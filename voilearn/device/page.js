@@ -4,6 +4,7 @@
 /** @import { Described } from "./messages.d.ts" */
 import { showPage } from "../page/page.js";
 import { PhotoReader } from "../page/reader.js";
+import { translate } from "../page/translate.js";
 import { Visit } from "../page/visit.js";
 import { say } from "../page/words.js";
 import { WorkerAsker } from "./asker.js";
@@ -33,6 +34,8 @@ const lack = lacking();
 if (lack) asker.break(lack);
 else asker.begin();
 document.querySelector(".voilearn-late")?.remove();
+translate(/** @type {HTMLElement} */ (document.querySelector("header"))); // a title that is ours
+document.title = document.querySelector("h1")?.textContent ?? "";
 showPage(el, visit, { everywhere: true, privacy: "onDevice" });
 reader.prepare();
 

@@ -1,66 +1,118 @@
 """The runtime that runs the model in a browser: ONNX Runtime Web, from npm, once, and checked.
 
-In: a folder to keep it in, and package.json, which names the one version; out: its script, and its
-binary, packed.
+In: package.json, which names the one version, and its package as a file, if there is no network;
+out: its script, and its binary, packed. Both are kept in the user's cache folder.
 """
 
 import base64
+import contextlib
 import gzip
 import hashlib
+import io
 import json
 import os
+import sys
 import tarfile
 import tempfile
-import urllib.error
 import urllib.request
+import zlib
 from pathlib import Path
+from typing import NamedTuple
 
-from voilearn.device.large import CannotBuild, Large
+from voilearn.device.large import Large, Say
+from voilearn.errors import CannotBuild, shown
 
 PINNED = Path(__file__).with_name("package.json")
 PACKAGE = "onnxruntime-web"
 SCRIPT = "ort.wasm.bundle.min.mjs"  # runs on the CPU alone, with the loader of the binary in it
 BINARY = "ort-wasm-simd-threaded.wasm"
+KEPT = (SCRIPT, f"{BINARY}.gz")
 
 
-def get_runtime(cache: Path) -> tuple[bytes, Large]:
-    """Return the runtime's script and its binary, packed; from npm if the cache has them not."""
+class Parts(NamedTuple):
+    """What of the package is needed; `packed` is the binary, compressed."""
+
+    script: bytes
+    binary: bytes
+    packed: bytes
+
+
+def get_runtime(file: Path | None, say: Say) -> tuple[bytes, Large]:
+    """Return the runtime's script and its binary, packed.
+
+    The package is `file`, or else it is kept from before, or comes from npm. Raises CannotBuild.
+    """
     pinned = json.loads(PINNED.read_text("utf-8"))
     version, integrity = pinned["dependencies"][PACKAGE], pinned["integrity"][PACKAGE]
-    kept = cache / f"{PACKAGE}-{version}-{hashlib.sha256(integrity.encode()).hexdigest()[:16]}"
-    if not kept.is_dir():
-        _unpack(_download(version, integrity, cache), kept)
-    script = (kept / SCRIPT).read_bytes()
-    packed = (kept / f"{BINARY}.gz").read_bytes()
-    binary = gzip.decompress(packed)
+    name = f"{PACKAGE}-{version}-{hashlib.sha256(integrity.encode()).hexdigest()[:16]}"
+    kept = _cache_folder() / name
+    found = None if file else _kept(kept)
+    if found is None:
+        package = _given(file, version, integrity) if file else _download(version, integrity, say)
+        found = _unpack(package)
+        with contextlib.suppress(OSError):  # in a read-only home, say, it is got again next time
+            _keep(kept, found)
+    script, binary, packed = found
     sha256 = hashlib.sha256(binary).hexdigest()
     return script, Large("runtime", f"ort-{sha256[:16]}.wasm", sha256, len(binary), packed)
 
 
-def _download(version: str, integrity: str, cache: Path) -> Path:
-    """Have the tarball of the package in the cache; return where."""
-    tarball = cache / f"{PACKAGE}-{version}.tgz"
-    if tarball.is_file() and _integrity(tarball.read_bytes()) == integrity:
-        return tarball
-    registry = _setting("registry") or "https://registry.npmjs.org/"
-    url = f"{registry.rstrip('/')}/{PACKAGE}/-/{PACKAGE}-{version}.tgz"
-    print(f"Downloading the runtime, 33 MB, once: {url}")
+def _kept(kept: Path) -> Parts | None:
+    try:
+        script, packed = ((kept / name).read_bytes() for name in KEPT)
+        return Parts(script, gzip.decompress(packed), packed)
+    except (OSError, EOFError, zlib.error):  # it is not there, or damaged
+        return None
+
+
+def _cache_folder() -> Path:
+    """Return where a user's programs keep what they can get again."""
+    if sys.platform == "win32":
+        caches = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        caches = Path.home() / "Library" / "Caches"
+    else:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return caches / "voilearn"
+
+
+def _given(file: Path, version: str, integrity: str) -> bytes:
+    """Return the package that the user has as a file, which has to be the very one."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CannotBuild(f"{shown(file)} can't be read: {error.strerror}.") from error
+    if _integrity(data) != integrity:
+        raise CannotBuild(
+            f"{shown(file)} is not the package of the runtime: its hash is {_integrity(data)}. "
+            f"What is needed is {_address(version)}"
+        )
+    return data
+
+
+def _download(version: str, integrity: str, say: Say) -> bytes:
+    url = _address(version)
+    say(f"downloading the runtime, 33 MB, once: {url}")
     try:
         with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310  # npm's registry
             data: bytes = response.read()
     except (OSError, ValueError) as error:
         raise CannotBuild(
-            f"The runtime can't be downloaded from {url}: {error}. Check the connection, set "
-            f"npm_config_registry to a mirror of npm, or put the file there yourself: {tarball}"
+            f"The runtime can't be downloaded from {url}: {error}. Check the connection, or set "
+            "npm_config_registry to a mirror of npm. Where there is no network, download that "
+            "file elsewhere, and name it with --runtime."
         ) from error
     if _integrity(data) != integrity:
         raise CannotBuild(
             f"What came from {url} is not the package that package.json names: its hash is "
             f"{_integrity(data)}. Try again, or another registry (npm_config_registry)."
         )
-    cache.mkdir(parents=True, exist_ok=True)
-    tarball.write_bytes(data)
-    return tarball
+    return data
+
+
+def _address(version: str) -> str:
+    registry = _setting("registry") or "https://registry.npmjs.org/"
+    return f"{registry.rstrip('/')}/{PACKAGE}/-/{PACKAGE}-{version}.tgz"
 
 
 def _setting(name: str) -> str | None:
@@ -73,21 +125,27 @@ def _integrity(data: bytes) -> str:
     return "sha512-" + base64.b64encode(hashlib.sha512(data).digest()).decode()
 
 
-def _unpack(tarball: Path, kept: Path) -> None:
-    """Take the two files of the runtime out of the package, whole or not at all."""
-    with tempfile.TemporaryDirectory(dir=tarball.parent) as scratch, tarfile.open(tarball) as tar:
+def _unpack(package: bytes) -> Parts:
+    with tarfile.open(fileobj=io.BytesIO(package)) as tar:
+        script, binary = (_read(tar, f"package/dist/{name}") for name in (SCRIPT, BINARY))
+    return Parts(script, binary, gzip.compress(binary, mtime=0))
+
+
+def _read(tar: tarfile.TarFile, name: str) -> bytes:
+    file = tar.extractfile(name)
+    if file is None:
+        raise CannotBuild(f"{PACKAGE} has no file {name} in this version.")
+    return file.read()
+
+
+def _keep(kept: Path, parts: Parts) -> None:
+    """Keep both files, or none; another build may do so at the same time."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
         whole = Path(scratch, "whole")
         whole.mkdir()
-        for name in (SCRIPT, BINARY):
-            member = tar.extractfile(f"package/dist/{name}")
-            if member is None:
-                raise CannotBuild(f"{PACKAGE} has no dist/{name} in this version.")
-            data = member.read()
-            packed = name == BINARY
-            content = gzip.compress(data, mtime=0) if packed else data
-            (whole / (f"{name}.gz" if packed else name)).write_bytes(content)
-        try:
-            whole.rename(kept)
-        except OSError:  # another build was first
-            if not kept.is_dir():
-                raise
+        for name, content in zip(KEPT, (parts.script, parts.packed), strict=True):
+            (whole / name).write_bytes(content)
+        if kept.is_dir():  # it is damaged
+            kept.rename(Path(scratch, "old"))
+        whole.rename(kept)

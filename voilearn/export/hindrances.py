@@ -4,7 +4,6 @@ In come the records that `learner.py` has found; out come sentences, without the
 front, the first of which is shown.
 """
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from voilearn.export.network import LIBRARIES, WRAPPERS, Network, library_of
 from voilearn.export.parts import opening_of, picture_mode, transforms_in
 from voilearn.export.plain import class_name, items_of, name_of, state_of
 from voilearn.export.transforms import UnknownTransform, is_own_method, read_transform
+from voilearn.missing import is_missing, needs
 
 # What fastai's DataLoader takes functions for (fastai/data/load.py, `_funcs_kwargs`)
 LOADER_CODE = (
@@ -69,6 +69,7 @@ def hindrances(
         )
     if isinstance(activation, CantTell):
         yield activation.why
+    yield from _missing_packages(network)  # last: that is of no file, but of this machine
 
 
 def _unknown_layers(network: Network) -> Iterator[str]:
@@ -92,13 +93,12 @@ def _unknown_layers(network: Network) -> Iterator[str]:
             f"If Accelerate put it there: learn.model = accelerator.unwrap_model(learn.model, "
             f"keep_fp32_wrapper=False), and export it again. {other_files.IF_YOU_TRUST}"
         )
+
+
+def _missing_packages(network: Network) -> Iterator[str]:
     libraries = {library_of(name) or "" for name in network.layers} - {""} | {"fastai"}
-    for library in sorted(libraries):
-        if importlib.util.find_spec(library) is None:
-            yield (
-                f"needs the Python package {library}, which is not installed here: "
-                f"python -m pip install {library}"
-            )
+    if absent := sorted(filter(is_missing, libraries)):
+        yield needs(absent)
 
 
 def _why(name: str) -> str:

@@ -4,7 +4,6 @@ In comes a path that its reader trusts; out goes the learner as it was pickled. 
 with layers or transforms of their author's own; every other opens without (`rebuild.py`).
 """
 
-import importlib.util
 import os
 import pathlib
 import re
@@ -23,6 +22,7 @@ from fastai.learner import load_learner as fastai_load_learner
 from voilearn.errors import UnusableModel, printable, shown
 from voilearn.export.file import Brought, read_brought
 from voilearn.export.leftovers import MOVED_IN_FASTAI_2_8
+from voilearn.missing import install_line, is_missing
 
 # Names of Python 2 that pickle maps to today's, and the notebook the learner was trained in.
 PICKLES_OWN = {"__main__", *IMPORT_MAPPING, *(module for module, _ in NAME_MAPPING)}
@@ -66,11 +66,11 @@ def _check_can_open(path: Path, brought: Brought) -> None:
         )
     packages = {name.split(".")[0] for name in references} - PICKLES_OWN
     for package in sorted(packages):
-        if package not in sys.modules and importlib.util.find_spec(package) is None:
+        if package not in sys.modules and is_missing(package):
             raise UnusableModel(
-                f"{shown(path)} needs the Python package {package}, which is not installed "
-                f"here. Install it (pip install {package}), or put the author's file of that name "
-                "here, and try again."
+                f"{shown(path)} needs the Python package {package}, which is not installed here. "
+                f"Install it ({install_line(package)}), or put the author's file of that "
+                "name here, and try again."
             )
 
 

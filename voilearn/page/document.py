@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from voilearn.page.title import UNTITLED
+
 PAGE = Path(__file__).parent
 PARTS = ("markup", "noscript")  # of the HTML, with every host of the page
 
@@ -18,6 +20,7 @@ def document(template: Path, title: str, introduction: str, language: str, **val
     parts = {name: (PAGE / f"{name}.html").read_text("utf-8").strip() for name in PARTS}
     words = {
         "title": html.escape(title),
+        "named": "" if title != UNTITLED else ' data-say="untitled"',
         "introduction": paragraphs(introduction),
         "language": f' lang="{language}"' if language else "",
     }

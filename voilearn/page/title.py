@@ -11,6 +11,8 @@ from pathlib import Path
 from voilearn.errors import UnusableSettings, shown
 from voilearn.settings import Settings
 
+UNTITLED = "What does this photo show?"  # in words.js, too
+
 
 def words_of(settings: Settings, notebook: Path) -> tuple[str, str]:
     """Return title and introduction. A title of app.toml stands in place of the whole cell.

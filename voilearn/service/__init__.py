@@ -6,6 +6,7 @@ for.
 
     serve.py            the service as a process
     this_machine.py     the same for this machine's own pages, gone when idle
+    in_browser.py       the same for its page alone, which it opens in a browser
     connections.py      a connection's bytes, within bounds of size and time
     request_log.py      each request's id, times, log line and count
     addresses.py        an address as the routes have it, and HEAD as GET
@@ -32,6 +33,6 @@ for.
     framed.js           the page in a frame of another one
     embed.js            that frame, for any web page
     metrics.py          Prometheus's text
-    json_log.py         log records as lines of JSON
+    json_log.py         log records as lines of JSON, or of text
     openapi.py          the application's OpenAPI document
 """

@@ -1,4 +1,4 @@
-"""Write a log as lines of JSON: one object each, which any collector reads.
+"""Write a log as lines of JSON, one object each, which any collector reads, or of text for people.
 
 In come log records; out go lines on stderr. A thread writes them, and where nobody reads them they
 are dropped: a log never stops a request.
@@ -17,8 +17,11 @@ import time
 from datetime import UTC, datetime
 from typing import cast
 
+from voilearn.errors import printable
+
 USUAL = {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message", "taskName"}
 
+MOST = 100_000  # characters of a line for people
 KEPT = 10_000  # lines that wait to be written
 END_SECONDS = 1.0  # in which the last ones are
 
@@ -37,6 +40,17 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
+
+
+class TextLines(logging.Formatter):
+    """One line for a record, as a command tells what is wrong; of a bug the traceback, too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        reason = getattr(record, "reason", "")
+        told = printable(f"{record.getMessage()}{': ' * bool(reason)}{reason}", MOST)
+        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return f"voilearn: {told}{trace}"
 
 
 class _Lines(logging.handlers.QueueHandler):
@@ -68,10 +82,19 @@ def _wait_written(lines: "queue.Queue[logging.LogRecord]") -> None:
 
 
 def log_as_json(level: int = logging.INFO) -> None:
-    """Send what the service and its server tell to stderr, from `level` on, and nothing else.
+    """Send what the service and its server tell to stderr, from `level` on, and nothing else."""
+    _log(JsonLines(), level)
 
-    What libraries say of a photo that they find odd goes nowhere: some of it stands in the photo,
-    and libtiff, in C, writes to the descriptor itself.
+
+def log_as_text() -> None:
+    """Send what goes wrong in the service and its server to stderr, and nothing else."""
+    _log(TextLines(), logging.WARNING)
+
+
+def _log(lines_of: logging.Formatter, level: int) -> None:
+    """Send lines to stderr, and what libraries say of a photo that they find odd nowhere.
+
+    Some of that stands in the photo, and libtiff, in C, writes to the descriptor itself.
     """
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -80,7 +103,7 @@ def log_as_json(level: int = logging.INFO) -> None:
     faulthandler.enable(sys.stderr)
     lines: queue.Queue[logging.LogRecord] = queue.Queue(KEPT)
     handler = _Lines(lines)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(lines_of)
     threading.Thread(target=_write, args=[lines, sys.stderr.fileno()], daemon=True).start()
     logging.getLogger().handlers = [logging.NullHandler()]
     logging.captureWarnings(True)

@@ -19,7 +19,7 @@ from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
 from voilearn.page.document import as_data, document
 from voilearn.page.gallery import Gallery
 from voilearn.page.pictures import preview_of
-from voilearn.page.title import words_of
+from voilearn.page.title import UNTITLED, words_of
 from voilearn.service.open_pages import OpenPages
 from voilearn.settings import Settings, read_settings
 
@@ -32,7 +32,6 @@ SCRIPTS = (
     "service/page.js",
 )
 STYLES = ("page/page.css", "service/token.css")
-UNTITLED = "What does this photo show?"  # in words.js, too
 FOLDER = "page"  # of the files, in their addresses
 FOR_EVER = "public, max-age=31536000, immutable"  # the address changes with what is there
 ASK_FIRST = "no-cache"
@@ -76,7 +75,6 @@ class PageFiles:
             style=style,
             script=script,
             told=as_data(told),
-            named="" if title != UNTITLED else ' data-say="untitled"',
         )
         self.index = _file("html", text.encode(), ASK_FIRST)
         self.embed = _file("js", one_script(["service/embed.js"]).encode(), A_WHILE)

@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from voilearn.errors import OUR_FAULT, UnusableFolder, UnusableModel, VoilearnError
-from voilearn.model import is_compiled
+from voilearn.missing import missing
+from voilearn.model import check_model
 from voilearn.model_file import model_sha256
 from voilearn.runtime_folder import LISTENING, Entry, RuntimeFolder
 from voilearn.service.json_log import log_as_json
@@ -30,7 +31,7 @@ def main(model: str, folder: str, idle: str) -> int:
     runtime, path = RuntimeFolder(Path(folder)), Path(model)
     entries: list[Entry] = []
     try:
-        _check(path)
+        check_model(path)
         _serve(path, runtime, float(idle), entries)
     except BrokenPipeError:
         return 0  # whoever started it has gone
@@ -41,21 +42,6 @@ def main(model: str, folder: str, idle: str) -> int:
         for entry in entries:
             runtime.remove(entry)
     return 0
-
-
-def _check(path: Path) -> None:
-    """Raise UnusableModel for a file that is seen to be no good before anything is imported."""
-    if is_compiled(path):
-        from voilearn.compiled.description import read_compiled
-        from voilearn.compiled.onnx_file import check_onnx_file
-
-        check_onnx_file(path)
-        read_compiled(path)
-        return
-    from voilearn.export.file import read_export_file
-
-    if hindrance := read_export_file(path).hindrance:
-        raise UnusableModel(hindrance)
 
 
 def _serve(path: Path, runtime: RuntimeFolder, idle: float, entries: list[Entry]) -> None:
@@ -100,10 +86,7 @@ def _ours(error: BaseException) -> VoilearnError:
     if isinstance(error, VoilearnError):
         return error
     if isinstance(error, ImportError):
-        return UnusableModel(
-            f"The Python package {error.name} is not installed here. Install what the page "
-            "needs: python -m pip install -r requirements.txt"
-        )
+        return UnusableModel(missing(error))
     logging.getLogger(__name__).error("a bug ended the service", exc_info=error)
     return VoilearnError(OUR_FAULT)
 

@@ -1,0 +1,1 @@
+"""What sets up an environment before the lock file is installed: `torch_wheels.py`."""
