@@ -113,7 +113,8 @@ def test_as_many_photos_are_looked_at_at_once_as_there_are_cores(
             return PREDICTION
 
     monkeypatch.setattr("voilearn.machine.granted_cores", lambda: 3)
-    monkeypatch.setattr("voilearn.model.load_classify", lambda *_: Model(info=PREDICTION.model))
+    model = Model(info=PREDICTION.model, agreement=None)
+    monkeypatch.setattr("voilearn.model.load_classify", lambda *_, **__: model)
     assert main([*COLOURS, *NAMES[:9]]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 9
 
@@ -187,7 +188,7 @@ def test_an_interrupt_while_the_model_loads_is_no_traceback() -> None:
     """Nor an error of the library that it meets, as pybind11 makes it of one in an import."""
     script = (
         "import sys, time, voilearn.model; from voilearn.cli import main\n"
-        "def load(*_):\n"
+        "def load(*_, **__):\n"
         "    print('loading', flush=True)\n"
         "    try:\n"
         "        time.sleep(999)\n"
