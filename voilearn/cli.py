@@ -25,6 +25,7 @@ from voilearn.shell.terminal import (
     as_folder,
     as_path,
     leave,
+    leaving_at_once,
     put,
     silence,
 )
@@ -284,7 +285,8 @@ def _classify_photos(options: argparse.Namespace) -> int:
         options.usage("standard input has one photo: name it once")
     photos = watched(options.photos) if options.watch else named(options.photos)
     counted = None if options.watch else named(options.photos)
-    classify, classes, at_once = _opened(options)
+    with leaving_at_once():
+        classify, classes, at_once = _opened(options)
     line = as_json if options.json else as_csv(classes) if options.csv else in_words
     if options.csv:
         put(csv_heading(classes))
