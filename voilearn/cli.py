@@ -232,7 +232,7 @@ def _add_device(commands: "Commands") -> None:
     device.add_argument(
         "-o",
         dest="folder",
-        type=as_folder,
+        type=as_path,
         required=True,
         metavar="DIR",
         help="the folder for the page: a new one, an empty one, or that of an older page",

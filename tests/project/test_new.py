@@ -236,6 +236,24 @@ def test_folders_above_are_made(colours: Path, tmp_path: Path) -> None:
     assert files_in(tmp_path) == {f"a/b/app/{name}" for name in FILES | COMPILED}
 
 
+def test_a_path_that_goes_up_again_is_the_one_that_is_meant(
+    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_app(Path("not", "..", "there", "app"), colours, MINE)
+    assert files_in(tmp_path) == {f"there/app/{name}" for name in FILES | COMPILED}
+    assert read_settings(Path("there", "app", "app.toml")).title == "App"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the limit of a name is another elsewhere")
+def test_a_name_that_no_folder_can_have_leaves_nothing_behind(
+    colours: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CannotBuild, match="File name too long"):
+        write_app(tmp_path / "a" / ("b" * 300), colours, MINE)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("folder", "sentence"),
     [
