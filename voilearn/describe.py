@@ -29,8 +29,7 @@ def describe(export: ExportFile, form: Kept | NotKept | None = None) -> str:
     rows = [_row(name, value) for name, value in (*_rows(export), ("compiled form", told))]
     if line := _to_install(export)[1]:
         rows.append(f"{'install it by':<{MARGIN}}{printable(line, MOST_TEXT)}")
-    return "
-".join(rows)
+    return "\n".join(rows)
 
 
 def describe_compiled(path: Path, compiled: Compiled, file: OnnxFile) -> str:
