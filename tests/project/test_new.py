@@ -190,6 +190,11 @@ NO_MODELS: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: shutil.copy(EXPORTS / "2.8.12-author_layer.pkl", path),
         "layers that are not read",
     ),
+    "its author's transform": (  # told before what is missing on this machine
+        "export.pkl",
+        lambda path: shutil.copy(EXPORTS / "2.8.12-author_item_transform.pkl", path),
+        "transform",
+    ),
     "a graph alone": ("export.onnx", lambda path: path.write_bytes(ONNX), "has no export.json"),
 }
 
