@@ -198,7 +198,10 @@ def _add_page(commands: "Commands") -> None:
         help=f"{MODEL_HELP} (default: export.pkl, or else export.onnx, in the current folder)",
     )
     page.add_argument(
-        "--port", type=int, default=0, help="the page's port (default: any that is free)"
+        "--port",
+        type=int,
+        default=0,
+        help="the page's port; 0 is any that is free (default: %(default)s)",
     )
     page.add_argument(
         "--no-browser", action="store_true", help="say the page's address, and open no browser"
