@@ -83,6 +83,7 @@ bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and
 		$(BIN)/python -W ignore "benchmarks/$$@" || { failed="$$failed $$1"; false; }; \
 	}; \
 	measure opening.py; \
+	measure first_answer.py; \
 	measure agreement.py; \
 	measure install_size.py; \
 	measure open_pages.py; \

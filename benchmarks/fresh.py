@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.processes import NOT_OURS
 
 # Settings of a tester's own that would bring in more than is installed
-NOT_HERE = (*NOT_OURS, "PYTHON", "VIRTUAL_ENV", "UV_", "PIPX_")
+NOT_HERE = (*NOT_OURS, "PYTHON", "VIRTUAL_ENV", "UV_", "PIPX_", "XDG_")
 
 
 @dataclass(frozen=True)

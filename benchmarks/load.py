@@ -191,7 +191,7 @@ def ratios(found: Found, names: Sequence[str]) -> Iterator[str]:
     """Return the lines of the table of ours over theirs."""
     pairs = [
         (ours, theirs)
-        for ours, theirs in ((OURS, LITSERVE), (OURS, FASTAPI), (PKL, FASTAPI))
+        for ours, theirs in ((OURS, LITSERVE), (OURS, FASTAPI), (PKL, FASTAPI), (PKL, LITSERVE))
         if {ours, theirs} <= set(names)
     ]
     if not pairs:
@@ -213,6 +213,23 @@ def memory_table(memory: Mapping[str, float]) -> Iterator[str]:
     for name, taken in memory.items():
         cells = [f"{taken / memory[it]:.2f}" if it in memory else "" for it in (LITSERVE, FASTAPI)]
         yield f"| {name} | {taken:.0f} | {' | '.join(cells)} |"
+
+
+def learner_table(found: Found, memory: Mapping[str, float]) -> Iterator[str]:
+    """Return the lines of the table of our service with an export.pkl, as parts of the others'."""
+    theirs = [name for name in (FASTAPI, LITSERVE) if name in memory]
+    if PKL not in memory or not theirs:
+        return
+    yield f"| {PKL}, over | requests/s, 8 clients | p50, one client | peak memory |"
+    yield "|---|---|---|---|"
+    for name in theirs:
+        cells = (
+            found[8, PKL]["requests/s"] / found[8, name]["requests/s"],
+            found[1, PKL]["p50"] / found[1, name]["p50"],
+            memory[PKL] / memory[name],
+        )
+        yield f"| {name} | {' | '.join(f'{cell:.2f}' for cell in cells)} |"
+    yield ""
 
 
 def sentences(found: Found, names: Sequence[str], overhead: dict[str, float]) -> Iterator[str]:
@@ -267,7 +284,8 @@ def main() -> None:
         }
     names = list(measured)
     print(f"resnet18; {chosen.rounds} rounds of {chosen.seconds:g} s, {len(files)} photos\n")
-    print("\n".join([*load_table(found, names), "", *ratios(found, names), *memory_table(memory)]))
+    tables = [*ratios(found, names), *learner_table(found, memory), *memory_table(memory)]
+    print("\n".join([*load_table(found, names), "", *tables]))
     print("\n" + "\n\n".join(sentences(found, names, overhead)))
 
 

@@ -42,6 +42,8 @@ def _own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the model services that tests start apart from the user's, and end them."""
     folder = tmp_path_factory.mktemp("services")
     os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    # The learner is what most tests ask; those of the forms that are kept have caches of their own.
+    os.environ["VOILEARN_RUNTIME"] = "learner"
     yield
     for process in services(folder):
         with contextlib.suppress(psutil.Error):  # it has ended by itself

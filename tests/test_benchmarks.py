@@ -425,6 +425,21 @@ def test_a_refused_client_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
     assert 0 < told["p50"] <= told["p99"] <= 1e3 * told["longest"]
 
 
+def test_the_learner_s_service_is_told_as_parts_of_the_others() -> None:
+    def of(rate: float, p50: float) -> dict[str, float]:
+        return {"requests/s": rate, "p50": p50}
+
+    found = {
+        (clients, name): of(rate * clients, p50 * clients)
+        for clients in load.LEVELS
+        for name, rate, p50 in ((load.PKL, 30.0, 20.0), (load.FASTAPI, 20.0, 40.0))
+    }
+    memory = {load.PKL: 500.0, load.FASTAPI: 1000.0}
+    rows = list(load.learner_table(found, memory))
+    assert rows[2:] == ["| FastAPI, learn.predict | 1.50 | 0.50 | 0.50 |", ""]
+    assert list(load.learner_table(found, {load.PKL: 500.0})) == []
+
+
 def test_ratios_are_told_of_what_was_measured() -> None:
     one = {"requests/s": 40.0, "p50": 20.0, "p99": 30.0, "longest": 0.5}
     one |= {"refusals": 0.0, "errors": 0.0, "other labels": 0.0}

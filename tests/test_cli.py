@@ -51,7 +51,8 @@ def test_classify_json_is_one_line_a_photo_and_nothing_else(
     assert plain.stderr == ""
     first, second, third, fourth, _ = map(json.loads, plain.stdout.splitlines())
     assert list(first) == [
-        "photo", "label", "probability", "probabilities", "labels", "in_scope", "model",
+        "photo", "label", "probability", "probabilities", "labels", "in_scope", "model", "runtime",
+        "agreement",
     ]  # fmt: skip
     assert (first["photo"], first) == (str(folder / "good.jpg"), fourth)
     assert first["model"]["name"] == "mine"

@@ -1,6 +1,8 @@
 """The Prediction and its JSON, which people build on."""
 
 import json
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,6 +32,17 @@ def test_prediction_json_is_the_contract() -> None:
             "classes": ["black", "grizzly", "teddy"],
         },
     }
+
+
+def test_what_gave_an_answer_is_told_and_arrives() -> None:
+    learner = replace(predict_from([0.1, 0.2, 0.7], model()), runtime="fastai 2.8.12")
+    compiled = replace(learner, runtime="onnxruntime 1.32.0", agreement=0.0007)
+    assert learner.to_dict()["agreement"] is None
+    for prediction in (learner, compiled):
+        assert prediction_from(json.loads(json.dumps(prediction.to_dict()))) == prediction
+    for wrong in ({"runtime": 7}, {"agreement": "near"}, {"agreement": math.nan}):
+        with pytest.raises(ValueError, match=r"Prediction|could not convert"):
+            prediction_from({**compiled.to_dict(), **wrong})
 
 
 def test_probabilities_are_sorted_highest_first() -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
@@ -30,13 +30,14 @@ class Classifier:
     """A `Classify` that runs in this process, and says which model it is.
 
     `size` is the longest side, in pixels, that the model resizes photos to, or None if it does not.
-    `runtime` names the libraries that run it, with their versions.
+    `runtime` and `agreement` are those of its Predictions.
     """
 
     predict: Predict
     size: int | None
     info: ModelInfo
     runtime: str
+    agreement: float | None = None
 
     def __call__(self, photo: bytes) -> Prediction:
         """Return the model's Prediction of a photo's bytes; raises those of `decode_photo`.
@@ -48,7 +49,8 @@ class Classifier:
             if self.size:
                 picture = _shortened(picture, 2 * self.size)
         with stage("predict"):
-            return self.predict(picture)
+            prediction = self.predict(picture)
+        return replace(prediction, runtime=self.runtime, agreement=self.agreement)
 
 
 def _shortened(picture: Image.Image, at_least: int) -> Image.Image:

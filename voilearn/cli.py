@@ -44,6 +44,13 @@ ORIGIN_HELP = (
     "a web page's origin whose scripts may ask, and that may show the page in a frame, as "
     "https://example.org; or *; may be given several times (default: none)"
 )
+RUNTIME_HELP = (
+    "what answers for an export.pkl: auto, its compiled form where one is kept and the learner "
+    "until then, or learner (default: the variable VOILEARN_RUNTIME, or auto)"
+)
+BEGUN = (
+    "voilearn: the model is being compiled in the background, to answer within a second next time"
+)
 TRUST_HELP = "run the code in the model's file, otherwise read as data"
 TRUST = "voilearn: --trust opens {} with fastai's load_learner, which runs whatever code is in it."
 
@@ -113,6 +120,7 @@ def _add_classify(commands: "Commands") -> None:
         "--watch", action="store_true", help="answer each photo that comes into the folders named"
     )
     classify.add_argument("--trust", action="store_true", help=TRUST_HELP)
+    _add_runtime(classify)
     classify.set_defaults(run=_classify, usage=classify.error)
 
 
@@ -169,6 +177,7 @@ def _add_serve(commands: "Commands") -> None:
         "--allow-origin", action="append", default=[], metavar="ORIGIN", help=ORIGIN_HELP
     )
     serve.add_argument("--trust", action="store_true", help=TRUST_HELP)
+    _add_runtime(serve)
     serve.set_defaults(run=_serve, usage=serve.error)
 
 
@@ -193,6 +202,7 @@ def _add_page(commands: "Commands") -> None:
         action="store_true",
         help="open the page's notebook in JupyterLab: app.ipynb beside the model, or a new one",
     )
+    _add_runtime(page)
     page.set_defaults(run=_page)
 
 
@@ -253,6 +263,10 @@ def _add_model(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def _add_runtime(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runtime", choices=("auto", "learner"), help=RUNTIME_HELP)
+
+
 def _classify(options: argparse.Namespace) -> int:
     try:
         return _classify_photos(options)
@@ -289,11 +303,14 @@ def _opened(options: argparse.Namespace) -> tuple["Classify", tuple[str, ...], i
         service = Remote(options.service, token, setting="--service")
         return Patient(service), service.model().classes, AT_ONCE
     from voilearn.machine import granted_cores
-    from voilearn.model import is_compiled, load_classify
+    from voilearn.model import is_compiled, keep_form, load_classify
 
     if options.trust and not is_compiled(options.model):
         print(TRUST.format(shown(options.model)), file=sys.stderr)
-    classify = load_classify(options.model, options.trust)
+    classify = load_classify(options.model, options.trust, runtime=options.runtime)
+    begun = not options.trust and keep_form(options.model, classify, options.runtime)
+    if begun and sys.stderr.isatty():
+        print(BEGUN, file=sys.stderr)
     return classify, classify.info.classes, granted_cores()
 
 
@@ -311,11 +328,14 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _inspect_export(options: argparse.Namespace) -> int:
+    from voilearn.compiled.kept import look
     from voilearn.describe import describe
-    from voilearn.model import inspect_export
+    from voilearn.model import inspect_export, runtime_of
 
     export = inspect_export(options.model)
-    put(json.dumps(export.to_dict()) if options.json else describe(export))
+    form = look(export.sha256) if runtime_of(None) == "auto" else None
+    told = {**export.to_dict(), "compiled": form and form.to_dict()}
+    put(json.dumps(told) if options.json else describe(export, form))
     return 0 if export.hindrance is None else 1
 
 
@@ -362,7 +382,7 @@ def _page(options: argparse.Namespace) -> int:
         return 0
     from voilearn.service.in_browser import show_page
 
-    show_page(model, options.port, not options.no_browser, put)
+    show_page(model, options.port, not options.no_browser, put, options.runtime)
     return 0
 
 
@@ -432,7 +452,7 @@ def _serve(options: argparse.Namespace) -> int:
         print(TRUST.format(shown(options.model)), file=sys.stderr)
     log_as_json()
     serve(
-        Options(options.model, host, options.port, token, origins, options.trust),
+        Options(options.model, host, options.port, token, origins, options.trust, options.runtime),
         lambda url, _model: put(f"{url} (documentation: {url}/docs)"),
     )
     return 0

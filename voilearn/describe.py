@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from voilearn.compiled.description import Compiled
+from voilearn.compiled.kept import Kept, NotKept
 from voilearn.compiled.onnx_file import OnnxFile
 from voilearn.errors import printable
 from voilearn.export.file import ExportFile
@@ -19,12 +20,16 @@ WIDTH, MARGIN = 100, 17
 MOST, MOST_TEXT = 12, 4000  # items of a list, and characters of it
 
 
-def describe(export: ExportFile) -> str:
-    """Return the whole description, in lines of at most 100 characters, but for one to paste."""
+def describe(export: ExportFile, form: Kept | NotKept | None = None) -> str:
+    """Return the whole description, in lines of at most 100 characters, but for one to paste.
+
+    `form` is what is kept of the export, compiled.
+    """
     rows = [_row(name, value) for name, value in _rows(export)]
     if line := _to_install(export)[1]:
         rows.append(f"{'install it by':<{MARGIN}}{printable(line, MOST_TEXT)}")
-    return "\n".join(rows)
+    told = str(form or "none is kept here yet: the learner answers")
+    return "\n".join([*rows, _row("compiled form", told)])
 
 
 def describe_compiled(path: Path, compiled: Compiled, file: OnnxFile) -> str:

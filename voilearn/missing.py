@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).parents[1]
 # The extra that brings a package along. What else is missing comes with the learner.
 LIGHT = (
     *("fastapi", "fastapi_offline", "filelock", "httptools", "numpy", "onnxruntime", "PIL"),
-    *("prometheus_client", "python_multipart", "starlette", "uvicorn"),
+    *("platformdirs", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
 )
 NOTEBOOK = ("IPython", "anywidget", "ipywidgets", "jupyterlab", "notebook", "voila")
 EXTRAS = {

@@ -4,28 +4,40 @@ In comes a path; out goes a `Classify`, or what is in an export.pkl. The room th
 only now: torch and fastai for the one, ONNX Runtime for the other.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
-from voilearn.errors import UnusableModel, shown
+from voilearn.errors import UnusableModel, UnusableSettings, printable, shown
 from voilearn.missing import is_missing, missing
+from voilearn.model_file import file_sha256
 
 if TYPE_CHECKING:
     from voilearn.classifier import Classifier
     from voilearn.export.file import ExportFile
 
+Runtime = Literal["auto", "learner"]
+RUNTIME = "VOILEARN_RUNTIME"  # the variable that says it where nobody else does
+
 
 def load_classify(
-    path: Path | str = "export.pkl", trust: bool = False, fold: bool = False
+    path: Path | str = "export.pkl",
+    trust: bool = False,
+    fold: bool = False,
+    runtime: Runtime | None = None,
 ) -> "Classifier":
     """Load a model and return the function from a photo's bytes to its Prediction.
 
     The function may be called from several threads, and raises the PhotoErrors of `decode_photo`.
-    `trust` is as in `learner/load.py`; a compiled model has no code that it could let run.
-    `fold` is as in `compiled/load.py`, and of no account for a learner. Raises
-    UnusableModel, with what to do, if the file can't be used.
+    An export.pkl is answered for by its compiled form, where one is kept (`compiled/kept.py`), and
+    else by the learner; with `runtime` "learner" by the learner always, which is the reference.
+    By default `runtime` is what VOILEARN_RUNTIME says, or "auto". `trust` is as in
+    `learner/load.py`, and means the learner; a compiled model has no code that it could let run.
+    `fold` is as in `compiled/load.py`, and of no account for a learner. Raises UnusableModel, with
+    what to do, if the file can't be used, and UnusableSettings for another runtime.
     """
+    wanted = runtime_of(runtime)
     if is_compiled(path):
         from voilearn.compiled import load as compiled
 
@@ -33,11 +45,52 @@ def load_classify(
     from voilearn.export.file import check_first_bytes
 
     check_first_bytes(path)
+    if wanted == "auto" and not trust and (classify := kept_form(Path(path), fold)):
+        return classify
     if not trust:
         check_libraries(path)
     from voilearn.learner import load as learner
 
     return learner.load_classify(path, trust)
+
+
+def keep_form(path: Path, classify: "Classifier", runtime: Runtime | None = None) -> bool:
+    """Have the compiled form of an export.pkl made in the background, if the learner answers now.
+
+    `classify` is what `load_classify` returned, without `trust`, for the same `path` and `runtime`.
+    Says whether that was begun.
+    """
+    if classify.agreement is not None or runtime_of(runtime) != "auto":
+        return False
+    from voilearn.compiled import kept
+
+    return kept.begin(path)
+
+
+def runtime_of(runtime: str | None) -> Runtime:
+    """Return which runtime is wanted; raises UnusableSettings if it is none that there is."""
+    wanted = runtime or os.environ.get(RUNTIME) or "auto"
+    for known in get_args(Runtime):
+        if wanted == known:
+            return known  # type: ignore[no-any-return]  # typing has it as Any
+    raise UnusableSettings(
+        f'The runtime "{printable(wanted, 60)}" is none that there is: name auto or learner.'
+    )
+
+
+def kept_form(path: Path, fold: bool = False) -> "Classifier | None":
+    """Return the compiled form of an export.pkl, if a good one is kept and opens."""
+    from voilearn.compiled import kept
+
+    try:
+        found = kept.look(file_sha256(path))
+        if not isinstance(found, kept.Kept):
+            return None
+        from voilearn.compiled import load as compiled
+
+        return compiled.load_classify(found.file, fold, name=path.stem)
+    except (UnusableModel, ImportError, OSError):  # the learner says what is wrong with its file
+        return None
 
 
 def check_libraries(path: Path | str) -> None:
@@ -57,6 +110,8 @@ def inspect_export(path: Path | str) -> "ExportFile":
     from voilearn.export.file import read_export_file
 
     export = read_export_file(path)
+    if runtime_of(None) == "auto" and kept_form(Path(path)):
+        return replace(export, hindrance=None, opened=True)
     if export.hindrance:
         return export
     try:
@@ -77,10 +132,14 @@ def check_model(path: Path) -> None:
         check_onnx_file(path)
         read_compiled(path)
         return
+    from voilearn.compiled import kept
     from voilearn.export.file import read_export_file
 
-    if hindrance := read_export_file(path).hindrance:
-        raise UnusableModel(hindrance)
+    export = read_export_file(path)
+    if export.hindrance and not (
+        runtime_of(None) == "auto" and isinstance(kept.look(export.sha256), kept.Kept)
+    ):
+        raise UnusableModel(export.hindrance)
 
 
 def is_compiled(path: Path | str) -> bool:

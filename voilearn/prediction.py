@@ -43,6 +43,9 @@ class Prediction:
     `probabilities` maps every class to a number from 0 to 1, highest first. `labels` holds the
     one label of a single-label model, or each class at or above its threshold; `label` is the
     likeliest of them, or None if there is none. `in_scope` is None for a model without a scope.
+    `runtime` names the libraries that gave it, with their versions; `agreement` is how far a
+    compiled model's probabilities were from the learner's, at most, on the pictures that it was
+    tried with. It is None for the learner itself, and `runtime` for a service that doesn't tell.
     """
 
     label: str | None
@@ -50,6 +53,8 @@ class Prediction:
     labels: tuple[str, ...]
     model: ModelInfo
     in_scope: bool | None = None
+    runtime: str | None = None
+    agreement: float | None = None
 
     @property
     def probability(self) -> float:
@@ -60,6 +65,7 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the Prediction JSON of the contract, as plain Python."""
+        gave = {"runtime": self.runtime, "agreement": self.agreement} if self.runtime else {}
         return {
             "label": self.label,
             "probability": self.probability,
@@ -67,6 +73,7 @@ class Prediction:
             "labels": list(self.labels),
             "in_scope": self.in_scope,
             "model": self.model.to_dict(),
+            **gave,
         }
 
 
@@ -79,6 +86,8 @@ def prediction_from(told: Any) -> Prediction:
         model, in_scope = model_info_from(told["model"]), told["in_scope"]
         labels, label = _texts(told["labels"]), told["label"]
         probabilities = {name: float(p) for name, p in told["probabilities"].items()}
+        runtime, agreement = told.get("runtime"), told.get("agreement")
+        agreement = None if agreement is None else float(agreement)
     except (LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError("this is no Prediction") from error
     if not (in_scope is None or isinstance(in_scope, bool)):
@@ -88,7 +97,9 @@ def prediction_from(told: Any) -> Prediction:
         raise ValueError("this Prediction has no probabilities")
     if not set(model.classes).issuperset(labels) or label != (labels[0] if labels else None):
         raise ValueError("this Prediction contradicts itself")
-    return Prediction(label, probabilities, labels, model, in_scope)
+    if not isinstance(runtime, str | None) or not math.isfinite(agreement or 0):
+        raise ValueError("this Prediction does not say what gave it")
+    return Prediction(label, probabilities, labels, model, in_scope, runtime, agreement)
 
 
 def model_info_from(told: Any) -> ModelInfo:

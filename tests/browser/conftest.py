@@ -48,10 +48,19 @@ NEEDED = (
 ALIKE = {
     "test_access": ("voila",),
     "test_answers": ("voila",),
-    "test_photos": ("voila", "service"),
+    "test_photos": ("voila",),
     "test_states": ("voila", "service"),
 }
-IN_EVERY_WAY = ("test_axe", "test_a_killed_kernel", "test_where_there_is_no_page")
+IN_EVERY_WAY = ("test_a_killed_kernel", "test_where_there_is_no_page")
+# and what differs by who is asked: a kernel, a service, the visitor's device
+BY_HOST = ("test_axe", "test_what_nobody", "test_a_photo_on_its_way", "test_progress")
+HOSTS = ("voila", "service", "device")
+# What is asked once by `make test`, in each language, size or way by the matrix.
+ONCE = {
+    "test_a_photo_over_ten_megabytes_works": {"hub"},
+    "test_the_real_page_looks_well_in_every_state": {"phone"},
+    "test_the_token_is_asked_for_in_the_visitors_language_and_fits_a_phone": {"de"},
+}
 ON_A_DEVICE = ("test_access", "test_answers", "test_photos")  # it has no line that could be lost
 
 Predict = Callable[[bytes], dict[str, float]]
@@ -77,9 +86,13 @@ def _is_of_the_matrix(item: pytest.Item) -> bool:
         return params.get("page") == "service" or (other_engine and params.get("page") == "device")
     if name == "test_leaving":
         return other_engine and not {"binder", "an address", "back"}.isdisjoint(params.values())
+    test = item.name.partition("[")[0]
+    if test in ONCE:
+        return ONCE[test].isdisjoint(map(str, params.values()))
     if name not in ALIKE or way is None or way in ALIKE[name]:
         return False
-    return not item.name.startswith(IN_EVERY_WAY)
+    of_its_host = way in HOSTS and item.name.startswith(BY_HOST)
+    return not (of_its_host or item.name.startswith(IN_EVERY_WAY))
 
 
 def _is_for(item: pytest.Item) -> bool:

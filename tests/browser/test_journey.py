@@ -50,7 +50,7 @@ def test_a_visitors_journey(
         expect(visitor.bars).to_have_count(0)
         visitor.show(screenshots, f"{name}-5-kept")
     with ways.running("voila", place, port):
-        visitor.banner.get_by_role("button", name="Reconnect").click()
+        visitor.reconnect()
         visitor.bars.first.wait_for(timeout=ANSWER_WITHIN)
         expect(visitor.banner).to_have_count(0)
         expect(visitor.status).to_contain_text("A teddy bear")

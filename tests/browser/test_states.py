@@ -257,7 +257,7 @@ def test_a_restarted_server_answers_the_photo_that_was_kept(
     expect(visitor.banner).to_contain_text("The server does not answer yet.")
     visitor.show(screenshots, f"{way}-page-restart")
     with ways.running(way, place, port):
-        visitor.banner.get_by_role("button", name="Reconnect").click()
+        visitor.reconnect()
         assert next(iter(visitor.answer())) == "black"
         expect(visitor.thumbnails).to_have_count(2)
         page.close()

@@ -783,10 +783,11 @@ def test_the_real_page_looks_well_in_every_state(
 
 
 @pytest.mark.model
-def test_100_real_photos_are_answered_as_python_answers_them(
-    real_page: Path, compiled: Path, photos: Path, context: BrowserContext
+@pytest.mark.parametrize("count", [30, pytest.param(100, marks=pytest.mark.slow)])
+def test_real_photos_are_answered_as_python_answers_them(
+    real_page: Path, compiled: Path, photos: Path, context: BrowserContext, count: int
 ) -> None:
-    chosen = _spread(photos, 100)
+    chosen = _spread(photos, count)
     from voilearn.learner.load import load_classify
 
     classify, compiled_answer = load_classify(ROOT / "export.pkl"), reference(compiled)

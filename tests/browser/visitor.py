@@ -114,6 +114,10 @@ class Visitor:
         """What is wrong with the page, and the button that puts it right."""
         return self.page.locator(".voilearn-banner")
 
+    def reconnect(self) -> None:
+        """Press that button, unless the page has found its server by itself a moment before."""
+        self.page.evaluate("document.querySelector('.voilearn-banner button')?.click()")
+
     @property
     def thumbnails(self) -> Locator:
         """The photos of this visit."""

@@ -215,11 +215,13 @@ def test_int8_is_calibrated_on_some_photos_and_judged_on_others(
 ) -> None:
     calibrated: list[int] = []
 
-    def quantize(model: Path, quantized: Path, pictures: Any) -> None:
-        calibrated.append(len(pictures))
-        int8.quantize(model, quantized, pictures)
+    quantized = int8.quantize
 
-    monkeypatch.setattr(module, "quantize", quantize)
+    def quantize(model: Path, small: Path, pictures: Any) -> None:
+        calibrated.append(len(pictures))
+        quantized(model, small, pictures)
+
+    monkeypatch.setattr(int8, "quantize", quantize)
     monkeypatch.setattr(module, "FEWEST", 2)
     monkeypatch.setattr(module, "SAME_LABELS", 0.0)
     monkeypatch.setattr(module, "LOST_ACCURACY", 1.0)

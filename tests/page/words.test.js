@@ -154,6 +154,18 @@ test("an error of which only the type was told has words in every language", asy
   }
 });
 
+test("what gave an answer is said, and how far it is from the learner", async () => {
+  const { sayRuntime } = await words("en");
+  assert.equal(sayRuntime({ runtime: "fastai 2", agreement: null }), "Answered by fastai 2.");
+  assert.match(
+    sayRuntime({ runtime: "onnxruntime 1", agreement: 0.00067 }),
+    /^Answered by onnxruntime 1, .* by 0\.07 % at most\.$/,
+  );
+  assert.match(sayRuntime({ runtime: "onnxruntime 1", agreement: 0 }), / by 0 % at most\.$/);
+  assert.equal(sayRuntime({}), ""); // an older service doesn't tell
+  assert.match((await words("de")).sayRuntime({ runtime: "x", agreement: 0.0123 }), / 1 %\.$/);
+});
+
 test("only a photo's own faults make asking again useless", async () => {
   const { isAtFault } = await words("en");
   const { Problem } = await import("../../voilearn/page/problem.js");

@@ -17,4 +17,7 @@ To compile:
     nodes.py         what nodes are written with
     int8.py          the same in whole numbers
     agreement.py     how far the answers of two models agree
+
+For who has an export.pkl:
+    kept.py          the form that was made of it before, in the user's cache folder
 """

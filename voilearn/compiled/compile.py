@@ -18,7 +18,6 @@ from PIL import Image
 from voilearn.compiled.agreement import Example, agreement, answers, made_pictures, photos_in
 from voilearn.compiled.description import Agreement, Compiled
 from voilearn.compiled.graph import OPSET, graph_of, keep_heavy_weights_in_order
-from voilearn.compiled.int8 import CALIBRATED_ON, quantize
 from voilearn.compiled.load import open_session, run
 from voilearn.compiled.onnx_file import check_onnx_file
 from voilearn.errors import UnusableModel, shown
@@ -173,6 +172,9 @@ def _checked(subject: _Subject, file: Path, say: Say) -> Agreement:
 
 def _int8(subject: _Subject, file: Path, say: Say) -> Agreement | None:
     """Put an int8 model in the file's place and return how far it agrees, if that is far enough."""
+    # only now: it imports ONNX Runtime, which `load.py` has to silence first
+    from voilearn.compiled.int8 import CALIBRATED_ON, quantize
+
     say("calibrating int8")
     plain = _write(graph_of(subject.learn, subject.mode), file.with_name("plain.onnx"), False)
     small = file.with_name("int8.onnx")

@@ -169,6 +169,8 @@ def _compiled(said: dict[str, Any]) -> Compiled:
         raise ValueError("thresholds")
     if size is not None and not (type(size) is int and 0 < size <= MAX_SIZE):
         raise ValueError("size")
+    if not 0 <= float(agreement["max_difference"]) <= 1:
+        raise ValueError("max_difference")
     if accuracy is not None and len(_list(accuracy)) != 2:
         raise ValueError("accuracy")
     return Compiled(

@@ -7,6 +7,7 @@ but ONNX Runtime, numpy and Pillow is needed (`benchmarks/compiled.py` has time 
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,13 @@ SILENT = 4  # of ONNX Runtime's levels: what it tells on stderr, it raises as we
 GRACE = 5.0  # seconds for an operation to end, after which a graph is stopped
 
 
-def load_classify(path: Path | str = "export.onnx", fold: bool = False) -> Classifier:
+def load_classify(
+    path: Path | str = "export.onnx", fold: bool = False, name: str | None = None
+) -> Classifier:
     """Load an export.onnx and return the function from a photo's bytes to its Prediction.
 
-    With `fold`, it is opened as `open_session` says.
+    With `fold`, it is opened as `open_session` says. `name` is what the model is called, if not
+    as in export.json.
 
     Photos are decoded as for the learner, and the answers are the learner's to within what
     export.json says. The function may be called from several threads at once; each call takes one.
@@ -42,10 +46,13 @@ def load_classify(path: Path | str = "export.onnx", fold: bool = False) -> Class
     path = Path(path)
     check_onnx_file(path)
     compiled = read_compiled(path)
+    if name is not None:
+        compiled = replace(compiled, model=replace(compiled.model, name=name))
     trial = onnxruntime.RunOptions()
     predict = _within(OPENING_SECONDS, lambda: _opened(path, compiled, trial, fold), path, trial)
     runtime = f"onnxruntime {onnxruntime.__version__}"
-    return Classifier(predict, compiled.size, compiled.model, runtime)
+    agreement = compiled.agreement.max_difference
+    return Classifier(predict, compiled.size, compiled.model, runtime, agreement)
 
 
 def open_session(model: Path | bytes, fold: bool = False) -> onnxruntime.InferenceSession:

@@ -162,6 +162,7 @@ def _facts(told: Any, beside: Path) -> dict[str, Any]:
         facts = {key: told["model"][key] for key in ("name", "sha256", "task", "classes")}
         facts["thresholds"] = told["thresholds"]
         facts["size"] = told["preprocessing"]["size"]
+        facts["agreement"] = told.get("agreement", {}).get("max_difference")
         right = (
             isinstance(told["onnx"]["sha256"], str)
             and facts["task"] in ("single-label", "multi-label")
@@ -170,7 +171,7 @@ def _facts(told: Any, beside: Path) -> dict[str, Any]:
             and len(facts["thresholds"] or facts["classes"]) == len(facts["classes"])
             and (facts["size"] is None or facts["size"] > 0)
         )
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         right = False
     if not right:
         raise CannotBuild(

@@ -5,7 +5,7 @@
  * @import { ModelInfo, Prediction } from "../page/types.d.ts"
  *
  * What a model is, and how it answers: voilearn/compiled/description.py.
- * @typedef {ModelInfo & { thresholds: number[] | null }} Model
+ * @typedef {ModelInfo & { thresholds: number[] | null, agreement?: number }} Model
  */
 import { PageError } from "./errors.js";
 
@@ -15,7 +15,8 @@ import { PageError } from "./errors.js";
  * @param {Model} model
  * @returns {Prediction}
  */
-export function predictFrom(probabilities, { name, sha256, task, classes, thresholds }) {
+export function predictFrom(probabilities, model) {
+  const { name, sha256, task, classes, thresholds, agreement = null } = model;
   check(probabilities, classes);
   const ranked = classes
     .map((label, at) => ({ label, probability: probabilities[at], floor: thresholds?.[at] ?? 0.5 }))
@@ -29,6 +30,8 @@ export function predictFrom(probabilities, { name, sha256, task, classes, thresh
     labels: found.map(({ label }) => label),
     in_scope: null,
     model: { name, sha256, task, classes },
+    runtime: "onnxruntime-web",
+    agreement,
   };
 }
 

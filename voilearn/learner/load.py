@@ -5,7 +5,6 @@ bytes. The learner is built anew from what the file holds, with today's fastai, 
 file's own code. Importing this room takes 5 s and 500 MB, for fastai and torch.
 """
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -37,6 +36,7 @@ from voilearn.export.records import HinderedLearner, RefusedPickle  # noqa: E402
 from voilearn.learner.activation import Make, probabilities_of  # noqa: E402
 from voilearn.learner.build import build_learner  # noqa: E402
 from voilearn.learner.cost import Clock, allowance  # noqa: E402
+from voilearn.learner.lanes import Lanes  # noqa: E402
 from voilearn.learner.trusted import load_trusted  # noqa: E402
 from voilearn.model_file import file_sha256  # noqa: E402
 from voilearn.prediction import ModelInfo, Prediction, predict_from  # noqa: E402
@@ -47,14 +47,15 @@ RESIZES = (Resize, RandomResizedCrop, RatioResize)
 def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Classifier:
     """Load an export.pkl and return the function from a photo's bytes to its Prediction.
 
-    The function may be called from several threads; they take turns. It raises the PhotoErrors of
-    `decode_photo`. Raises UnusableModel if the file can't be opened; `trust` is as in
-    `load_learner`.
+    The function may be called from several threads; as many photos as there are cores are answered
+    at once, where that is safe (`lanes.py`), and one after the other where it is not. It raises the
+    PhotoErrors of `decode_photo`. Raises UnusableModel if the file can't be opened; `trust` is as
+    in `load_learner`.
     """
     began = time.thread_time()
     learn, sha256 = open_learner(Path(path), trust)
     info, size = model_info(learn, Path(path), sha256), picture_size(learn)
-    predict = predict_with(learn, Path(path), info)
+    predict = predict_with(learn, Path(path), info, not trust and in_one_size(learn))
     granted = allowance(sum(weight.numel() for weight in learn.model.parameters())).seconds
     left = granted - (time.thread_time() - began)
     with nullcontext() if trust else Clock(left):
@@ -66,20 +67,21 @@ def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Class
     )
 
 
-def predict_with(learn: Learner, path: Path, model: ModelInfo) -> Predict:
+def predict_with(learn: Learner, path: Path, model: ModelInfo, shared: bool = False) -> Predict:
     """Return the function from a picture to its Prediction, which is `learn.predict`.
 
-    `path` is of the learner's export.pkl. Raises UnusableModel if the learner takes no pictures.
+    `path` is of the learner's export.pkl, `shared` is as in `Lanes`. Raises UnusableModel if the
+    learner takes no pictures.
     """
     limits = thresholds(learn, len(model.classes))
     kind = picture_kind(learn, path)
     made: list[Make] = []  # once the first picture has shown it
-    turn = threading.Lock()
+    lanes = Lanes(learn, shared)
 
     def predict(picture: Image.Image) -> Prediction:
         item = kind.create(picture.convert(kind._open_args["mode"]))
-        with turn, learn.no_bar():
-            numbers = learn.predict(item)[2]
+        with lanes.one() as ask:
+            numbers = ask(item)
             _check_is_a_row(numbers, path)
             if not made:
                 with _named(path):
@@ -181,6 +183,13 @@ def picture_size(learn: Learner) -> int | None:
         for size in (*_sides(getattr(t, "size", None)), *_sides(getattr(t, "max_sz", None)))
     ]
     return max(sizes, default=None)
+
+
+def in_one_size(learn: Learner) -> bool:
+    """Tell whether all pictures come to the network in one size, whatever the photo's is."""
+    transforms = [*learn.dls.after_item.fs, *learn.dls.after_batch.fs]
+    first = next((t for t in transforms if _changes_size(t)), None)
+    return isinstance(first, RESIZES) and not isinstance(first, RatioResize)
 
 
 def _try_out(predict: Predict, path: Path, sized: bool) -> None:

@@ -12,7 +12,7 @@ import { empty, listenForPhotos } from "./choosing.js";
 import { asCsv, asJson, asText, copy, save } from "./saving.js";
 import { isDone } from "./visit.js";
 import { translate } from "./translate.js";
-import { isAtFault, language, say, sayError } from "./words.js";
+import { isAtFault, language, say, sayError, sayRuntime } from "./words.js";
 
 const COPIED_FOR = 2000; // milliseconds
 
@@ -159,6 +159,7 @@ function showResult(find, visit, drawn) {
     drawn.prediction = photo.prediction;
   }
   find("copy").hidden = !photo.prediction;
+  if (photo.prediction) find("runtime").textContent = sayRuntime(photo.prediction);
   const inVain = isAtFault(photo.error) || (visit.line === "broken" && !visit.reconnects);
   find("classify").hidden = !isDone(photo) || inVain;
 }

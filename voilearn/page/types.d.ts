@@ -12,6 +12,8 @@ export interface Prediction {
   labels: string[];
   in_scope: boolean | null; // null for a model without a scope
   model: ModelInfo;
+  runtime?: string | null; // the libraries that gave it; none from an older service
+  agreement?: number | null; // how far a compiled model was from the learner, at most
 }
 
 export interface ModelInfo {

@@ -155,6 +155,7 @@ def _model(live: LiveModel) -> dict[str, Any]:
     return {
         **served.classify.info.to_dict(),
         "runtime": served.classify.runtime,
+        "agreement": served.classify.agreement,
         "version": __version__,
         "loaded": utc(served.since),
         "refused": refused

@@ -11,15 +11,22 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
+from voilearn.model import Runtime
 from voilearn.service.json_log import log_as_text
 from voilearn.service.live_model import LiveModel
 from voilearn.service.serve import Options, serve
 
 
-def show_page(model: Path, port: int, browser: bool, say: Callable[[str], None]) -> None:
+def show_page(
+    model: Path,
+    port: int,
+    browser: bool,
+    say: Callable[[str], None],
+    runtime: Runtime | None = None,
+) -> None:
     """Show a model's page until Ctrl+C; `say` is told its address.
 
-    `port` 0 is any that is free. Raises what `serve` does.
+    `port` 0 is any that is free; `runtime` is as in `load_classify`. Raises what `serve` does.
     """
     log_as_text()
 
@@ -29,7 +36,7 @@ def show_page(model: Path, port: int, browser: bool, say: Callable[[str], None])
             # in a thread, for some browsers are there only once they are closed
             threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
 
-    serve(Options(model, port=port, drain=0.0), listening)
+    serve(Options(model, port=port, runtime=runtime, drain=0.0), listening)
 
 
 def _has_windows() -> bool:

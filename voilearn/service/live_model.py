@@ -10,16 +10,17 @@ import io
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
 
 from voilearn.classifier import Classifier
+from voilearn.compiled import kept
 from voilearn.errors import UnusableModel, VoilearnError
 from voilearn.machine import trim
-from voilearn.model import is_compiled, load_classify
+from voilearn.model import Runtime, is_compiled, keep_form, kept_form, load_classify
 from voilearn.model_file import model_sha256
 from voilearn.prediction import Prediction
 
@@ -51,12 +52,19 @@ class Refused:
 class LiveModel:
     """The model in a file, whichever is there. It is itself a `Classify`, once loaded."""
 
-    def __init__(self, path: Path, trust: bool = False, fold: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        trust: bool = False,
+        fold: bool = False,
+        runtime: Runtime | None = None,
+    ) -> None:
         self.path = path
         self.served: Served | None = None
         self.refused: Refused | None = None
         self.swaps = self.refusals = 0
-        self._trust, self._fold = trust, fold
+        self._trust, self._fold, self._runtime = trust, fold, runtime
+        self._awaited = ""  # the hash of the model whose compiled form is being made
         self._settled: Stamp = ()  # what was loaded, or refused
         self._seen: Stamp = ()
         self._stop = threading.Event()
@@ -98,6 +106,8 @@ class LiveModel:
         """Look once: take into service a new model that has not changed since the last look."""
         stamp = self._stamp()
         still, self._seen = stamp == self._seen, stamp
+        if self._awaited and kept.is_there(self._awaited):
+            self._take_form()
         if not still or stamp == self._settled or None in stamp:
             return
         try:
@@ -117,9 +127,8 @@ class LiveModel:
     def _read(self) -> tuple[Classifier, str]:
         """Load the file, have it answer a photo, and return it with its hash."""
         sha256 = model_sha256(self.path) if self.path.is_file() else ""
-        classify = load_classify(self.path, self._trust, self._fold)
-        if classify.size:  # else it may know photos of one size only
-            classify(_photo())
+        classify = load_classify(self.path, self._trust, self._fold, self._runtime)
+        _warm(classify)
         return classify, sha256
 
     def _take(self, classify: Classifier, sha256: str) -> None:
@@ -134,8 +143,26 @@ class LiveModel:
         )
         for told in self._swapped:
             told(self.served)
+        begun = not self._trust and keep_form(self.path, classify, self._runtime)
+        self._awaited = info.sha256 if begun else ""
         del classify
         gc.collect()  # a learner holds on to itself
+        trim()
+
+    def _take_form(self) -> None:
+        """Have the model in service answer by its compiled form, which was made meanwhile."""
+        served, self._awaited = self.served, ""
+        try:
+            form = kept_form(self.path, self._fold)
+            if form is None or served is None or form.info != served.classify.info:
+                return  # it was not good enough, or the file is another one now
+            _warm(form)
+        except VoilearnError:
+            return
+        self.served = replace(served, classify=form)
+        log.info("the compiled form answers from now on", extra={"runtime": form.runtime})
+        del served
+        gc.collect()
         trim()
 
     def _refuse(self, error: Exception) -> None:
@@ -151,6 +178,11 @@ class LiveModel:
         if is_compiled(self.path):
             files.append(self.path.with_suffix(".json"))
         return tuple(_stamp(file) for file in files)
+
+
+def _warm(classify: Classifier) -> None:
+    if classify.size:  # else it may know photos of one size only
+        classify(_photo())
 
 
 def _photo() -> bytes:

@@ -34,10 +34,13 @@ PREDICTION = {
     "labels": ["grizzly"],
     "in_scope": None,
     "model": MODEL,
+    "runtime": "onnxruntime 1.32.0",
+    "agreement": 0.0007,
 }
 SERVED = {
     **MODEL,
     "runtime": "onnxruntime 1.32.0",
+    "agreement": 0.0007,
     "version": "0.5.0",
     "loaded": "2026-11-22T08:00:00Z",
     "refused": None,
@@ -66,12 +69,20 @@ REFUSED = {
     "type": ["object", "null"],
     "description": "A newer model file that was not taken into service, and why.",
 }
+AGREEMENT: Schema = {
+    "type": ["number", "null"],
+    "minimum": 0,
+    "maximum": 1,
+    "description": "How far a compiled model's probabilities were from the learner's, at most, on "
+    "the pictures that it was tried with; null for the learner itself.",
+}
 SCHEMAS: dict[str, Schema] = {
     "ModelInfo": _object(MODEL_INFO),
     "Model": _object(
         {
             **MODEL_INFO,
             "runtime": TEXT,
+            "agreement": AGREEMENT,
             "version": {**TEXT, "description": "of Voilearn"},
             "loaded": {"type": "string", "format": "date-time"},
             "refused": REFUSED,
@@ -95,9 +106,11 @@ SCHEMAS: dict[str, Schema] = {
                 "description": "Whether the photo is of what the model knows, if it can tell.",
             },
             "model": {"$ref": "#/components/schemas/ModelInfo"},
+            "runtime": {**TEXT, "description": "What gave the answer."},
+            "agreement": AGREEMENT,
             "preview": {**TEXT, "description": "With preview=1: a small JPEG, as a data URI."},
         },
-        optional=("preview",),
+        optional=("runtime", "agreement", "preview"),
     ),
     "Problem": _object(
         {

@@ -25,6 +25,7 @@ import uvicorn
 
 from voilearn.errors import ServiceError, printable
 from voilearn.machine import granted_cores
+from voilearn.model import Runtime
 from voilearn.service.app import make_app
 from voilearn.service.connections import BoundedConnection
 from voilearn.service.live_model import LiveModel
@@ -45,9 +46,9 @@ log = logging.getLogger(__name__)
 class Options:
     """How the service is run.
 
-    `token` is None where everybody may ask. With `idle`, the service ends after so many seconds
-    without a photo. `shared` is False for one whose clients are all of one user: they have the
-    whole line, and memory counts for more than speed.
+    `token` is None where everybody may ask. `runtime` is as in `model.load_classify`. With `idle`,
+    the service ends after so many seconds without a photo. `shared` is False for one whose clients
+    are all of one user: they have the whole line, and memory counts for more than speed.
     """
 
     model: Path
@@ -56,6 +57,7 @@ class Options:
     token: str | None = None
     origins: Sequence[str] = ()
     trust: bool = False
+    runtime: Runtime | None = None
     idle: float | None = None
     drain: float = DRAIN
     shared: bool = True
@@ -84,7 +86,7 @@ def serve(
     """
     files = PageFiles(options.model.parent, options.origins) if options.shared else None
     sock = _listen(options.host, options.port)
-    model = LiveModel(options.model, options.trust, fold=options.shared)
+    model = LiveModel(options.model, options.trust, options.shared, options.runtime)
     workers = granted_cores()
     places = workers * PLACES
     queue = WorkQueue(workers, places, workers * SHARE if options.shared else places)

@@ -3,9 +3,9 @@
 In comes a piece of work and whose it is; out goes a Future, or the error that says why not. Nobody
 waits for a place: a full line says so at once, and work that nobody waits for any more is not done.
 
-Threads and not processes: ONNX Runtime and Pillow let go of Python's lock, so two threads do the
-work of two processes with the memory of one. (A learner's photos take turns all the same: torch
-holds on to the lock between its operations.)
+Threads and not processes: ONNX Runtime, torch and Pillow let go of Python's lock, so two threads do
+the work of two processes with the memory of one. (A learner's photos take turns all the same where
+its network is not known to allow more: `learner/lanes.py`.)
 """
 
 import threading

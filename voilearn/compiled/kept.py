@@ -1,0 +1,300 @@
+"""Keep the compiled form of each export.pkl, so that nobody waits for fastai twice.
+
+In comes an export.pkl; out goes the export.onnx that was made of this very file before, or the
+reason why there is none. Where there is neither, the learner answers, and `begin` has the form made
+by a process of low priority, which outlives whoever began it:
+
+    python -m voilearn.compiled.kept export.pkl
+
+The forms lie in the user's cache folder, each in a folder named by its file's SHA-256 and this
+release, and are looked through like any export.onnx. Who could write there could put another
+model in their place, so nothing is taken from a folder that others may write. A form is kept only
+if it is as good as the learner (`CLOSE`), which is more than is asked of one that somebody compiles
+for a device; a file that has none is remembered, with the reason.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voilearn import __version__
+from voilearn.compiled.description import Compiled, read_compiled
+from voilearn.compiled.onnx_file import check_onnx_file
+from voilearn.errors import UnusableModel, VoilearnError, shown
+from voilearn.machine import free_memory
+from voilearn.model_file import file_sha256
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+CLOSE = 0.005  # the most that a probability may differ from the learner's
+TRIES = 3  # that end without a word, as for want of memory, before no more are made
+MAKERS = ("onnxruntime", "onnx", "onnxscript", "fastai")  # the packages that a form is made with
+MEMORY, EACH_BYTE = 1_000_000_000, 8  # bytes: to compile, and more for each of the file
+LOCK_SECONDS = 900.0  # while another model is compiled
+MADE, REFUSED, TRIED = "export.onnx", "refused.json", ".tries"
+MAKING = ".making-"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The compiled form of an export.pkl: its export.onnx, and what the export.json says."""
+
+    file: Path
+    compiled: Compiled
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `voilearn inspect --json` prints of it."""
+        return {"agreement": asdict(self.compiled.agreement), "hindrance": None}
+
+    def __str__(self) -> str:
+        """Write it as `voilearn inspect` does."""
+        return f"kept here, and answers: {self.compiled.agreement}"
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """Why an export.pkl has no compiled form, as a sentence."""
+
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `voilearn inspect --json` prints of it."""
+        return {"agreement": None, "hindrance": self.reason}
+
+    def __str__(self) -> str:
+        """Write it as `voilearn inspect` does."""
+        return f"none, the learner answers: {self.reason}"
+
+
+def look(sha256: str) -> Kept | NotKept | None:
+    """Return what is kept of the export.pkl of that hash; None if nothing is, or nothing good."""
+    folder = _folder(sha256)
+    if folder is None or not (_is_own(folder.parent) and _is_own(folder)):
+        return None
+    try:
+        if (reason := _refusal(folder)) is not None:
+            return NotKept(reason)
+        file = folder / MADE
+        check_onnx_file(file)
+        compiled = read_compiled(file)
+    except (UnusableModel, OSError):
+        return None
+    good = compiled.model.sha256 == sha256 and _is_close(compiled)
+    return Kept(file, compiled) if good else None
+
+
+def is_there(sha256: str) -> bool:
+    """Say whether `look` may find something: one look at the disk, for who waits for it."""
+    folder = _folder(sha256)
+    return folder is not None and folder.is_dir()
+
+
+def begin(path: Path) -> bool:
+    """Begin to make the form of an export.pkl, in another process; say whether that was begun.
+
+    It is not where the compiler is not installed, where it would leave too little memory, where
+    nothing can be written, or where it is known that the file has none.
+    """
+    try:
+        sha256, size = file_sha256(path), path.stat().st_size
+    except OSError:
+        return False
+    if not all(find_spec(name) for name in MAKERS) or look(sha256) is not None:
+        return False
+    needed, free = MEMORY + EACH_BYTE * size, free_memory()
+    if free is not None and free < needed:
+        return False
+    try:
+        root = _own_root()
+        if root is None or shutil.disk_usage(root).free < 4 * size:
+            return False
+        _start(path.absolute(), root)
+    except OSError:
+        return False
+    return True
+
+
+def make(path: Path) -> Kept | NotKept:
+    """Make the form of an export.pkl, if nobody else has; return it, or why there is none.
+
+    Raises UnusableModel if the file can't be used at all, or nothing can be written, and nothing is
+    remembered then.
+    """
+    try:
+        root = _own_root()
+        if root is None:
+            raise UnusableModel("There is no folder of this user's own to keep compiled models in.")
+        sha256 = file_sha256(path)
+        with _lock(root):
+            for left in root.glob(f"{MAKING}*"):  # by one that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            return look(sha256) or _made(path, sha256, root)
+    except OSError as error:
+        raise UnusableModel(f"{shown(path)} can't be compiled: {error.strerror}.") from error
+
+
+def _made(path: Path, sha256: str, root: Path) -> Kept | NotKept:
+    tried = root / f"{_name(sha256)}{TRIED}"
+    with tempfile.TemporaryDirectory(prefix=MAKING, dir=root) as room:
+        form = Path(room) / "form"
+        form.mkdir(mode=0o700)
+        reason: str | None
+        if _tries(tried) >= TRIES:
+            reason = f"Compiling it was begun {TRIES} times and never ended: is there memory?"
+        else:
+            tried.write_text(str(_tries(tried) + 1))
+            reason = _compile(path, sha256, form)
+        if reason is not None:
+            (form / REFUSED).write_text(json.dumps({"reason": reason}))
+        place = root / _name(sha256)
+        if place.exists() or place.is_symlink():  # no good, or it would have been found
+            place.rename(Path(room) / "old")
+        form.rename(place)
+    tried.unlink(missing_ok=True)
+    for other in root.glob(f"{sha256}-*"):
+        if other.is_dir() and other != place:  # of another release
+            shutil.rmtree(other, ignore_errors=True)
+    return look(sha256) or NotKept("What was compiled can't be read again.")
+
+
+def _compile(path: Path, sha256: str, form: Path) -> str | None:
+    """Compile into a folder; return why what came out is not good enough, if so."""
+    from voilearn.compiled.compile import compile_learner
+
+    try:
+        compiled = compile_learner(path, form)
+    except UnusableModel as error:
+        if isinstance(error.__cause__, OSError):  # of the disk, and not of the model
+            raise
+        return str(error)
+    if compiled.model.sha256 != sha256:
+        raise UnusableModel(f"{shown(path)} changed while it was compiled.")
+    if _is_close(compiled):
+        return None
+    for file in form.iterdir():
+        file.unlink()
+    return f"The compiled model is not as good as the learner: {compiled.agreement}."
+
+
+def _is_close(compiled: Compiled) -> bool:
+    found = compiled.agreement
+    return found.labels == found.pictures and found.max_difference <= CLOSE
+
+
+def _refusal(folder: Path) -> str | None:
+    try:
+        told = json.loads((folder / REFUSED).read_text())
+        return str(told["reason"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, LookupError, TypeError) as error:
+        raise UnusableModel(f"{shown(folder / REFUSED)} is damaged.") from error
+
+
+def _tries(file: Path) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        return int(file.read_text())
+    return 0
+
+
+def _name(sha256: str) -> str:
+    return f"{sha256}-{__version__}"
+
+
+def _folder(sha256: str) -> Path | None:
+    """Return where the form of a file is or would be; None where no user has a folder."""
+    root = _root()
+    return root and root / _name(sha256)
+
+
+def _root() -> Path | None:
+    from platformdirs import user_cache_path
+
+    root = user_cache_path("voilearn", appauthor=False)
+    return root if root.is_absolute() else None  # without a home it is not
+
+
+def _own_root() -> Path | None:
+    """Return the folder for all forms, made if need be, and emptied if others could write it."""
+    root = _root()
+    if root is None:
+        return None
+    if root.exists() and not _is_own(root):
+        shutil.rmtree(root)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return root
+
+
+def _is_own(folder: Path) -> bool:
+    """Say whether a folder is there, is no link, and this user alone can write it."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    if not stat.S_ISDIR(found.st_mode):
+        return False
+    if sys.platform == "win32":  # the folder is below the user's own
+        return True
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o022
+
+
+def _lock(root: Path) -> "FileLock":
+    from filelock import FileLock
+
+    return FileLock(root / "lock", mode=0o600, timeout=LOCK_SECONDS)
+
+
+def _start(path: Path, root: Path) -> None:
+    """Start the process that makes a form. Raises OSError if it can't be."""
+    package = str(Path(__file__).resolve().parents[2])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    lowest = 0
+    if sys.platform == "win32":
+        lowest = subprocess.IDLE_PRIORITY_CLASS | subprocess.CREATE_NO_WINDOW
+    subprocess.Popen(  # noqa: S603  # this Python, this package
+        [sys.executable, "-m", "voilearn.compiled.kept", str(path)],
+        cwd=root,  # where no file of a notebook is taken for a module
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        creationflags=lowest,
+    )
+
+
+def _give_way() -> None:
+    """Let every other process come first; and if memory runs out, let this one end."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(19)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def main(model: str) -> int:
+    """Make the form of a file, and say how that went; return 0 if there is one."""
+    _give_way()
+    try:
+        found = make(Path(model))
+    except (VoilearnError, ImportError, TimeoutError) as error:
+        print(f"{model} has no compiled form: {error}", file=sys.stderr)
+        return 1
+    if isinstance(found, NotKept):
+        print(f"{model} has no compiled form: {found.reason}", file=sys.stderr)
+        return 1
+    print(f"{model} is compiled: {found.compiled.agreement}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
