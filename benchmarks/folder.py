@@ -82,7 +82,7 @@ def ways(export: Path, onnx: Path) -> dict[str, list[str]]:
     fastai = [sys.executable, "-W", "ignore", "-c"]
     return {
         "voilearn classify, export.onnx": [*classify, str(onnx)],
-        "voilearn classify, export.pkl": [*classify, str(export)],
+        "voilearn classify, the learner": [*classify, str(export), "--runtime", "learner"],
         "a loop over learn.predict": [*fastai, PREDICT, str(export)],
         "learn.get_preds": [*fastai, GET_PREDS, str(export)],
     }

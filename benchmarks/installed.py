@@ -53,7 +53,7 @@ def installed(name: str, wanted: Sequence[str], desk: Path) -> Iterator[Installe
             model = desk / "export.pkl"
             learner = replace(fresh, variables={"VOILEARN_RUNTIME": "learner"})
             yield Installed(f"{name}, the learner", *took, *waits(learner, model))
-            fresh.run("python", "-m", "voilearn.compiled.kept", model, folder=desk)
+            fresh.run("voilearn", "compile", "--keep", model, folder=desk)
             yield Installed(f"{name}, kept compiled", *took, *waits(fresh, model))
 
 

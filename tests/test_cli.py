@@ -337,7 +337,9 @@ def test_help_says_the_default_of_every_option_that_takes_a_value() -> None:
             assert "(default: " in (action.help or ""), f"{command} {action.dest}"
 
 
-@pytest.mark.parametrize("command", ["classify", "inspect", "compile", "serve"])
+@pytest.mark.parametrize(
+    "command", ["classify", "inspect", "compile", "serve", "page", "new", "device"]
+)
 def test_help_prints_all_of_it_and_no_token(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOILEARN_TOKEN", "a-token-that-is-secret")
     monkeypatch.setenv("COLUMNS", "100")

@@ -36,8 +36,8 @@ def test_the_line_to_install_what_is_missing_is_not_broken(export: Path) -> None
     line = f"'{'/a long way' * 12}/bin/python' -m pip install \"voilearn[learner]\""
     absent = f"export.pkl needs the Python package fastai, which is {NOT_INSTALLED}: {line}"
     told = describe(replace(read_export_file(export), hindrance=absent)).splitlines()
-    at = told.index(f"install it by    {line}")
-    assert told[at - 1].endswith("which is not installed here")
+    assert told[-1] == f"install it by    {line}"
+    assert told[-2].endswith("which is not installed here")
 
 
 def test_a_thousand_classes_are_a_few_lines(export: Path) -> None:

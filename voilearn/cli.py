@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from voilearn import __version__
-from voilearn.errors import VoilearnError, printable, shown
+from voilearn.errors import UnusableModel, VoilearnError, printable, shown
 from voilearn.missing import missing
 from voilearn.shell.terminal import (
     MOST,
@@ -25,6 +25,7 @@ from voilearn.shell.terminal import (
     as_folder,
     as_path,
     leave,
+    leaving_at_once,
     put,
     silence,
 )
@@ -154,7 +155,12 @@ def _add_compile(commands: "Commands") -> None:
     compile.add_argument(
         "--int8", action="store_true", help="smaller and faster, if good enough on --photos"
     )
-    compile.set_defaults(run=_compile)
+    compile.add_argument(
+        "--keep",
+        action="store_true",
+        help="write nothing here, but what this user's other commands answer by from now on",
+    )
+    compile.set_defaults(run=_compile, usage=compile.error)
 
 
 def _add_serve(commands: "Commands") -> None:
@@ -192,7 +198,7 @@ def _add_page(commands: "Commands") -> None:
         help=f"{MODEL_HELP} (default: export.pkl, or else export.onnx, in the current folder)",
     )
     page.add_argument(
-        "--port", type=int, default=0, help="0 is any that is free (default: %(default)s)"
+        "--port", type=int, default=0, help="the page's port (default: any that is free)"
     )
     page.add_argument(
         "--no-browser", action="store_true", help="say the page's address, and open no browser"
@@ -231,7 +237,7 @@ def _add_device(commands: "Commands") -> None:
     device.add_argument(
         "-o",
         dest="folder",
-        type=as_folder,
+        type=as_path,
         required=True,
         metavar="DIR",
         help="the folder for the page: a new one, an empty one, or that of an older page",
@@ -284,7 +290,8 @@ def _classify_photos(options: argparse.Namespace) -> int:
         options.usage("standard input has one photo: name it once")
     photos = watched(options.photos) if options.watch else named(options.photos)
     counted = None if options.watch else named(options.photos)
-    classify, classes, at_once = _opened(options)
+    with leaving_at_once():
+        classify, classes, at_once = _opened(options)
     line = as_json if options.json else as_csv(classes) if options.csv else in_words
     if options.csv:
         put(csv_heading(classes))
@@ -359,6 +366,8 @@ def _compile(options: argparse.Namespace) -> int:
     check_not_compiled(options.model)
     check_libraries(options.model)
     quiet_libraries()
+    if options.keep:
+        return _keep(options)
     from voilearn.compiled.compile import compile_learner
 
     compiled = compile_learner(options.model, options.folder, options.photos, options.int8, _say)
@@ -366,6 +375,18 @@ def _compile(options: argparse.Namespace) -> int:
     size = f"{compiled.bytes / 1e6:.1f} MB, {compiled.precision}"
     put(f"{printable(str(file), MOST)} ({size}) and export.json written")
     put(f"agreement with learn.predict: {compiled.agreement}")
+    return 0
+
+
+def _keep(options: argparse.Namespace) -> int:
+    from voilearn.compiled.kept import NotKept, make
+
+    if options.int8 or options.photos or options.folder != Path():
+        options.usage("--keep goes with no other option: what is kept is as good as the learner")
+    found = make(options.model)
+    if isinstance(found, NotKept):
+        raise UnusableModel(f"{shown(options.model)} has no compiled form: {found.reason}")
+    put(f"{shown(options.model)} is compiled and kept: {found.compiled.agreement}")
     return 0
 
 

@@ -25,11 +25,10 @@ def describe(export: ExportFile, form: Kept | NotKept | None = None) -> str:
 
     `form` is what is kept of the export, compiled.
     """
-    rows = [_row(name, value) for name, value in _rows(export)]
+    rows = [_row(name, value) for name, value in _rows(export, form)]
     if line := _to_install(export)[1]:
         rows.append(f"{'install it by':<{MARGIN}}{printable(line, MOST_TEXT)}")
-    told = str(form or "none is kept here yet: the learner answers")
-    return "\n".join([*rows, _row("compiled form", told)])
+    return "\n".join(rows)
 
 
 def describe_compiled(path: Path, compiled: Compiled, file: OnnxFile) -> str:
@@ -54,7 +53,7 @@ def _compiled_rows(path: Path, compiled: Compiled, file: OnnxFile) -> Iterator[t
     yield "agreement", str(compiled.agreement)
 
 
-def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:
+def _rows(export: ExportFile, form: Kept | NotKept | None) -> Iterator[tuple[str, str]]:
     learner, network = export.learner, export.learner.network
     yield "file", f"{export.path} ({_megabytes(export.size)})"
     yield "sha256", export.sha256
@@ -83,6 +82,8 @@ def _rows(export: ExportFile) -> Iterator[tuple[str, str]]:
         f"{_listed(list(export.unknown_references)) or 'none'}"
         + (f"; runs the bytecode of Python {other}" if (other := export.other_python) else ""),
     )
+    if form or not export.hindrance:
+        yield "compiled form", str(form or "none is kept here yet: the learner answers")
     told = "it was opened" if export.opened else "as far as reading tells"
     yield "opens here", "no" if export.hindrance else f"yes, {told}, and nothing in it is run"
     if export.hindrance:

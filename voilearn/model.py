@@ -60,7 +60,7 @@ def keep_form(path: Path, classify: "Classifier", runtime: Runtime | None = None
     `classify` is what `load_classify` returned, without `trust`, for the same `path` and `runtime`.
     Says whether that was begun.
     """
-    if classify.agreement is not None or runtime_of(runtime) != "auto":
+    if runtime_of(runtime) != "auto" or classify.agreement is not None:
         return False
     from voilearn.compiled import kept
 

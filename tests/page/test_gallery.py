@@ -44,7 +44,7 @@ def test_two_comes_before_ten(tmp_path: Path) -> None:
 def test_what_is_no_picture_of_the_folder_is_left_out(tmp_path: Path) -> None:
     folder = tmp_path / "examples"
     folder.mkdir()
-    lay_out(folder, "bear.png", ".hidden.jpg", "watch.py")
+    lay_out(folder, "bear.png", ".hidden.jpg", "notes.txt")
     (folder / "folder.jpg").mkdir()
     lay_out(tmp_path, "private.jpg")
     (folder / "link.jpg").symlink_to(tmp_path / "private.jpg")

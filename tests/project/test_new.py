@@ -190,6 +190,11 @@ NO_MODELS: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: shutil.copy(EXPORTS / "2.8.12-author_layer.pkl", path),
         "layers that are not read",
     ),
+    "its author's transform": (  # told before what is missing on this machine
+        "export.pkl",
+        lambda path: shutil.copy(EXPORTS / "2.8.12-author_item_transform.pkl", path),
+        "transform",
+    ),
     "a graph alone": ("export.onnx", lambda path: path.write_bytes(ONNX), "has no export.json"),
 }
 
@@ -234,6 +239,24 @@ def test_an_empty_folder_is_taken_as_it_is(
 def test_folders_above_are_made(colours: Path, tmp_path: Path) -> None:
     write_app(tmp_path / "a" / "b" / "app", colours, MINE)
     assert files_in(tmp_path) == {f"a/b/app/{name}" for name in FILES | COMPILED}
+
+
+def test_a_path_that_goes_up_again_is_the_one_that_is_meant(
+    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_app(Path("not", "..", "there", "app"), colours, MINE)
+    assert files_in(tmp_path) == {f"there/app/{name}" for name in FILES | COMPILED}
+    assert read_settings(Path("there", "app", "app.toml")).title == "App"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the limit of a name is another elsewhere")
+def test_a_name_that_no_folder_can_have_leaves_nothing_behind(
+    colours: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CannotBuild, match="File name too long"):
+        write_app(tmp_path / "a" / ("b" * 300), colours, MINE)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

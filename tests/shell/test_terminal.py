@@ -3,11 +3,23 @@
 import argparse
 import io
 import os
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from voilearn.shell.terminal import NotPrinted, Once, Parser, as_folder, as_path, put, silence
+from voilearn.shell import terminal
+from voilearn.shell.terminal import (
+    NotPrinted,
+    Once,
+    Parser,
+    as_folder,
+    as_path,
+    leaving_at_once,
+    put,
+    silence,
+)
 
 
 class Refusing(io.StringIO):
@@ -64,3 +76,30 @@ def test_names_that_can_be_none_are_refused() -> None:
         with pytest.raises(argparse.ArgumentTypeError):
             as_folder(name)
     assert str(as_folder("onnx")) == "onnx"
+
+
+def test_ctrl_c_is_as_before_where_leaving_at_once_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(terminal, "leave", left.append)
+    with leaving_at_once():
+        signal.raise_signal(signal.SIGINT)
+    assert left == [130]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_where_ctrl_c_is_ignored_or_it_is_another_thread_nothing_is_changed() -> None:
+    inside: list[object] = []
+
+    def look() -> None:
+        with leaving_at_once():
+            inside.append(signal.getsignal(signal.SIGINT))
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(look).result()
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        look()
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert inside == [usual, signal.SIG_IGN]

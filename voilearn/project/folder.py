@@ -34,16 +34,17 @@ def written_whole(folder: Path) -> Iterator[Path]:
     """
     check_place(folder)
     with _said(folder):
-        beside = folder if folder.is_dir() else _nearest(folder)
+        there = folder.is_dir()  # and it stays the same folder, for a user may be in it
+        beside = folder if there else _nearest(folder)
         with tempfile.TemporaryDirectory(prefix=".voilearn-new-", dir=beside) as scratch:
-            draft = Path(scratch, "app")
-            draft.mkdir()
+            inside = Path("app") if there else _whole(folder).relative_to(beside)
+            draft = Path(scratch) / inside
+            draft.mkdir(parents=True)
             yield draft
-            if beside is folder:  # it may be where the user is, so it stays the same folder
+            if there:
                 _move_into(folder, draft)
-            else:
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                draft.rename(folder)
+            else:  # with the folders above that are missing, too
+                Path(scratch, inside.parts[0]).rename(beside / inside.parts[0])
 
 
 def _move_into(folder: Path, draft: Path) -> None:
@@ -61,7 +62,11 @@ def _move_into(folder: Path, draft: Path) -> None:
 
 def _nearest(folder: Path) -> Path:
     """Return the nearest of the folders above that is there."""
-    return next(path for path in folder.absolute().parents if os.path.lexists(path))
+    return next(path for path in _whole(folder).parents if os.path.lexists(path))
+
+
+def _whole(folder: Path) -> Path:
+    return Path(os.path.abspath(folder))  # noqa: PTH100  # Path's own keeps what goes up again
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from voilearn.errors import CannotBuild, printable, shown
+from voilearn.model import is_compiled
 from voilearn.model_file import model_sha256
 from voilearn.page.document import fill
 from voilearn.project.app_toml import app_toml
@@ -32,6 +33,11 @@ COPY = """\
 mkdir -p voilearn
 cp -R "$(python -P -c 'import os, voilearn; print(os.path.dirname(voilearn.__file__))')/." voilearn
 
+"""
+KEEP = """
+# The model is compiled here, once, so that no visitor waits for PyTorch; without that, they do.
+python -m voilearn compile export.pkl --keep ||
+    echo "postBuild: the page works all the same; its first answer takes some seconds." >&2
 """
 MADE = {
     "export.pkl": "Export your learner with learn.export('export.pkl')",
@@ -78,7 +84,8 @@ def _texts(facts: Facts, title: str, repository: Repository) -> dict[str, str]:
 
 def post_build(model: str, first: str) -> str:
     """Return what Binder runs at the end of its build; `first` is a step of an app's own."""
-    return _filled("binder/postBuild", model=model, made=MADE[model], first=first)
+    keep = "" if is_compiled(model) else KEEP
+    return _filled("binder/postBuild", model=model, made=MADE[model], first=first, keep=keep)
 
 
 def _filled(name: str, **values: str) -> str:

@@ -14,6 +14,7 @@ from voilearn.errors import (
     ServiceBusy,
     ServiceError,
     ServiceUnreachable,
+    TokenRefused,
     TooManyRequests,
 )
 from voilearn.prediction import Classify, Prediction
@@ -22,6 +23,10 @@ AT_ONCE = 4  # photos on their way, half of what a service lets one client have
 FULL_SECONDS = 600.0  # until a photo for which there is never a place is given up
 GONE_SECONDS = 30.0  # until a service that can't be reached is; after that, each photo is one try
 AGAIN = 1.0  # seconds between two tries, where the service does not say
+REFUSED = (
+    "The service does not take this token, or wants one: set the variable VOILEARN_TOKEN to the "
+    "one that the service was started with."
+)
 FULL = (ServiceBusy, TooManyRequests, DeadlinePassed)
 
 
@@ -38,6 +43,8 @@ class Patient:
         while True:
             try:
                 prediction = self._classify(photo)
+            except TokenRefused as error:
+                raise TokenRefused(REFUSED) from error
             except (*FULL, ServiceUnreachable) as error:
                 self._pause(error, began)
             else:

@@ -26,7 +26,7 @@ ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
     *(".avif", ".heic", ".heif", ".ppm", ".pgm", ".pbm"),
 )
-LOOK_SECONDS = 0.5  # between two looks at a folder; a file is read once two of them saw the same
+LOOK_SECONDS = 0.5  # at least, between two looks; a file is read once two of them saw the same
 
 _Stamp = tuple[int, int]  # of a file: its size, and when it was changed
 
@@ -179,10 +179,12 @@ def watched(names: Iterable[str]) -> Iterator[Photo]:
 
 def _watched(folders: list[str]) -> Iterator[Photo]:
     before = _stamps(folders)
-    answered = dict(before)
+    answered, pause = dict(before), LOOK_SECONDS
     while True:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(pause)
+        began = time.monotonic()
         now = _stamps(folders)
+        pause = max(LOOK_SECONDS, 9 * (time.monotonic() - began))  # a tenth of the time, at most
         answered = {name: stamp for name, stamp in answered.items() if name in now}
         for name, stamp in now.items():
             if stamp == before.get(name) and stamp != answered.get(name):

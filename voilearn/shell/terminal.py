@@ -7,7 +7,10 @@ output. A line that can't be written raises NotPrinted.
 import argparse
 import contextlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -41,6 +44,24 @@ def leave(code: int) -> NoReturn:
     lines are out, for `put` keeps none.
     """
     os._exit(code)
+
+
+@contextlib.contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """Have Ctrl-C end this process inside, rather than raise a KeyboardInterrupt.
+
+    Libraries that it meets as they are imported make another error of it. Where it is ignored, as
+    in the background of a script, it stays so.
+    """
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not usual or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: leave(130))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def silence(stream: TextIO) -> None:
