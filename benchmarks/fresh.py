@@ -7,20 +7,22 @@ they say in a folder where nothing else is, and what it all takes on disk.
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.processes import NOT_OURS
 
 # Settings of a tester's own that would bring in more than is installed
-NOT_HERE = (*NOT_OURS, "PYTHON", "VIRTUAL_ENV", "UV_", "PIPX_")
+NOT_HERE = (*NOT_OURS, "PYTHON", "VIRTUAL_ENV", "UV_", "PIPX_", "XDG_")
 
 
 @dataclass(frozen=True)
 class Fresh:
-    """An environment in `folder`, and beside it a home of its own."""
+    """An environment in `folder`, and beside it a home of its own; `variables` are set in it."""
 
     folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def made(cls, folder: Path, python: str = sys.executable) -> "Fresh":
@@ -64,7 +66,8 @@ class Fresh:
         """Return the variables of a user who has nothing set, and a home of their own."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_HERE)}
         home = str(self.folder.with_name(f"{self.folder.name}-home"))
-        return kept | {"HOME": home, "XDG_RUNTIME_DIR": home, "GRADIO_ANALYTICS_ENABLED": "False"}
+        own = {"HOME": home, "XDG_RUNTIME_DIR": home, "GRADIO_ANALYTICS_ENABLED": "False"}
+        return kept | own | dict(self.variables)
 
     def megabytes(self) -> float:
         """Return what it takes on disk, in millions of bytes, as `du` counts it."""

@@ -93,7 +93,7 @@ def test_a_tool_runs_it_and_is_what_is_named_to_install_more(
         done = subprocess.run(inspect, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert re.search(r"3 classes +black, grizzly, teddy", done.stdout), done.stderr
-    assert done.stdout.splitlines()[-1].endswith(line.format("voilearn[learner,timm]"))
+    assert f" {line.format('voilearn[learner,timm]')}\n" in done.stdout
 
 
 def test_it_is_installed_without_a_network_as_the_documents_tell(tmp_path: Path) -> None:

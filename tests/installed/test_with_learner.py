@@ -18,7 +18,9 @@ def probabilities(fresh: Fresh, model: str, folder: Path) -> dict[str, float]:
 
 
 def test_an_export_answers_and_compiles_to_the_same(with_learner: Fresh, desk: Path) -> None:
-    expected = load_classify(desk / "export.pkl")((desk / "photo.jpg").read_bytes())
+    expected = load_classify(desk / "export.pkl", runtime="learner")(
+        (desk / "photo.jpg").read_bytes()
+    )
     answered = probabilities(with_learner, "export.pkl", desk)
     assert answered == pytest.approx(expected.probabilities, abs=1e-3)
     done = with_learner.run("voilearn", "compile", "export.pkl", "-o", "again", folder=desk)
