@@ -161,6 +161,7 @@ def environment(scratch: Path, home: Path) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "GRADIO_ANALYTICS_ENABLED": "False",
         "PYTHONWARNINGS": "ignore",
+        "VOILEARN_RUNTIME": os.environ.get("VOILEARN_RUNTIME", "auto"),
     }
 
 
