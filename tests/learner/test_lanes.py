@@ -36,7 +36,7 @@ PATIENCE = 60.0  # seconds, after which something that should come has not
 @pytest.fixture(autouse=True)
 def _two_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever the machine has; and every thread of torch's is one again afterwards."""
-    monkeypatch.setattr(lanes_file, "granted_cores", lambda: 2)
+    monkeypatch.setattr(lanes_file, "CORES", 2)
     monkeypatch.setattr(lanes_file, "ALLOWED", 2)
     yield
     assert torch.get_num_threads() == 1
@@ -286,7 +286,7 @@ def test_a_network_that_adds_in_another_order_on_two_cores_gets_one(learn: Learn
 
 
 def test_one_core_is_one_lane(learn: Learner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes_file, "granted_cores", lambda: 1)
+    monkeypatch.setattr(lanes_file, "CORES", 1)
     seen: list[int] = []
     lanes = opened(with_layer(learn, Lambda(lambda numbers: counted(numbers, seen))))
     assert torch.equal(ask(lanes, item((30, 50))), predicted(learn, item((30, 50))))

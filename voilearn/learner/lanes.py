@@ -32,6 +32,7 @@ from voilearn.machine import granted_cores
 Ask = Callable[[Any], torch.Tensor]
 
 ALLOWED = torch.get_num_threads()  # what whoever started this process leaves torch
+CORES = granted_cores()  # asked here, so that opening a model looks at nothing but its file
 
 
 class Lanes:
@@ -79,20 +80,19 @@ class Lanes:
 
     def _look(self, item: Any, expected: torch.Tensor) -> None:
         """Open all lanes, if the learner gives the same numbers there and its network stays."""
-        cores = granted_cores()
         before = _held(self._learn.model)
-        threads = self._most_threads(cores, item, expected)
+        threads = self._most_threads(item, expected)
         if not threads or not _same(before, _held(self._learn.model)):
             return
-        more = [deepcopy(self._learn.dls) for _ in range(cores - 1)]
+        more = [deepcopy(self._learn.dls) for _ in range(CORES - 1)]
         with self._changed:
             self._free += more
-            self._count, self._threads = cores, threads
+            self._count, self._threads = CORES, threads
             self._changed.notify_all()
 
-    def _most_threads(self, cores: int, item: Any, expected: torch.Tensor) -> int:
+    def _most_threads(self, item: Any, expected: torch.Tensor) -> int:
         """Return with how many threads the numbers are those expected, 0 if with none."""
-        for threads in sorted({min(cores, ALLOWED), 1}, reverse=True):
+        for threads in sorted({min(CORES, ALLOWED), 1}, reverse=True):
             with using(threads):
                 found = _straight(self._learn, self._learn.dls, item)
             if torch.equal(found, _plain(expected)):
