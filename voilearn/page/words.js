@@ -3,7 +3,7 @@
 
 /**
  * @import { Problem } from "./problem.js"
- * @import { ModelInfo } from "./types.d.ts"
+ * @import { ModelInfo, Prediction } from "./types.d.ts"
  */
 
 /** @typedef {keyof typeof ENGLISH} Key */
@@ -610,7 +610,7 @@ export function percent(probability) {
 
 /**
  * Says what gave an answer and, if that was compiled, how far it is from the learner; "" if unknown.
- * @param {{ runtime?: string | null, agreement?: number | null }} answer
+ * @param {Pick<Prediction, "runtime" | "agreement">} answer
  */
 export function sayRuntime({ runtime, agreement }) {
   if (!runtime) return "";
