@@ -54,13 +54,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder of the test's own, where forms are asked for."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("VOILEARN_RUNTIME", "auto")
-    return tmp_path / "cache" / "voilearn"
+    return tmp_path / "cache" / "voilearn" / "compiled"
 
 
 @pytest.fixture
 def kept_form(form: Path, cache: Path) -> Path:
     """The folder of SMALL's form, in the cache of this test."""
-    shutil.copytree(form / "voilearn", cache)
+    shutil.copytree(form / "voilearn", cache.parent)
     return cache / NAME
 
 
@@ -72,7 +72,7 @@ def copying(form: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     def compiled(path: Path, folder: Path) -> object:
         asked.append(path)
         for name in ("export.onnx", "export.json"):
-            shutil.copy(form / "voilearn" / NAME / name, folder)
+            shutil.copy(form / "voilearn" / "compiled" / NAME / name, folder)
         return read_compiled(folder / "export.onnx")
 
     monkeypatch.setattr(compiling, "compile_learner", compiled)
@@ -111,12 +111,11 @@ def test_with_a_form_neither_torch_nor_fastai_is_loaded(kept_form: Path) -> None
 
 def test_nothing_but_the_form_is_written_and_nobody_else_may_read_it(form: Path) -> None:
     assert {file.name for file in form.iterdir()} - {"matplotlib", ".config"} == {"voilearn"}
-    found = sorted(
-        path.relative_to(form / "voilearn").as_posix() for path in form.rglob("voilearn/**/*")
-    )
+    root = form / "voilearn" / "compiled"
+    found = sorted(path.relative_to(root).as_posix() for path in root.rglob("*"))
     assert found == sorted([NAME, f"{NAME}/export.json", f"{NAME}/export.onnx", "lock"])
     assert (form / "voilearn").stat().st_mode & 0o077 == 0
-    assert (form / "voilearn" / NAME).stat().st_mode & 0o077 == 0
+    assert (form / "voilearn" / "compiled" / NAME).stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.usefixtures("kept_form", "no_compiling")
@@ -242,7 +241,7 @@ def test_a_form_that_is_less_good_is_not_kept(
     form: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def worse(path: Path, folder: Path) -> object:
-        shutil.copytree(form / "voilearn" / NAME, folder, dirs_exist_ok=True)
+        shutil.copytree(form / "voilearn" / "compiled" / NAME, folder, dirs_exist_ok=True)
         further_off(folder)
         return read_compiled(folder / "export.onnx")
 
@@ -290,6 +289,16 @@ def test_where_nothing_can_be_written_the_learner_answers(
         make(SMALL)
 
 
+@pytest.mark.usefixtures("copying")
+def test_where_others_may_write_nothing_is_kept_and_nothing_removed(kept_form: Path) -> None:
+    kept_form.parents[1].chmod(0o777)
+    assert look(SHA256) is None
+    assert not begin(SMALL)
+    with pytest.raises(UnusableModel, match="no cache folder that nobody else may write"):
+        make(SMALL)
+    assert (kept_form / "export.onnx").is_file()
+
+
 def test_what_ends_without_a_word_is_not_tried_for_ever(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,7 +335,7 @@ def test_a_service_begins_with_the_learner_and_goes_on_with_the_form(
     form: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(path: Path, root: Path) -> None:
-        shutil.copytree(form / "voilearn" / NAME, cache / NAME)
+        shutil.copytree(form / "voilearn" / "compiled" / NAME, cache / NAME)
 
     monkeypatch.setattr(kept, "_start", start)
     live = LiveModel(SMALL)

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voilearn import __version__
+from voilearn.cache_folder import cache_folder
 from voilearn.compiled.description import Compiled, read_compiled
 from voilearn.compiled.onnx_file import check_onnx_file
 from voilearn.errors import UnusableModel, VoilearnError, shown
@@ -79,7 +80,7 @@ class NotKept:
 def look(sha256: str) -> Kept | NotKept | None:
     """Return what is kept of the export.pkl of that hash; None if nothing is, or nothing good."""
     folder = _folder(sha256)
-    if folder is None or not (_is_own(folder.parent) and _is_own(folder)):
+    if folder is None or not all(map(_is_own, (folder.parents[1], folder.parent, folder))):
         return None
     try:
         if (reason := _refusal(folder)) is not None:
@@ -133,7 +134,7 @@ def make(path: Path) -> Kept | NotKept:
     try:
         root = _own_root()
         if root is None:
-            raise UnusableModel("There is no folder of this user's own to keep compiled models in.")
+            raise UnusableModel("This user has no cache folder that nobody else may write.")
         sha256 = file_sha256(path)
         with _lock(root):
             for left in root.glob(f"{MAKING}*"):  # by one that was killed
@@ -218,20 +219,21 @@ def _folder(sha256: str) -> Path | None:
 
 
 def _root() -> Path | None:
-    from platformdirs import user_cache_path
-
-    root = user_cache_path("voilearn", appauthor=False)
-    return root if root.is_absolute() else None  # without a home it is not
+    caches = cache_folder()
+    return caches and caches / "compiled"
 
 
 def _own_root() -> Path | None:
-    """Return the folder for all forms, made if need be, and emptied if others could write it."""
+    """Return the folder for all forms, made if need be; emptied first, if others could write it."""
     root = _root()
     if root is None:
         return None
+    root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _is_own(root.parent):  # of another user, as for root by sudo: nothing in it is ours
+        return None
     if root.exists() and not _is_own(root):
         shutil.rmtree(root)
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    root.mkdir(mode=0o700, exist_ok=True)
     return root
 
 

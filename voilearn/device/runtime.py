@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import sys
 import tarfile
 import tempfile
 import urllib.request
@@ -19,6 +18,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from voilearn.cache_folder import cache_folder
 from voilearn.device.large import Large, Say
 from voilearn.errors import CannotBuild, shown
 
@@ -45,13 +45,15 @@ def get_runtime(file: Path | None, say: Say) -> tuple[bytes, Large]:
     pinned = json.loads(PINNED.read_text("utf-8"))
     version, integrity = pinned["dependencies"][PACKAGE], pinned["integrity"][PACKAGE]
     name = f"{PACKAGE}-{version}-{hashlib.sha256(integrity.encode()).hexdigest()[:16]}"
-    kept = _cache_folder() / name
-    found = None if file else _kept(kept)
+    caches = cache_folder()
+    kept = caches and caches / name
+    found = None if file or not kept else _kept(kept)
     if found is None:
         package = _given(file, version, integrity) if file else _download(version, integrity, say)
         found = _unpack(package)
         with contextlib.suppress(OSError):  # in a read-only home, say, it is got again next time
-            _keep(kept, found)
+            if kept:
+                _keep(kept, found)
     script, binary, packed = found
     sha256 = hashlib.sha256(binary).hexdigest()
     return script, Large("runtime", f"ort-{sha256[:16]}.wasm", sha256, len(binary), packed)
@@ -63,17 +65,6 @@ def _kept(kept: Path) -> Parts | None:
         return Parts(script, gzip.decompress(packed), packed)
     except (OSError, EOFError, zlib.error):  # it is not there, or damaged
         return None
-
-
-def _cache_folder() -> Path:
-    """Return where a user's programs keep what they can get again."""
-    if sys.platform == "win32":
-        caches = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        caches = Path.home() / "Library" / "Caches"
-    else:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return caches / "voilearn"
 
 
 def _given(file: Path, version: str, integrity: str) -> bytes:
