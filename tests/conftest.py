@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,11 @@ with_fastai = pytest.mark.skipif(
     not all(find_spec(name) for name in ("torch", "fastai", "timm")),
     reason="fastai, with torch and timm, is not installed",
 )
+
+
+# What a shell begins in its background, as `make test &`, hears no Ctrl+C, nor does what it starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
