@@ -19,7 +19,7 @@ PACKAGE = Path(voilearn.__file__).parent
 # Each file of the ground floor may import those above it, never one below: towards the bytes.
 GROUND_FLOOR = [
     {"__init__"},
-    {"errors", "machine", "cache_folder"},
+    {"errors", "machine", "users_folders"},
     {"missing", "no_file"},
     {"limits", "model_file", "settings", "prediction", "wire", "runtime_folder"},
     {"tiff"},

@@ -5,8 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +34,7 @@ OTHER = EXPORTS / "2.8.12-name_func.pkl"
 SHA256 = file_sha256(SMALL)
 NAME = f"{SHA256}-{__version__}"
 PHOTO = encode(draw((300, 200)), "JPEG")
+FILES = ("export.json", "export.onnx", "seal")
 # What `python -m voilearn.compiled.kept` does, at the priority of other tests
 MAKE = (
     "import sys; from voilearn.compiled import kept; kept._give_way = str; kept.main(sys.argv[1])"
@@ -43,16 +46,17 @@ def form(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cache folder of a user who has the form of SMALL, made as it is in the background."""
     cache = tmp_path_factory.mktemp("made")
     command = [sys.executable, "-c", MAKE, str(SMALL)]
-    own = {**os.environ, "XDG_CACHE_HOME": str(cache), "HOME": str(cache)}
+    own = {**os.environ, "XDG_CACHE_HOME": str(cache), "XDG_DATA_HOME": str(cache / "data")}
     run = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, check=True)
     assert "is compiled: 32 pictures made by code: the same labels in 32" in run.stdout
     return cache
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache folder of the test's own, where forms are asked for."""
+def cache(form: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder of the test's own, where forms are asked for; of the same user."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(form / "data"))
     monkeypatch.setenv("VOILEARN_RUNTIME", "auto")
     return tmp_path / "cache" / "voilearn" / "compiled"
 
@@ -71,7 +75,7 @@ def copying(form: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     def compiled(path: Path, folder: Path) -> object:
         asked.append(path)
-        for name in ("export.onnx", "export.json"):
+        for name in FILES[:2]:
             shutil.copy(form / "voilearn" / "compiled" / NAME / name, folder)
         return read_compiled(folder / "export.onnx")
 
@@ -110,10 +114,13 @@ def test_with_a_form_neither_torch_nor_fastai_is_loaded(kept_form: Path) -> None
 
 
 def test_nothing_but_the_form_is_written_and_nobody_else_may_read_it(form: Path) -> None:
-    assert {file.name for file in form.iterdir()} - {"matplotlib", ".config"} == {"voilearn"}
+    assert {file.name for file in form.iterdir()} - {"matplotlib", ".config"} == {
+        "voilearn",
+        "data",
+    }
     root = form / "voilearn" / "compiled"
     found = sorted(path.relative_to(root).as_posix() for path in root.rglob("*"))
-    assert found == sorted([NAME, f"{NAME}/export.json", f"{NAME}/export.onnx", "lock"])
+    assert found == sorted([NAME, *(f"{NAME}/{name}" for name in FILES), "lock"])
     assert (form / "voilearn").stat().st_mode & 0o077 == 0
     assert (form / "voilearn" / "compiled" / NAME).stat().st_mode & 0o077 == 0
 
@@ -153,21 +160,34 @@ def damaged(folder: Path) -> None:
 
 
 def other_model(folder: Path) -> None:
-    told = json.loads((folder / "export.json").read_text())
-    told["model"]["sha256"] = file_sha256(OTHER)
-    (folder / "export.json").write_text(json.dumps(told))
+    edit(folder, lambda told: told["model"].update(sha256=file_sha256(OTHER)))
 
 
 def further_off(folder: Path) -> None:
-    told = json.loads((folder / "export.json").read_text())
-    told["agreement"]["max_difference"] = 0.006
-    (folder / "export.json").write_text(json.dumps(told))
+    edit(folder, lambda told: told["agreement"].update(max_difference=0.006))
 
 
 def other_label(folder: Path) -> None:
+    edit(folder, lambda told: told["agreement"].update(labels=31))
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Have export.json say something else, under a good seal."""
     told = json.loads((folder / "export.json").read_text())
-    told["agreement"]["labels"] -= 1
+    change(told)
     (folder / "export.json").write_text(json.dumps(told))
+    if (folder / "seal").exists():
+        (folder / "seal").write_text(kept._seal(folder, kept._own_key()))
+
+
+def forged(folder: Path) -> None:
+    """Another model in its place, all of whose hashes are right, but for the seal."""
+    edit(folder, lambda told: told["model"].update(classes=told["model"]["classes"][::-1]))
+    (folder / "seal").write_text(kept._seal(folder, b"of somebody else"))
+
+
+def unsealed(folder: Path) -> None:
+    (folder / "seal").unlink()
 
 
 def half_copied(folder: Path) -> None:
@@ -203,7 +223,7 @@ def a_file(folder: Path) -> None:
 
 
 POISONED = [
-    damaged, other_model, further_off, other_label, half_copied, damaged_reason,
+    forged, unsealed, damaged, other_model, further_off, other_label, half_copied, damaged_reason,
     writable_by_all, below_what_all_may_write, of_somebody_else, a_link, a_file,
 ]  # fmt: skip
 
@@ -297,6 +317,23 @@ def test_where_others_may_write_nothing_is_kept_and_nothing_removed(kept_form: P
     with pytest.raises(UnusableModel, match="no cache folder that nobody else may write"):
         make(SMALL)
     assert (kept_form / "export.onnx").is_file()
+
+
+@pytest.mark.usefixtures("copying")
+def test_the_key_is_this_users_alone(kept_form: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(kept_form.parents[2] / "another"))
+    assert look(SHA256) is None  # it is another user's form
+    assert isinstance(make(SMALL), Kept)
+    key = kept_form.parents[2] / "another" / "voilearn" / "key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.chmod(0o644)
+    assert look(SHA256) is None  # who can read it can seal what they like
+    before = key.read_bytes()
+    assert isinstance(make(SMALL), Kept)
+    assert key.read_bytes() != before
+    (key.parent / "key").unlink()
+    key.symlink_to(kept_form / "export.json")
+    assert look(SHA256) is None
 
 
 def test_what_ends_without_a_word_is_not_tried_for_ever(

@@ -8,14 +8,20 @@ by a process of low priority, which outlives whoever began it:
 
 The forms lie in the user's cache folder, each in a folder named by its file's SHA-256 and this
 release, and are looked through like any export.onnx. Who could write there could put another
-model in their place, so nothing is taken from a folder that others may write. A form is kept only
-if it is as good as the learner (`CLOSE`), which is more than is asked of one that somebody compiles
-for a device; a file that has none is remembered, with the reason.
+model in their place, so nothing is taken from a folder that others may write; and as caches are
+shared, restored and mounted, each form is sealed with a key that lies elsewhere, which this user
+alone can read. A form is kept only if it is as good as the learner (`CLOSE`), which is more than is
+asked of one that somebody compiles for a device; a file that has none is remembered, with the
+reason.
 """
 
 import contextlib
+import errno
+import hashlib
+import hmac
 import json
 import os
+import secrets
 import shutil
 import stat
 import subprocess
@@ -27,12 +33,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voilearn import __version__
-from voilearn.cache_folder import cache_folder
 from voilearn.compiled.description import Compiled, read_compiled
 from voilearn.compiled.onnx_file import check_onnx_file
 from voilearn.errors import UnusableModel, VoilearnError, shown
 from voilearn.machine import free_memory
 from voilearn.model_file import file_sha256
+from voilearn.users_folders import cache_folder, data_folder
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -42,8 +48,9 @@ TRIES = 3  # that end without a word, as for want of memory, before no more are 
 MAKERS = ("onnxruntime", "onnx", "onnxscript", "fastai")  # the packages that a form is made with
 MEMORY, EACH_BYTE = 1_000_000_000, 8  # bytes: to compile, and more for each of the file
 LOCK_SECONDS = 900.0  # while another model is compiled
-MADE, REFUSED, TRIED = "export.onnx", "refused.json", ".tries"
-MAKING = ".making-"
+MADE, TOLD, SEAL = "export.onnx", "export.json", "seal"
+REFUSED, TRIED, MAKING = "refused.json", ".tries", ".making-"
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +93,10 @@ def look(sha256: str) -> Kept | NotKept | None:
         if (reason := _refusal(folder)) is not None:
             return NotKept(reason)
         file = folder / MADE
+        if not _is_sealed(folder):
+            return None
         check_onnx_file(file)
-        compiled = read_compiled(file)
+        compiled = read_compiled(file)  # whose hashes of both files are under the seal
     except (UnusableModel, OSError):
         return None
     good = compiled.model.sha256 == sha256 and _is_close(compiled)
@@ -155,7 +164,9 @@ def _made(path: Path, sha256: str, root: Path) -> Kept | NotKept:
         else:
             tried.write_text(str(_tries(tried) + 1))
             reason = _compile(path, sha256, form)
-        if reason is not None:
+        if reason is None:
+            (form / SEAL).write_text(_seal(form, _own_key()))
+        else:
             (form / REFUSED).write_text(json.dumps({"reason": reason}))
         place = root / _name(sha256)
         if place.exists() or place.is_symlink():  # no good, or it would have been found
@@ -190,6 +201,49 @@ def _compile(path: Path, sha256: str, form: Path) -> str | None:
 def _is_close(compiled: Compiled) -> bool:
     found = compiled.agreement
     return found.labels == found.pictures and found.max_difference <= CLOSE
+
+
+def _seal(form: Path, key: bytes) -> str:
+    return hmac.new(key, (form / TOLD).read_bytes(), hashlib.sha256).hexdigest()
+
+
+def _is_sealed(form: Path) -> bool:
+    """Say whether a form was made by this user. Raises OSError if it has no seal."""
+    key = _key()
+    return key is not None and hmac.compare_digest(_seal(form, key), (form / SEAL).read_text())
+
+
+def _key() -> bytes | None:
+    """Return the key of this user's seals; None if there is none, or not of this user alone."""
+    folder = data_folder()
+    if folder is None or not _is_own(folder):
+        return None
+    file = folder / "key"
+    try:
+        found = file.lstat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    if sys.platform != "win32" and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
+        return None
+    key = file.read_bytes()
+    return key if len(key) == KEY_BYTES else None
+
+
+def _own_key() -> bytes:
+    """Return the key, made anew if there is none that is good. Raises OSError if it can't be."""
+    if (key := _key()) is not None:
+        return key
+    folder, key = data_folder(), secrets.token_bytes(KEY_BYTES)
+    if folder is None:
+        raise FileNotFoundError(errno.ENOENT, "this user has no home")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder / "key"
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as writing:
+        writing.write(key)
+    return key
 
 
 def _refusal(folder: Path) -> str | None:

@@ -18,9 +18,9 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from voilearn.cache_folder import cache_folder
 from voilearn.device.large import Large, Say
 from voilearn.errors import CannotBuild, shown
+from voilearn.users_folders import cache_folder
 
 PINNED = Path(__file__).with_name("package.json")
 PACKAGE = "onnxruntime-web"
