@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -147,11 +148,24 @@ def test_a_file_that_changed_has_no_form(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("copying")
-def test_the_form_of_another_release_is_not_taken_and_goes(kept_form: Path) -> None:
+def test_the_form_of_another_release_is_not_taken_and_stays(kept_form: Path) -> None:
     old = kept_form.rename(kept_form.with_name(f"{SHA256}-0.0.1"))
     assert look(SHA256) is None
     assert isinstance(make(SMALL), Kept)
-    assert not old.exists()
+    assert old.exists()  # for who has both releases
+
+
+@pytest.mark.usefixtures("copying")
+def test_a_form_that_nobody_used_for_long_goes_when_another_comes(kept_form: Path) -> None:
+    old = kept_form.rename(kept_form.with_name(f"{SHA256}-0.0.1"))
+    used = shutil.copytree(old, old.with_name(f"{SHA256}-0.0.2"))
+    long_ago = time.time() - kept.UNUSED_SECONDS - 60
+    os.utime(old, (long_ago, long_ago))
+    assert isinstance(make(SMALL), Kept)
+    assert (old.exists(), used.exists()) == (False, True)
+    os.utime(kept_form, (long_ago, long_ago))
+    assert isinstance(look(SHA256), Kept)
+    assert kept_form.stat().st_mtime > long_ago + 60  # it is in use
 
 
 def damaged(folder: Path) -> None:

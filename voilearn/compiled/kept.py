@@ -27,6 +27,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,6 +52,7 @@ LOCK_SECONDS = 900.0  # while another model is compiled
 MADE, TOLD, SEAL = "export.onnx", "export.json", "seal"
 REFUSED, TRIED, MAKING = "refused.json", ".tries", ".making-"
 KEY_BYTES = 32
+UNUSED_SECONDS = 90 * 24 * 3600  # after which a form goes, when another comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,11 @@ def look(sha256: str) -> Kept | NotKept | None:
         compiled = read_compiled(file)  # whose hashes of both files are under the seal
     except (UnusableModel, OSError):
         return None
-    good = compiled.model.sha256 == sha256 and _is_close(compiled)
-    return Kept(file, compiled) if good else None
+    if compiled.model.sha256 != sha256 or not _is_close(compiled):
+        return None
+    with contextlib.suppress(OSError):  # on a disk that is read only
+        os.utime(folder)
+    return Kept(file, compiled)
 
 
 def is_there(sha256: str) -> bool:
@@ -173,8 +178,8 @@ def _made(path: Path, sha256: str, root: Path) -> Kept | NotKept:
             place.rename(Path(room) / "old")
         form.rename(place)
     tried.unlink(missing_ok=True)
-    for other in root.glob(f"{sha256}-*"):
-        if other.is_dir() and other != place:  # of another release
+    for other in root.iterdir():
+        if other.is_dir() and time.time() - other.stat().st_mtime > UNUSED_SECONDS:
             shutil.rmtree(other, ignore_errors=True)
     return look(sha256) or NotKept("What was compiled can't be read again.")
 
