@@ -138,6 +138,7 @@ def test_a_page_that_is_told_of_is_one_of_the_model_that_is_named(command: str) 
     assert chosen.model.name == "export.pkl"
 
 
+@pytest.mark.slow  # pip looks through all that is installed, once for each
 @pytest.mark.model
 @pytest.mark.parametrize("command", commands("environment"))
 def test_every_command_that_makes_an_environment_runs(command: str, checkout: Path) -> None:
