@@ -63,7 +63,7 @@ ONCE = {
     "test_a_message_over_ten_megabytes_reaches_the_kernel": {"hub"},
     "test_two_visitors_at_once_do_not_mix": {"hub"},
     "test_a_visitor_who_leaves_ends_the_kernel": {"close", "a link"},
-    "test_a_browser_that_is_quit_ends_the_kernel": {"voila"},
+    "test_a_browser_that_is_quit_ends_the_kernel": {"binder"},
     "test_a_page_that_says_no_goodbye_ends_its_kernel_all_the_same": {"binder"},
     "test_a_restarted_server_answers_the_photo_that_was_kept": {"voila", "service"},
     "test_a_page_without_a_model_says_why": {"voila"},

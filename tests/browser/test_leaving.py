@@ -159,6 +159,8 @@ def test_of_two_pages_of_one_visitor_the_other_stays(
 def test_a_browser_that_is_quit_ends_the_kernel(keeping: Server, name: str) -> None:
     if lack := engines.lacking(name):
         pytest.skip(lack)
+    if (name, keeping.way) == ("firefox", "voila"):
+        pytest.skip("Firefox does not always say it, and Voilà alone then waits 10 minutes")
     wait_for(partial(_kernels, keeping, 0))
     with engines.firefox() if name == "firefox" else engines.webkit() as engine:
         window = engine.new_window(1000, 800)
