@@ -112,6 +112,15 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[Machin
     machine.end()
 
 
+def built_wheel(folder: Path) -> Path:
+    """The wheel of this checkout, built in a folder."""
+    pytest.importorskip("hatchling", reason="hatchling, which builds the wheel, is not installed")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
 def draw(size: tuple[int, int] = (120, 80), mode: str = "RGB") -> Image.Image:
     """A picture that looks different in each of the eight orientations."""
     picture = Image.new("RGB", size, (30, 60, 90))

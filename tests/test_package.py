@@ -4,14 +4,13 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 import voilearn
-from tests.conftest import ROOT
+from tests.conftest import ROOT, built_wheel
 
 PACKAGE = Path(voilearn.__file__).parent
 
@@ -19,12 +18,7 @@ PACKAGE = Path(voilearn.__file__).parent
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The names of the files in the wheel that is built of this checkout."""
-    pytest.importorskip("hatchling", reason="hatchling, which builds the wheel, is not installed")
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (built,) = folder.glob("*.whl")
-    with zipfile.ZipFile(built) as file:
+    with zipfile.ZipFile(built_wheel(tmp_path_factory.mktemp("wheel"))) as file:
         return file.namelist()
 
 

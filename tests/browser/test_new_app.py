@@ -15,19 +15,15 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.visitor import ANSWER_WITHIN, Visitor
 from tests.browser.ways import Place, running
-from tests.conftest import ROOT, draw, encode
+from tests.conftest import ROOT, built_wheel, draw, encode
 from voilearn.model import load_classify
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an installed Voilearn."""
-    pytest.importorskip("hatchling", reason="hatchling, which builds the wheel, is not installed")
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as file:
+    with zipfile.ZipFile(built_wheel(folder)) as file:
         file.extractall(folder / "site")
     return folder / "site"
 

@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -223,16 +224,9 @@ def _key() -> bytes | None:
     folder = data_folder()
     if folder is None or not _is_own(folder):
         return None
-    file = folder / "key"
-    try:
-        found = file.lstat()
-    except OSError:
+    if not _is_own(folder / "key", stat.S_ISREG, others=0o077):
         return None
-    if not stat.S_ISREG(found.st_mode):
-        return None
-    if sys.platform != "win32" and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
-        return None
-    key = file.read_bytes()
+    key = (folder / "key").read_bytes()
     return key if len(key) == KEY_BYTES else None
 
 
@@ -296,17 +290,17 @@ def _own_root() -> Path | None:
     return root
 
 
-def _is_own(folder: Path) -> bool:
-    """Say whether a folder is there, is no link, and this user alone can write it."""
+def _is_own(path: Path, is_kind: Callable[[int], bool] = stat.S_ISDIR, others: int = 0o022) -> bool:
+    """Say whether a path is there, is no link, and is this user's; without the bits `others`."""
     try:
-        found = folder.lstat()
+        found = path.lstat()
     except OSError:
         return False
-    if not stat.S_ISDIR(found.st_mode):
+    if not is_kind(found.st_mode):
         return False
     if sys.platform == "win32":  # the folder is below the user's own
         return True
-    return found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    return found.st_uid == os.geteuid() and not found.st_mode & others
 
 
 def _lock(root: Path) -> "FileLock":
