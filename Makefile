@@ -89,7 +89,7 @@ bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and
 	measure open_pages.py; \
 	if measure resnet18.py "$$resnet18"; then \
 		measure compiled.py --resnet18 "$$resnet18/export.pkl"; \
-		measure folder.py --model "$$resnet18/export.pkl" --onnx "$$resnet18/export.onnx"; \
+		measure folder.py --rounds 1 --model "$$resnet18/export.pkl" --onnx "$$resnet18/export.onnx"; \
 		measure load.py --resnet18 "$$resnet18" --peers $(PEERS)/bin/python; \
 		measure visitors.py --resnet18 "$$resnet18" --peers $(PEERS)/bin/python; \
 	else \

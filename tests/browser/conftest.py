@@ -98,11 +98,11 @@ def _is_of_the_matrix(item: pytest.Item) -> bool:
     other_engine = params.get("engine", "chromium") != "chromium"
     if name == "test_files":  # a service's page reads files as a notebook's does
         return params.get("page") == "service" or (other_engine and params.get("page") == "device")
+    if other_engine:  # what differs most between them, how they read files, is asked above
+        return True
     test = item.name.partition("[")[0]
     if test in ONCE and ONCE[test].isdisjoint(map(str, params.values())):
         return True
-    if name == "test_leaving":
-        return other_engine and not {"binder", "an address", "back"}.isdisjoint(params.values())
     if name not in ALIKE or way is None or way in ALIKE[name]:
         return False
     of_its_host = way in HOSTS and item.name.startswith(BY_HOST)
