@@ -41,7 +41,8 @@ from voilearn.settings import ClassWords, Settings, read_settings
 PAGE = ROOT / "docs" / "page.md"
 NAMES = [path.name for path in DOCUMENTS]
 NO_REGISTRY = "The runtime can't be downloaded"
-FOLDERS = sorted(path for path in ROOT.glob("*/*.md") if path.parts[-2][0] != ".")
+PLACES = sorted((ROOT / "docs" / "deploy").glob("*.md"))
+FOLDERS = sorted(path for path in ROOT.glob("*/*.md") if path.parts[-2][0] != ".") + PLACES
 
 
 def test_the_readme_is_one_screen() -> None:
@@ -51,6 +52,12 @@ def test_the_readme_is_one_screen() -> None:
 def test_the_readme_leads_to_every_document() -> None:
     for document in DOCS:
         assert re.search(rf"\]\(docs/{document.name}[)#]", README.read_text()), document.name
+
+
+def test_the_table_of_places_leads_to_each_of_them() -> None:
+    index = ROOT / "docs" / "deploy" / "README.md"
+    for document in PLACES:
+        assert document == index or f"]({document.name}" in index.read_text(), document.name
 
 
 def test_every_block_is_run_or_compared_by_a_test() -> None:

@@ -99,6 +99,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "service/live_model": {"PIL"},
     "service/this_machine": {"PIL"},
     "service/json_log": {"PIL"},
+    "service/shadow": {"PIL"},
     "service/metrics": {"PIL", "prometheus_client"},
     "service/service": {"PIL", "fastapi"},
     "service/request_body": {"fastapi"},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from voilearn.machine import free_memory, granted_cores
+from voilearn.machine import free_memory, granted_cores, is_mounted_alone
 
 MACHINE = 8
 
@@ -145,3 +145,23 @@ def test_the_least_memory_that_is_left_counts(
 def test_this_machine_has_some_memory_left() -> None:
     found = free_memory()
     assert found is None or found > 1e6
+
+
+MOUNTS = """\
+36 35 98:0 / / rw,noatime shared:1 - ext4 /dev/root rw
+40 36 98:0 /srv/models /models rw - ext4 /dev/root rw
+41 36 98:0 /srv/a\\040model.pkl {folder}/a\\040model.pkl ro - ext4 /dev/root rw
+"""
+
+
+def test_a_file_that_is_mounted_by_itself_is_known(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(MOUNTS.format(folder=tmp_path))
+    for name in ("a model.pkl", "other.pkl"):
+        (tmp_path / name).touch()
+    assert is_mounted_alone(tmp_path / "a model.pkl", mounts)
+    assert not is_mounted_alone(tmp_path / "other.pkl", mounts)  # it is in a folder
+    assert not is_mounted_alone(Path("/models/export.pkl"), mounts)
+    assert not is_mounted_alone(tmp_path / "a model.pkl", tmp_path / "nothing")
+    mounts.write_text("nonsense\n")
+    assert not is_mounted_alone(tmp_path / "a model.pkl", mounts)

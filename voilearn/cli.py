@@ -5,12 +5,13 @@ imports its rooms when it runs, so that asking for help loads no torch.
 """
 
 import argparse
+import contextlib
 import io
 import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -184,6 +185,29 @@ def _add_serve(commands: "Commands") -> None:
     )
     serve.add_argument("--trust", action="store_true", help=TRUST_HELP)
     _add_runtime(serve)
+    serve.add_argument(
+        "--drain",
+        type=_up_to(3600),
+        default=1.0,
+        metavar="SECONDS",
+        help="how long it still answers after it was told to end, while those who send photos here "
+        "notice that it is not ready any more (default: %(default)s)",
+    )
+    serve.add_argument(
+        "--shadow",
+        type=as_path,
+        metavar="FILE",
+        help="a second model: its answers are shown to nobody, /metrics counts how often they "
+        "differ (default: none)",
+    )
+    serve.add_argument(
+        "--shadow-share",
+        type=_up_to(1),
+        default=0.1,
+        metavar="SHARE",
+        help="the part of the photos that the second model is shown, from 0 to 1 (default: "
+        "%(default)s)",
+    )
     serve.set_defaults(run=_serve, usage=serve.error)
 
 
@@ -228,6 +252,11 @@ def _add_new(commands: "Commands") -> None:
         help="the app's repository on GitHub, for the links in its README (default: to be filled "
         "in there)",
     )
+    new.add_argument(
+        "--space",
+        action="store_true",
+        help="make it ready for a Space on Hugging Face, too: an image, and the README's head",
+    )
     new.set_defaults(run=_new, usage=new.error)
 
 
@@ -270,6 +299,18 @@ def _add_model(parser: argparse._ActionsContainer) -> None:
         metavar="FILE",
         help=f"{MODEL_HELP} (default: %(default)s)",
     )
+
+
+def _up_to(most: float) -> Callable[[str], float]:
+    """Return what reads an option that is a number from 0 to `most`."""
+
+    def number(written: str) -> float:
+        with contextlib.suppress(ValueError):
+            if 0 <= (found := float(written)) <= most:
+                return found
+        raise argparse.ArgumentTypeError(f"{written!r} is no number from 0 to {most:g}")
+
+    return number
 
 
 def _add_runtime(parser: argparse.ArgumentParser) -> None:
@@ -420,7 +461,7 @@ def _new(options: argparse.Namespace) -> int:
     except ValueError as error:
         options.usage(str(error))
     quiet_libraries()
-    for line in write_app(options.folder, options.model, repository):
+    for line in write_app(options.folder, options.model, repository, options.space):
         put(line)
     return 0
 
@@ -475,8 +516,21 @@ def _serve(options: argparse.Namespace) -> int:
     if options.trust and not is_compiled(options.model):
         print(TRUST.format(shown(options.model)), file=sys.stderr)
     log_as_json()
+    if options.shadow:
+        check_is_a_file(options.shadow)
     serve(
-        Options(options.model, host, options.port, token, origins, options.trust, options.runtime),
+        Options(
+            options.model,
+            host,
+            options.port,
+            token,
+            origins,
+            options.trust,
+            options.runtime,
+            drain=options.drain,
+            shadow=options.shadow,
+            shadow_share=options.shadow_share,
+        ),
         lambda url, _model: put(f"{url} (documentation: {url}/docs)"),
     )
     return 0

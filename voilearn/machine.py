@@ -11,6 +11,7 @@ import ctypes
 import functools
 import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,7 @@ from pathlib import Path, PurePosixPath
 CGROUPS = Path("/sys/fs/cgroup")
 OURS = Path("/proc/self/cgroup")
 MEMORY = Path("/proc/meminfo")
+MOUNTS = Path("/proc/self/mountinfo")
 
 
 def granted_cores(cgroups: Path = CGROUPS, ours: Path = OURS) -> int:
@@ -103,6 +105,23 @@ def _quota(folder: Path) -> float | None:
         return int(quota) / int(period) if int(quota) > 0 else None
     except (OSError, ValueError, ArithmeticError):
         return None
+
+
+def is_mounted_alone(file: Path, mounts: Path = MOUNTS) -> bool:
+    """Say whether a file is a mount of its own, as `-v model:/model` with a file's name makes it.
+
+    Then another file that is moved to its place, where it came from, is never seen here.
+    Source: the Linux kernel's proc documentation; the fifth field is a mount's place.
+    """
+    try:
+        places = [line.split(" ")[4] for line in mounts.read_text().splitlines()]
+    except (OSError, IndexError):
+        return False  # it can't be told
+    return re.sub(r"[\t\n\\ ]", _octal, str(file.resolve())) in places
+
+
+def _octal(sign: "re.Match[str]") -> str:
+    return f"\\{ord(sign[0]):03o}"
 
 
 def trim() -> None:

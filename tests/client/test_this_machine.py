@@ -5,6 +5,7 @@ import http.client
 import http.server
 import json
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from tests.services import (
     GOOD,
     PHOTO,
     PREDICTION,
+    Answer,
     Machine,
     free_port,
     problem,
@@ -29,6 +31,7 @@ from tests.services import (
     standing_in,
     wait_for,
 )
+from tests.waiting import WITHIN
 from voilearn import errors
 from voilearn.client import remote
 from voilearn.client.remote import Remote
@@ -335,6 +338,68 @@ def test_a_proxy_that_says_when_is_asked_then_or_not_at_all() -> None:
     assert len(there.asked) == 1
 
 
+def gone(one: socket.socket) -> None:
+    """End as a process does that was killed: some of the answer may have gone out."""
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+LOSSES: dict[str, Answer] = {
+    "no answer": lambda _: None,
+    "a reset": gone,
+    "half a head": lambda one: one.sendall(GOOD[:20]),
+    "a head alone": lambda one: one.sendall(GOOD.partition(b"{")[0]),
+    "half a body": lambda one: one.sendall(GOOD[:-20]),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_a_photo_whose_answer_is_lost_is_sent_once_more_and_never_again(
+    loss: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "AGAIN", 0.01)
+    with standing_in(loss, GOOD) as there:
+        assert Remote(there.url)(PHOTO) == PREDICTION
+        assert len(there.asked) == 2
+    with standing_in(loss) as there, pytest.raises(ServiceUnreachable, match="try again"):
+        Remote(there.url)(PHOTO)
+    assert len(there.asked) == 2  # it may be the photo that ends them, and the next one
+    with standing_in(GOOD, loss) as there:
+        classify = Remote(there.url)
+        assert classify(PHOTO) == PREDICTION
+        with pytest.raises(ServiceUnreachable):
+            classify(PHOTO)  # over the connection that was kept, then over a new one
+    assert len(there.asked) == 3
+
+
+def test_a_connection_that_was_ended_meanwhile_is_no_try() -> None:
+    first_done = threading.Event()
+
+    def once(one: socket.socket) -> None:
+        one.sendall(GOOD)
+        first_done.wait(WITHIN)
+
+    with standing_in(once, GOOD) as there:
+        classify = Remote(there.url)
+        assert classify(PHOTO) == PREDICTION
+        first_done.set()
+        kept = classify._idle[0].sock
+        wait_for(lambda: remote._has_come(kept))
+        assert classify(PHOTO) == PREDICTION
+        assert (len(there.asked), there.connections) == (2, 2)
+
+
+def test_a_service_that_took_too_long_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "ANSWER_SECONDS", 0.3)
+    never = threading.Event()
+    with (
+        standing_in(lambda _: never.wait(WITHIN)) as there,
+        pytest.raises(ServiceUnreachable, match=r"too long|timed out"),
+    ):
+        Remote(there.url)(PHOTO)
+    never.set()
+    assert len(there.asked) == 1
+
+
 def test_an_answer_that_was_cut_inside_is_asked_for_once_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -457,7 +522,11 @@ BROKEN: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
-def test_an_answer_that_breaks_is_told_and_asked_for_once(answer: Any) -> None:
+def test_an_answer_that_breaks_is_asked_for_once_more_and_told(
+    answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "AGAIN", 0.01)
+
     def ending(one: socket.socket) -> None:
         one.sendall(answer) if isinstance(answer, bytes) else answer(one)
 
@@ -467,7 +536,7 @@ def test_an_answer_that_breaks_is_told_and_asked_for_once(answer: Any) -> None:
     ):
         Remote(there.url)(PHOTO)
     assert "Please try again." in str(caught.value)
-    assert len(there.asked) == 1
+    assert len(there.asked) == 2
 
 
 def endless(one: socket.socket) -> None:

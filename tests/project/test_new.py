@@ -379,3 +379,34 @@ def test_a_repository_that_is_none_is_wrong_usage(colours: Path, tmp_path: Path)
     assert done.returncode == 2
     assert '--repo has "my repo": it is OWNER/REPO' in done.stderr
     assert not (tmp_path / "app").exists()
+
+
+def test_a_space_has_an_image_and_a_head_and_large_files_in_lfs(
+    colours: Path, tmp_path: Path
+) -> None:
+    yaml = pytest.importorskip("ruamel.yaml", reason="ruamel.yaml, which reads YAML, is not here")
+    title = 'black: "bear" & Co'
+    told = write_app(tmp_path / title, colours, MINE, space=True)
+    folder = tmp_path / title
+    head, _, rest = (folder / "README.md").read_text().removeprefix("---\n").partition("---\n")
+    said = yaml.YAML(typ="safe").load(head)
+    assert (said["sdk"], said["app_port"]) == ("docker", 7860)
+    assert said["title"] == read_settings(folder / "app.toml").title
+    assert rest.lstrip().startswith("# ")
+    assert "*.onnx filter=lfs" in (folder / ".gitattributes").read_text()
+    image = (folder / "Dockerfile").read_text()
+    assert "COPY export.onnx export.json ./" in image
+    assert f"voilearn[heic]=={__version__}" in image
+    assert "torch" not in image
+    assert "{{" not in image
+    assert "huggingface.co/new-space" in told[-1]
+    assert (folder / "binder" / "postBuild").exists()
+
+
+def test_a_space_compiles_a_learner_in_a_stage_that_is_left_behind(tmp_path: Path) -> None:
+    write_app(tmp_path / "app", SMALL, MINE, space=True)
+    build, _, last = (tmp_path / "app" / "Dockerfile").read_text().rpartition("\nFROM ")
+    assert "voilearn compile export.pkl" in build
+    assert TESTED[1] in build
+    assert "torch" not in last
+    assert "COPY --from=compiler /app/export.onnx /app/export.json ./" in last

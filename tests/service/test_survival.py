@@ -197,16 +197,9 @@ def test_20_broken_upgrades_take_nothing_away(path: Path, tmp_path: Path) -> Non
         assert {status for status, _ in crowd.told} == {200}
 
 
-# long enough to be looked at
-LONG_DRAIN = (
-    "import functools, voilearn.service.serve as s\n"
-    "s.Options = functools.partial(s.Options, drain=5.0)\n"
-)
-
-
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_the_end_under_load_loses_no_answer(path: Path, sign: signal.Signals) -> None:
-    with serving(path, before=SLOW.format(0.02) + LONG_DRAIN) as service:
+    with serving(path, "--drain", "5", before=SLOW.format(0.02)) as service:
         with Crowd(service.url, PHOTO, 16) as crowd:
             wait_for(lambda: len(crowd.told) > 50)
             before = len(crowd.told)

@@ -11,6 +11,7 @@ import json
 import random
 import re
 import secrets
+import selectors
 import socket
 import threading
 import time
@@ -38,8 +39,8 @@ PROOF_SECONDS = 30.0  # while Python loads torch from a slow disk, the service s
 ANSWER_SECONDS = 60.0
 LOAD_SECONDS = 180.0  # until its model has answered once
 LOOK = 0.1  # seconds between two looks whether a model is loaded
-AGAIN = 1.0  # seconds until what stands in front of a service is asked once more,
-MOST_AGAIN = 10.0  # or as many as it says, if they are no more than these
+AGAIN = 0.5  # seconds, and up to a half more, until a photo is sent once more that was lost on its
+MOST_AGAIN = 10.0  # way; or as many as whoever lost it says, if they are no more than these
 GATEWAY = (502, 503, 504, *range(520, 531))  # of proxies; the latter are Cloudflare's
 MOST = 50_000_000  # bytes of an answer
 BROKEN = (OSError, http.client.HTTPException)
@@ -109,12 +110,14 @@ class Remote:
         while True:
             try:
                 return ask()
-            except Behind as error:
+            except (Behind, Lost) as error:
+                ours = self._prove and isinstance(error, Lost)  # `this_machine` starts it again
+                late = isinstance(error.__cause__, TimeoutError)  # it had its time
                 pause = AGAIN if error.retry_after is None else error.retry_after
-                if asked_again or pause > MOST_AGAIN:
+                if asked_again or ours or late or pause > MOST_AGAIN:
                     raise
-                asked_again = True  # a photo that is looked at twice does no harm
-                time.sleep(pause)
+                asked_again = True  # once: a photo may be what ends a service, and the next one
+                time.sleep(pause * random.uniform(1.0, 1.5))  # noqa: S311  # not all at once
             except ServiceNotReady as error:
                 pause = LOOK if self._prove else float(error.retry_after or 1)
                 if time.monotonic() + pause > began + LOAD_SECONDS:
@@ -136,15 +139,22 @@ class Remote:
     def _ask(
         self, photo: bytes | None, method: str = "POST", path: str = "/v1/classify"
     ) -> "_Answer":
-        """Ask once; over a connection that was left from before, or if that ended, a new one."""
-        with contextlib.suppress(IndexError):  # there is none
-            kept = self._idle.pop()
-            try:
-                return self._answer(kept, method, path, photo)
-            except Gone as error:
-                if isinstance(error.__cause__, TimeoutError):
-                    raise  # it had its time
+        """Ask, over a connection that was left from before, or a new one."""
+        try:
+            return self._answer(self._kept() or self._connection(), method, path, photo)
+        except Lost as error:
+            if photo is not None or isinstance(error.__cause__, TimeoutError):
+                raise
         return self._answer(self._connection(), method, path, photo)
+
+    def _kept(self) -> http.client.HTTPConnection | None:
+        """Return a connection from before that the service has not ended, if there is one."""
+        with contextlib.suppress(IndexError):  # there is none
+            while kept := self._idle.pop():
+                if kept.sock is not None and not _has_come(kept.sock):
+                    return kept
+                kept.close()
+        return None
 
     def _answer(
         self, connection: http.client.HTTPConnection, method: str, path: str, photo: bytes | None
@@ -247,7 +257,7 @@ class _Answer:
             if self.status == HTTPStatus.OK:
                 return read(json.loads(self.body))
         except (ValueError, LookupError, TypeError, RecursionError) as error:
-            if isinstance(error, json.JSONDecodeError) and self.body.startswith(b'{"label":'):
+            if isinstance(error, json.JSONDecodeError) and self._was_cut():
                 raise Behind(
                     f"The answer of the service at {_shown(self.at)} was cut short on its way. "
                     "Please try again."
@@ -257,6 +267,12 @@ class _Answer:
         seconds = re.fullmatch("[0-9]{1,9}", retry_after)
         told.retry_after = int(retry_after) if seconds else None
         raise told
+
+    def _was_cut(self) -> bool:
+        """Say whether the end of an answer is missing, which no length tells."""
+        begun = self.body.startswith(b'{"label":')
+        in_its_head = not self.body and "Content-Length" not in self.headers
+        return begun or in_its_head
 
     def _of_another(self) -> ServiceError | PhotoTooLarge:
         """Return what an answer says that is not the service's own."""
@@ -316,6 +332,13 @@ class _Answer:
             if location and to.hostname:
                 return printable(_shown(to), 100)
         return None
+
+
+def _has_come(sock: socket.socket) -> bool:
+    """Say whether there is something to read, as the end, where nothing was asked."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ notebook, words to fill in, and all that Binder needs. The model is read before 
     words.py        a title and an introduction to begin with
     app_toml.py     app.toml, with a place for words of each class
     requirements.py what pip installs for the app
+    space.py        what a Space on Hugging Face, or a host of containers, needs besides
     readme.py       README.md: for whoever finds the app, and for whoever pushes it
     notebook.py     app.ipynb
     folder.py       a folder that is written whole, or not at all, and over nothing

@@ -20,6 +20,7 @@ from voilearn.project.notebook import notebook_text
 from voilearn.project.readme import is_large, megabytes, readme_text
 from voilearn.project.repository import Repository
 from voilearn.project.requirements import index_of, requirements_text
+from voilearn.project.space import NEXT, space_head, space_texts
 from voilearn.project.words import introduction_of, title_of
 
 TEMPLATE = Path(__file__).with_name("template")
@@ -45,9 +46,10 @@ MADE = {
 }
 
 
-def write_app(folder: Path, model: Path, repository: Repository) -> list[str]:
+def write_app(folder: Path, model: Path, repository: Repository, space: bool = False) -> list[str]:
     """Write an app of a model into a new or an empty folder; return what to tell.
 
+    With `space` it is also ready for a Space on Hugging Face, or another host of containers.
     Raises UnusableModel for a model that does not open here, and CannotBuild where the folder can't
     be written, or has anything in it. Then nothing is written.
     """
@@ -55,7 +57,7 @@ def write_app(folder: Path, model: Path, repository: Repository) -> list[str]:
     facts = read_facts(model)
     title = title_of(folder.resolve().name)
     with written_whole(folder) as draft:
-        for name, text in _texts(facts, title, repository).items():
+        for name, text in _texts(facts, title, repository, space).items():
             file = draft / name
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(text.encode())
@@ -65,20 +67,22 @@ def write_app(folder: Path, model: Path, repository: Repository) -> list[str]:
             shutil.copyfile(source, draft / name)
         if model_sha256(draft / facts.name) != facts.sha256:
             raise CannotBuild(f"{shown(model)} changed while it was copied. Try again.")
-    return list(_told(folder, facts, title, repository))
+    return list(_told(folder, facts, title, repository, space))
 
 
-def _texts(facts: Facts, title: str, repository: Repository) -> dict[str, str]:
+def _texts(facts: Facts, title: str, repository: Repository, space: bool) -> dict[str, str]:
     """Return all that is written, by its name in the app."""
     introduction = introduction_of(facts.task, facts.classes)
+    readme = readme_text(title, introduction, facts, repository)
     return {
         "app.ipynb": notebook_text(title, introduction, facts.name),
         "app.toml": app_toml(title, introduction, facts.classes, facts.name),
-        "README.md": readme_text(title, introduction, facts, repository),
+        "README.md": f"{space_head(title) if space else ''}{readme}",
         "requirements.txt": requirements_text(facts),
         "binder/requirements.txt": _filled("binder/requirements.txt", index=index_of(facts)),
         "binder/postBuild": post_build(facts.name, COPY),
         **{name: _filled(name) for name in AS_THEY_ARE},
+        **(space_texts(facts) if space else {}),
     }
 
 
@@ -92,13 +96,18 @@ def _filled(name: str, **values: str) -> str:
     return fill(TEMPLATE / f"{name}.in", **values)
 
 
-def _told(folder: Path, facts: Facts, title: str, repository: Repository) -> Iterator[str]:
+def _told(
+    folder: Path, facts: Facts, title: str, repository: Repository, space: bool = False
+) -> Iterator[str]:
     place = printable(shlex.quote(str(folder)), 200)
     size, number = megabytes(facts.bytes), len(facts.classes)
     count = f"{number:,} class{'es' if number > 1 else ''}"
     yield f'{place}: the app "{title}" for {facts.name} ({size}, {count})'
     yield f"Look at it:  voilearn page {place}/{facts.name}"
     yield f"Fill in {place}/app.toml: the page's title, and words for each class."
+    if space:
+        yield NEXT
+        return
     if is_large(facts):
         yield (
             "GitHub takes files over 100 MB by Git LFS only: install that (https://git-lfs.com), "

@@ -20,6 +20,7 @@ for.
     service.py          who may ask, and what each is given in its turn
     work_queue.py       the line: a place in it, or that there is none
     live_model.py       the model in service, and its successor
+    shadow.py           a second model, whose answers are only counted
     v2_routes.py        the routes under /v2, of the Open Inference Protocol
     v2_protocol.py      what that protocol says of photos and answers
     page.py             the page's files as they are sent, and the author's examples

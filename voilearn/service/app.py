@@ -39,7 +39,7 @@ FILES = "docs/files"  # of the documentation's page
 def make_app(service: Service) -> App:
     """Return the ASGI application of a service."""
     page = service.page
-    metrics = Metrics(service.model, service.queue, page.open if page else ())
+    metrics = Metrics(service.model, service.queue, page.open if page else (), service.shadow)
     app = FastAPIOffline(
         docs_url=None,  # its page has absolute addresses
         redoc_url=None,

@@ -19,12 +19,16 @@ from PIL import Image
 from voilearn.classifier import Classifier
 from voilearn.compiled import kept
 from voilearn.errors import UnusableModel, VoilearnError
-from voilearn.machine import trim
+from voilearn.machine import is_mounted_alone, trim
 from voilearn.model import Runtime, is_compiled, keep_form, kept_form, load_classify
 from voilearn.model_file import model_sha256
 from voilearn.prediction import Prediction
 
 LOOK_SECONDS = 1.0  # between two looks at the file; it is read once two of them saw the same
+MOUNTED_ALONE = (
+    "%s is mounted by itself, so a new model that is moved to its place is not seen: mount the "
+    "folder that it is in"
+)
 
 log = logging.getLogger(__name__)
 
@@ -69,17 +73,25 @@ class LiveModel:
         self._seen: Stamp = ()
         self._stop = threading.Event()
         self._swapped: list[Callable[[Served], None]] = []
+        self._answered: list[Callable[[bytes, Prediction], None]] = []
 
     def __call__(self, photo: bytes) -> Prediction:
         """Return the Prediction of the model that is in service now."""
         served = self.served
         if served is None:
             raise UnusableModel("The model is not loaded yet.")
-        return served.classify(photo)
+        prediction = served.classify(photo)
+        for told in self._answered:
+            told(photo, prediction)
+        return prediction
 
     def on_swap(self, told: Callable[[Served], None]) -> None:
         """Have a function called after each model that is taken into service, the first too."""
         self._swapped.append(told)
+
+    def on_answer(self, told: Callable[[bytes, Prediction], None]) -> None:
+        """Have a function called after each photo that was answered; it must not wait."""
+        self._answered.append(told)
 
     def load(self) -> None:
         """Load the model for the first time; it has given an answer then.
@@ -96,6 +108,8 @@ class LiveModel:
             while not self._stop.wait(seconds):
                 self.look()
 
+        if any(is_mounted_alone(file) for file in self._files()):
+            log.warning(MOUNTED_ALONE, self.path.name)
         threading.Thread(target=watching, name="watcher", daemon=True).start()
 
     def close(self) -> None:
@@ -173,11 +187,11 @@ class LiveModel:
         self.refusals += 1
         log.error("a new model was refused, the old one goes on", extra={"reason": str(error)})
 
+    def _files(self) -> list[Path]:
+        return [self.path, *([self.path.with_suffix(".json")] if is_compiled(self.path) else [])]
+
     def _stamp(self) -> Stamp:
-        files = [self.path]
-        if is_compiled(self.path):
-            files.append(self.path.with_suffix(".json"))
-        return tuple(_stamp(file) for file in files)
+        return tuple(_stamp(file) for file in self._files())
 
 
 def _warm(classify: Classifier) -> None:

@@ -14,10 +14,16 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from voilearn.service.live_model import LiveModel
+from voilearn.service.shadow import BOUNDS, OUTCOMES, Shadow
 from voilearn.service.work_queue import WorkQueue
 
 TEXT = CONTENT_TYPE_LATEST
@@ -27,7 +33,13 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 class Metrics:
     """The counters of one service."""
 
-    def __init__(self, model: LiveModel, queue: WorkQueue, pages: Sized = ()) -> None:
+    def __init__(
+        self,
+        model: LiveModel,
+        queue: WorkQueue,
+        pages: Sized = (),
+        shadow: Shadow | None = None,
+    ) -> None:
         self._registry, self._begun = CollectorRegistry(), 0
         self._requests = Counter(
             "voilearn_requests",
@@ -47,6 +59,8 @@ class Metrics:
         )
         in_flight.set_function(lambda: self._begun - len(pages))
         self._registry.register(_State(model, queue, pages))
+        if shadow:
+            self._registry.register(_Shadowed(shadow))
         ProcessCollector(registry=self._registry)
 
     def begin(self) -> None:
@@ -81,6 +95,11 @@ class _State(Collector):
             GaugeMetricFamily("voilearn_workers", "Photos worked on at once.", queue.workers),
             GaugeMetricFamily("voilearn_workers_busy", "Workers at work.", queue.busy),
             GaugeMetricFamily(
+                "voilearn_load",
+                "Photos waiting or worked on, for each worker: above 1, some wait.",
+                (queue.depth + queue.busy) / queue.workers,
+            ),
+            GaugeMetricFamily(
                 "voilearn_model_refused",
                 "1 while the model's file is one that was refused.",
                 model.refused is not None,
@@ -107,3 +126,40 @@ class _State(Collector):
                 ),
             ]
         return state
+
+
+class _Shadowed(Collector):
+    """What a second model was found to say of the same photos."""
+
+    def __init__(self, shadow: Shadow) -> None:
+        self._shadow = shadow
+
+    def collect(self) -> list[Metric]:
+        """Return which model it is, and how often it says something else."""
+        shadow = self._shadow
+        loaded = GaugeMetricFamily(
+            "voilearn_shadow", "The shadow's model.", labels=["name", "sha256", "runtime"]
+        )
+        if told := shadow.classify:
+            loaded.add_metric([told.info.name, told.info.sha256, told.runtime], 1)
+        photos = CounterMetricFamily(
+            "voilearn_shadow_photos", "Photos shown to the shadow.", labels=["outcome"]
+        )
+        for outcome in OUTCOMES:
+            photos.add_metric([outcome], shadow.outcomes[outcome])
+        counted, buckets = 0, []
+        for bound in BOUNDS:
+            counted += shadow.distances[bound]
+            buckets.append((str(bound), counted))
+        apart = HistogramMetricFamily(
+            "voilearn_shadow_difference",
+            "The largest difference of a class's probability between the two models.",
+            [*buckets, ("+Inf", counted)],
+            shadow.distance,
+        )
+        failed = GaugeMetricFamily(
+            "voilearn_shadow_refused",
+            "1 if the shadow's model could not be loaded.",
+            shadow.reason is not None,
+        )
+        return [loaded, failed, photos, apart]

@@ -32,6 +32,7 @@ from voilearn.service.live_model import LiveModel
 from voilearn.service.open_pages import MOST, OpenPages
 from voilearn.service.page import Examples, PageFiles, ServicePage
 from voilearn.service.service import DEADLINE, PLACES, SHARE, Service
+from voilearn.service.shadow import Shadow
 from voilearn.service.work_queue import WorkQueue
 
 BACKLOG = 2048
@@ -48,7 +49,9 @@ class Options:
 
     `token` is None where everybody may ask. `runtime` is as in `model.load_classify`. With `idle`,
     the service ends after so many seconds without a photo. `shared` is False for one whose clients
-    are all of one user: they have the whole line, and memory counts for more than speed.
+    are all of one user: they have the whole line, and memory counts for more than speed. `drain` is
+    seconds from a signal to the end of listening. `shadow` is a model to compare with, and
+    `shadow_share` the part of the photos that it is shown.
     """
 
     model: Path
@@ -61,6 +64,8 @@ class Options:
     idle: float | None = None
     drain: float = DRAIN
     shared: bool = True
+    shadow: Path | None = None
+    shadow_share: float = 0.1
 
 
 def is_loopback(host: str) -> bool:
@@ -91,6 +96,9 @@ def serve(
     places = workers * PLACES
     queue = WorkQueue(workers, places, workers * SHARE if options.shared else places)
     service = Service(model, queue, options.token, options.origins, proves=not options.shared)
+    if options.shadow:
+        service.shadow = Shadow(options.shadow, options.shadow_share)
+        model.on_answer(service.shadow.see)
     BoundedConnection.most = _descriptors() - SPARE
     if files:
         pages = OpenPages(model, queue, min(MOST, BoundedConnection.most // 2))
@@ -107,6 +115,8 @@ def serve(
         server.run(sockets=[sock])
     finally:
         model.close()
+        if service.shadow:
+            service.shadow.close()
         queue.close()
         atexit.register(_leave)
     if server.failure:
@@ -119,7 +129,7 @@ def _leave() -> None:
     At its own end Python stops such a thread wherever it is; in the middle of C++, as when numpy
     is imported, that aborts the process.
     """
-    if any(thread.name in ("loader", "watcher") for thread in threading.enumerate()):
+    if any(thread.name in ("loader", "watcher", "shadow") for thread in threading.enumerate()):
         logging.shutdown()
         sys.stdout.flush()
         os._exit(0)
@@ -162,6 +172,8 @@ class _Server(uvicorn.Server):
             try:
                 self._service.model.load()
                 self._service.model.watch()
+                if self._service.shadow:  # after the model that is waited for
+                    self._service.shadow.start()
             except BaseException as error:  # noqa: BLE001  # raised by `serve`
                 self.failure = error
                 try:

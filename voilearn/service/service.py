@@ -25,6 +25,7 @@ from voilearn.service.live_model import LiveModel
 from voilearn.service.page import ServicePage
 from voilearn.service.request_body import Memory
 from voilearn.service.request_log import exchange_of
+from voilearn.service.shadow import Shadow
 from voilearn.service.work_queue import WorkQueue
 from voilearn.wire import PAGE
 
@@ -63,6 +64,7 @@ class Service:
     warned: bool = False
     last_asked: float = field(default_factory=time.monotonic)
     page: ServicePage | None = None
+    shadow: Shadow | None = None
     memory: Memory = field(default_factory=lambda: Memory(BODIES, BODIES_SHARE))
 
     @property
