@@ -65,6 +65,11 @@ class Replica:
         self.port, self._model, self._drain = free_port(), model, drain
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """The process that it is now."""
+        return self._process.pid
+
     def start(self) -> None:
         """Start it; it is ready when it says so at its address."""
         arguments = ["--port", str(self.port), "--public", "--drain", str(self._drain)]

@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": set(),
     "project": {"page", "model", "compiled", "export"},
     "shell": set(),
+    "ray": {"service"},
     "cli": {
         *("export", "learner", "compiled", "model", "describe"),
         *("device", "service", "client", "project", "shell"),
@@ -114,6 +115,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "service/app": {"PIL", "fastapi", "prometheus_client"},
     "service/serve": {"PIL", "fastapi", "prometheus_client", "uvicorn"},
     "service/in_browser": {"PIL", "fastapi", "prometheus_client", "uvicorn"},
+    "ray": {"PIL", "fastapi", "prometheus_client"},
     "client": set(),
     "project": set(),
     "shell": set(),

@@ -326,6 +326,20 @@ def test_a_proxy_that_does_not_reach_the_service_is_asked_once_more(
     assert len(there.asked) == 2
 
 
+def test_a_failure_that_is_not_the_services_own_is_asked_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As Ray Serve tells that a replica died."""
+    monkeypatch.setattr(remote, "AGAIN", 0.01)
+    failed = response(500, b"Internal Server Error", "text/plain")
+    with standing_in(failed, GOOD) as there:
+        assert Remote(there.url)(PHOTO) == PREDICTION
+    with standing_in(failed) as there, pytest.raises(ServiceUnreachable, match="status 500") as one:
+        Remote(there.url)(PHOTO)
+    assert len(there.asked) == 2
+    assert "try again in a moment" in str(one.value)
+
+
 def test_a_proxy_that_says_when_is_asked_then_or_not_at_all() -> None:
     with standing_in(html(503, Retry_After="0"), GOOD) as there:
         assert Remote(there.url)(PHOTO) == PREDICTION

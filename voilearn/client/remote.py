@@ -299,6 +299,13 @@ class _Answer:
                 f"{front} does not reach it just now (status {status}). Please try again in a "
                 "moment."
             )
+        if status == 500 and not self.body.lstrip().startswith(
+            b"{"
+        ):  # as Ray Serve's of a dead one
+            return Behind(
+                f"What answers at {there} failed (status 500), and not as Voilearn's service does. "
+                f"Please try again in a moment. If it always does, check {self.setting}."
+            )
         if 300 <= status < 400 and (to := self._moved_to()):
             return ServiceUnreachable(
                 f"What answers at {there} sends on to {to} (status {status}). If that is the "

@@ -363,7 +363,7 @@ function problemOf(request) {
   if (status === 429 || status === 503) {
     return new Problem({ type: "ServiceBusy", retryAfter: retryAfter ?? BUSY_AGAIN });
   }
-  return status === 502 || status === 504 ? new Lost() : new Problem({ type: "ServiceError" });
+  return status >= 500 ? new Lost() : new Problem({ type: "ServiceError" });
 }
 
 /**
