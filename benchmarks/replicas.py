@@ -230,7 +230,7 @@ def measure(arguments: argparse.Namespace, model: Path) -> Iterator[str]:
                 done: list[str] = []
                 with (
                     replicas(own, arguments.drain) as running,
-                    proxied(name, [each.port for each in running]) as port,
+                    proxied(name, [each.port for each in running]) as (port, _),
                 ):
                     how = WAYS.get(arguments.how)
                     disturb = (
