@@ -24,7 +24,7 @@ TOOLS = ("mmdebstrap", "buildah", "podman")
 BASE = "docker.io/library/python:3.11-slim"
 CERTIFICATES = "/etc/ssl/certs"  # by which pip knows its index
 LIMITS = ("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=10000:10000")
-HERE = ("--cgroup-manager=cgroupfs", "--network=host")
+HERE = ("--cgroup-manager=cgroupfs",)
 BARE = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--user=1000650000:0")
 # podman of Debian 12 takes a mixed hierarchy for version 2, unless its second half is away
 ALONE = "umount /sys/fs/cgroup/unified 2>/dev/null; exec podman run"
@@ -102,7 +102,17 @@ class Container:
 
     def __init__(self, image: str, options: Sequence[str], arguments: Sequence[str]) -> None:
         self.port, self.name = free_port(), f"voilearn-test-{os.getpid()}-{time.monotonic_ns()}"
-        given = (*HERE, *LIMITS, "--name", self.name, "--env", f"PORT={self.port}", *options)
+        network = () if "--network=none" in options else ("--network=host",)
+        given = (
+            *HERE,
+            *network,
+            *LIMITS,
+            "--name",
+            self.name,
+            "--env",
+            f"PORT={self.port}",
+            *options,
+        )
         command = " ".join([ALONE, '"$@"'])
         self.process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", command, "podman", *given, image, *arguments],

@@ -76,6 +76,32 @@ def test_it_needs_no_right_and_no_writable_folder_and_drains(image: str) -> None
         assert there.stop() == 0
 
 
+ASK = """
+import sys, time, urllib.request
+url = "http://127.0.0.1:8000/v1/classify"
+for _ in range(600):
+    try:
+        print(urllib.request.urlopen(url, sys.stdin.buffer.read(), timeout=30).read().decode())
+        break
+    except OSError:
+        time.sleep(0.1)
+        sys.stdin.buffer.seek(0)
+"""
+
+
+def test_it_answers_where_there_is_no_network_at_all(image: str, tmp_path: Path) -> None:
+    photo = tmp_path / "red.jpg"
+    photo.write_bytes(RED)
+    with running(image, *BARE, "--network=none", "--env=PORT=8000") as there:
+
+        def answered() -> bytes:
+            command = ["podman", "exec", "--interactive", there.name, "python", "-c", ASK]
+            with photo.open("rb") as file:
+                return subprocess.run(command, stdin=file, capture_output=True, check=False).stdout
+
+        assert json.loads(wait_for(answered))["label"] == "red"
+
+
 def test_what_is_in_it_is_listed(image: str) -> None:
     with running(image, *BARE) as there:
         wait_for(lambda: ready(there.url))
