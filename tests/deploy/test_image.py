@@ -26,6 +26,7 @@ pytestmark = pytest.mark.containers
 
 IMAGE = "localhost/voilearn-test"
 ABOVE_THE_BASE = 200e6  # bytes
+PAGE_ABOVE_THE_BASE = 374e6
 MEMORY = 200e6
 HALF_A_CORE = ("--memory=200m", "--cpus=0.5")
 RED = encode(Image.new("RGB", (1200, 900), (250, 0, 0)), "JPEG")
@@ -143,6 +144,27 @@ def test_a_model_in_a_mounted_folder_is_replaced_and_a_mounted_file_is_warned_of
         command = ["podman", "logs", there.name]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "is mounted by itself" in done.stdout + done.stderr
+
+
+def test_the_notebooks_page_is_an_image_too(image: str, tmp_path: Path) -> None:
+    context = containers.copy_of_the_checkout(tmp_path / "context")
+    onnx_files.write(context, onnx_files.model())
+    options = ("--file", "deploy/Dockerfile", "--build-arg", "MODEL=onnx", "--target", "page")
+    containers.build(context, f"{image}-page", *options)
+    assert size_of(f"{image}-page") - size_of(BASE) <= PAGE_ABOVE_THE_BASE
+    with running(f"{image}-page", *BARE, "--tmpfs=/tmp") as there:
+
+        def page() -> bytes:
+            try:
+                status, body = ask(there.url, "GET", "/")
+            except OSError:
+                return b""
+            return body if status == 200 else b""
+
+        told = wait_for(page)
+        title = json.loads((ROOT / "app.ipynb").read_text())["cells"][0]["source"][0]
+        assert title.strip("# \n").encode() in told
+        assert there.stop() == 0
 
 
 def test_an_image_without_a_model_says_so(image: str, tmp_path: Path) -> None:
