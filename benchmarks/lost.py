@@ -21,6 +21,7 @@ from benchmarks.processes import Server, command
 KERNEL = re.compile(r"/api/kernels/([0-9a-f-]{36})/")
 LOST_WITHIN = 15  # seconds that nobody touches the page
 CLICKED_WITHIN = 5
+CONNECTS_WITHIN = 60  # seconds in which a page has found its kernel
 PAGES = 3  # of ours, opened one after the other: they ask their kernel at different moments
 
 
@@ -55,14 +56,16 @@ def kernels_of(visit: Visit) -> set[str]:
     return {found[1] for url in visit.requests if (found := KERNEL.search(url))}
 
 
-def kill_kernel(server: Server, visit: Visit) -> None:
-    """Kill the kernel behind a page, as a machine without memory does."""
-    ids = kernels_of(visit)
-    behind = [it for it in server.kernels() if any(id in " ".join(command(it)) for id in ids)]
-    if not behind:
-        raise RuntimeError(f"No kernel is behind the page at {visit.page.url}.")
-    for process in behind:
-        process.kill()
+def kernels_behind(server: Server, visit: Visit) -> list[psutil.Process]:
+    """Return the kernels behind a page, which on a busy machine finds its own late."""
+    until = time.monotonic() + CONNECTS_WITHIN
+    while time.monotonic() < until:
+        ids = kernels_of(visit)
+        behind = [it for it in server.kernels() if any(id in " ".join(command(it)) for id in ids)]
+        if behind:
+            return behind
+        visit.page.wait_for_timeout(200)
+    raise RuntimeError(f"No kernel is behind the page at {visit.page.url}.")
 
 
 def kill_server(server: Server) -> None:
@@ -77,10 +80,15 @@ def kill_server(server: Server) -> None:
 def kernels_lost(browser: Browser, tools: Mapping[str, Tool], photo: Path) -> dict[str, Noticed]:
     """Kill the kernels behind open pages; return when each tool's pages said so."""
     with pages(browser, tools) as visits:
+        behind = [
+            process
+            for name, tool in tools.items()
+            for visit in visits[name]
+            for process in kernels_behind(tool.server, visit)
+        ]
         killed = time.time()
-        for name, tool in tools.items():
-            for visit in visits[name]:
-                kill_kernel(tool.server, visit)
+        for process in behind:  # as a machine without memory does
+            process.kill()
         return noticed(visits, killed, photo)
 
 

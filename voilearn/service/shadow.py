@@ -90,7 +90,8 @@ class Shadow:
         apart = distance(prediction.probabilities, other.probabilities)
         self.distance += apart
         self.distances[next((bound for bound in BOUNDS if apart <= bound), BOUNDS[-1])] += 1
-        self.outcomes["same" if prediction.labels == other.labels else "different"] += 1
+        same = set(prediction.labels) == set(other.labels)
+        self.outcomes["same" if same else "different"] += 1
 
 
 def distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
