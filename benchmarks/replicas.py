@@ -3,8 +3,8 @@
 In come a compiled model and the proxies' files of `deploy/proxies`; out goes a table for people:
 how many photos were asked about, and how many got no answer, of clients that ask once and of
 `voilearn.client`, which asks once more. Three services, eight clients in a closed loop, photos of
-4 kB to 1 MB; every few seconds one service is killed, or told to end, and started again. `--swap`
-replaces the model's file instead, all services reading the same one.
+4 kB to 1 MB; every few seconds one service is killed, or told to end, and started again. `--how
+swap` replaces the model's file instead, all services reading the same one.
 
     python benchmarks/replicas.py
 """

@@ -163,5 +163,7 @@ def test_a_file_that_is_mounted_by_itself_is_known(tmp_path: Path) -> None:
     assert not is_mounted_alone(tmp_path / "other.pkl", mounts)  # it is in a folder
     assert not is_mounted_alone(Path("/models/export.pkl"), mounts)
     assert not is_mounted_alone(tmp_path / "a model.pkl", tmp_path / "nothing")
+    mounts.write_bytes(b"41 36 98:0 / /media/M\xe4rz rw - vfat /dev/sdb rw\n")
+    assert not is_mounted_alone(tmp_path / "a model.pkl", mounts)
     mounts.write_text("nonsense\n")
     assert not is_mounted_alone(tmp_path / "a model.pkl", mounts)

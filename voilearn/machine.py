@@ -114,7 +114,8 @@ def is_mounted_alone(file: Path, mounts: Path = MOUNTS) -> bool:
     Source: the Linux kernel's proc documentation; the fifth field is a mount's place.
     """
     try:
-        places = [line.split(" ")[4] for line in mounts.read_text().splitlines()]
+        told = mounts.read_text("utf-8", "surrogateescape")  # a name there may be no UTF-8
+        places = [line.split(" ")[4] for line in told.splitlines()]
     except (OSError, IndexError):
         return False  # it can't be told
     return re.sub(r"[\t\n\\ ]", _octal, str(file.resolve())) in places

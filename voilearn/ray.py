@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from voilearn.service.app import make_app
 from voilearn.service.live_model import LiveModel
-from voilearn.service.open_pages import MOST, OpenPages
+from voilearn.service.open_pages import OpenPages
 from voilearn.service.page import Examples, PageFiles, ServicePage
 from voilearn.service.request_log import App
 from voilearn.service.service import DEADLINE, PLACES, Service
@@ -51,13 +51,16 @@ def build(arguments: dict[str, str]) -> "Application":
     os.environ.setdefault(TELEMETRY, "0")
     from ray import serve
 
+    if min(cores, most, least) < 1:
+        raise ValueError("cores, replicas and least are numbers from 1")
+
     def service() -> App:
         return _service(model, cores)
 
     @serve.deployment(
         name="voilearn",
         ray_actor_options={"num_cpus": cores},
-        max_ongoing_requests=cores * PLACES + MOST,  # an open page is a request that lasts
+        max_ongoing_requests=2 * cores * PLACES,  # what is too many is refused by the line
         autoscaling_config={
             "min_replicas": least,
             "max_replicas": most,
@@ -100,6 +103,7 @@ def _service(model: Path, cores: int) -> App:
     queue = WorkQueue(cores, places, places)  # Ray's proxy is the one who asks
     service = Service(live, queue, os.environ.get("VOILEARN_TOKEN", "").strip() or None)
     examples = Examples(model.parent / "examples")
-    service.page = ServicePage(PageFiles(model.parent, ()), examples, OpenPages(live, queue, MOST))
+    # no page stays connected, for Ray would count it as work: each asks from time to time
+    service.page = ServicePage(PageFiles(model.parent, ()), examples, OpenPages(live, queue, 0))
     _here[:] = [service]
     return make_app(service)

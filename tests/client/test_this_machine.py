@@ -26,6 +26,7 @@ from tests.services import (
     Machine,
     free_port,
     problem,
+    read_request,
     response,
     served,
     standing_in,
@@ -383,6 +384,31 @@ def test_a_photo_whose_answer_is_lost_is_sent_once_more_and_never_again(
         with pytest.raises(ServiceUnreachable):
             classify(PHOTO)  # over the connection that was kept, then over a new one
     assert len(there.asked) == 3
+
+
+def test_the_next_try_takes_none_of_the_kept_connections_which_may_be_as_dead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As behind a balancer that forgot them, and tells so only when something is sent."""
+    monkeypatch.setattr(remote, "AGAIN", 0.01)
+    both = threading.Barrier(2)
+
+    def meanwhile(one: socket.socket) -> None:
+        both.wait(WITHIN)
+        one.sendall(GOOD)
+        if read_request(one):
+            gone(one)
+
+    with standing_in(meanwhile, meanwhile, GOOD) as there:
+        classify = Remote(there.url)
+        threads = [threading.Thread(target=classify, args=[PHOTO]) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(classify._idle) == 2
+        assert classify(PHOTO) == PREDICTION
+        assert there.connections == 3
 
 
 def test_a_connection_that_was_ended_meanwhile_is_no_try() -> None:

@@ -39,8 +39,10 @@ PROOF_SECONDS = 30.0  # while Python loads torch from a slow disk, the service s
 ANSWER_SECONDS = 60.0
 LOAD_SECONDS = 180.0  # until its model has answered once
 LOOK = 0.1  # seconds between two looks whether a model is loaded
-AGAIN = 0.5  # seconds, and up to a half more, until a photo is sent once more that was lost on its
-MOST_AGAIN = 10.0  # way; or as many as whoever lost it says, if they are no more than these
+AGAIN = (
+    0.5  # seconds, and up to half as many more, until a photo lost on its way is sent once more,
+)
+MOST_AGAIN = 10.0  # or as many as whoever lost it says, if they are no more than these
 GATEWAY = (502, 503, 504, *range(520, 531))  # of proxies; the latter are Cloudflare's
 MOST = 50_000_000  # bytes of an answer
 BROKEN = (OSError, http.client.HTTPException)
@@ -111,10 +113,11 @@ class Remote:
             try:
                 return ask()
             except (Behind, Lost) as error:
-                ours = self._prove and isinstance(error, Lost)  # `this_machine` starts it again
+                if self._prove:  # `this_machine` counts, and starts it again
+                    raise error if isinstance(error, Lost) else Lost(str(error)) from error
                 late = isinstance(error.__cause__, TimeoutError)  # it had its time
                 pause = AGAIN if error.retry_after is None else error.retry_after
-                if asked_again or ours or late or pause > MOST_AGAIN:
+                if asked_again or late or pause > MOST_AGAIN:
                     raise
                 asked_again = True  # once: a photo may be what ends a service, and the next one
                 time.sleep(pause * random.uniform(1.0, 1.5))  # noqa: S311  # not all at once
@@ -143,9 +146,15 @@ class Remote:
         try:
             return self._answer(self._kept() or self._connection(), method, path, photo)
         except Lost as error:
+            self._forget_kept()  # the others may be as dead: the next try connects anew
             if photo is not None or isinstance(error.__cause__, TimeoutError):
                 raise
         return self._answer(self._connection(), method, path, photo)
+
+    def _forget_kept(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def _kept(self) -> http.client.HTTPConnection | None:
         """Return a connection from before that the service has not ended, if there is one."""
@@ -343,9 +352,12 @@ class _Answer:
 
 def _has_come(sock: socket.socket) -> bool:
     """Say whether there is something to read, as the end, where nothing was asked."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(sock, selectors.EVENT_READ)
-        return bool(selector.select(0))
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_READ)
+            return bool(selector.select(0))
+    except (OSError, ValueError):  # it is closed, or no descriptor is left to look with
+        return True
 
 
 @contextlib.contextmanager

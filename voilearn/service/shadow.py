@@ -16,12 +16,12 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 
 from voilearn.classifier import Classifier
-from voilearn.errors import VoilearnError
 from voilearn.model import load_classify
 from voilearn.prediction import Prediction
 
 OUTCOMES = ("same", "different", "failed", "skipped")
 BOUNDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of the probabilities that are counted
+NICE = 5  # not more: it may hold Python's lock, and all wait for that
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Shadow:
     def __init__(self, path: Path, share: float) -> None:
         self.path, self.share = path, share
         self.classify: Classifier | None = None
-        self.reason: VoilearnError | None = None  # why there is none
+        self.reason: Exception | None = None  # why there is none
         self.outcomes: Counter[str] = Counter()
         self.distances: Counter[float] = Counter()
         self.distance = 0.0
@@ -66,7 +66,7 @@ class Shadow:
         _give_way()
         try:
             self.classify = classify = load_classify(self.path, fold=True)
-        except VoilearnError as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the service goes on
             self.reason = error
             log.error("there is no shadow: its model can't be loaded", extra={"reason": str(error)})
             return
@@ -103,4 +103,4 @@ def _give_way() -> None:
     """Have this thread run when the others have nothing to do; only Linux knows this of threads."""
     if hasattr(os, "setpriority") and os.uname().sysname == "Linux":
         with contextlib.suppress(OSError):  # a system may forbid it
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
