@@ -1,4 +1,4 @@
-"""Play days of visitors against an autoscaler: how many copies run, who waits, what it costs.
+"""Play two hours of visitors against an autoscaler: how many copies run, who waits, what it costs.
 
 In come the seconds that this machine takes for a photo, measured here with the compiled model, and
 a price; out goes a table for people. Nothing of it is a cluster: photos come at random, each copy
@@ -27,8 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.processes import given_path  # noqa: E402
-from benchmarks.replicas import Replica, ask_once, photos  # noqa: E402
+from benchmarks.replicas import Replica, ask_once, of_a_model, photos  # noqa: E402
 from benchmarks.resnet18 import compiled  # noqa: E402
 from voilearn.service.service import DEADLINE, PLACES  # noqa: E402
 
@@ -184,9 +183,7 @@ def check(model: Path, machine: Machine, seconds: float) -> Iterator[str]:
 
 def options() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--model", type=given_path, default=ROOT / "export.pkl")
-    parser.add_argument("--onnx", type=given_path, help="what it compiles to (default: made here)")
+    parser = of_a_model(__doc__)
     parser.add_argument("--price", type=float, default=0.04, help="of a core for an hour")
     parser.add_argument("--start", type=float, default=20.0, help="seconds until a copy is ready")
     parser.add_argument("--check", type=float, default=0, metavar="SECONDS", help="on a real one")

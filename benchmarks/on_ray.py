@@ -2,13 +2,14 @@
 
 In comes a compiled model; out goes a table for people: how many photos were asked about and lost,
 of clients that ask once and of `voilearn.client`, which asks once more; photos a second and the
-memory of all that runs, beside the plain service with as many workers. Every few seconds a
+memory of all that runs, beside the plain service on the same cores. Every few seconds a
 replica's process is killed. It needs the extra `ray`.
 
     python benchmarks/on_ray.py
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -26,9 +27,8 @@ os.environ["PYTHONPATH"] = str(ROOT)  # of its workers
 
 import psutil  # noqa: E402
 
-from benchmarks.processes import given_path  # noqa: E402
 from benchmarks.proxies import free_port  # noqa: E402
-from benchmarks.replicas import Count, Replica, crowd  # noqa: E402
+from benchmarks.replicas import Count, Replica, crowd, of_a_model, say_why  # noqa: E402
 from benchmarks.resnet18 import compiled  # noqa: E402
 
 REPLICAS = 3
@@ -37,13 +37,21 @@ NAMED = "ServeReplica"  # as Ray's processes call themselves
 
 def replicas() -> list[psutil.Process]:
     """Return the processes of this machine that are replicas of ours."""
-    found = psutil.Process().children(recursive=True)
-    return [each for each in found if NAMED in " ".join(each.cmdline()) or NAMED in each.name()]
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if NAMED in " ".join(each.cmdline()):
+                found.append(each)
+    return found
 
 
 def megabytes(processes: list[psutil.Process]) -> float:
     """Return what processes have together, each shared page counted once (PSS)."""
-    return sum(each.memory_full_info().pss for each in processes) / 1e6
+    found = 0
+    for each in processes:
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            found += each.memory_full_info().pss
+    return found / 1e6
 
 
 def ray_serves(model: Path, port: int) -> None:
@@ -93,15 +101,12 @@ def measure(arguments: argparse.Namespace, model: Path) -> Iterator[str]:
         speed = f"{count.asked / seconds:.0f} | {memory:.0f}"
         lost = len(count.lost)
         yield f"| on Ray Serve | {kind} | {count.asked:,} | {lost} | {killed} | {speed} |"
-        for why in sorted(set(count.lost)):
-            print(f"  {kind}: {count.lost.count(why)} × {why}", file=sys.stderr)
+        say_why(kind, count)
 
 
 def options() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--model", type=given_path, default=ROOT / "export.pkl")
-    parser.add_argument("--onnx", type=given_path, help="what it compiles to (default: made here)")
+    parser = of_a_model(__doc__)
     parser.add_argument("--requests", type=int, default=2000, help="for each line")
     parser.add_argument("--every", type=float, default=5.0, help="seconds between two kills")
     return parser.parse_args()

@@ -164,14 +164,24 @@ def crowd(port: int, wanted: int, kind: str, disturb: Callable[[threading.Event]
                 if lost:
                     count.lost.append(lost)
 
+    failed: list[BaseException] = []
+
+    def disturbing() -> None:
+        try:
+            disturb(over)
+        except BaseException as error:  # noqa: BLE001  # raised below: else less would be lost
+            failed.append(error)
+
     threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
-    disturber = threading.Thread(target=disturb, args=[over])
+    disturber = threading.Thread(target=disturbing)
     for thread in [*threads, disturber]:
         thread.start()
     for thread in threads:
         thread.join()
     over.set()
     disturber.join()
+    if failed:
+        raise failed[0]
     return count
 
 
@@ -244,15 +254,26 @@ def measure(arguments: argparse.Namespace, model: Path) -> Iterator[str]:
                 f"| {name} | {kind} | {count.asked:,} | {lost} | {1000 * lost / count.asked:.1f} | "
                 f"{len(done)} | {statistics.median(count.seconds):.2f} | {max(count.seconds):.1f} |"
             )
-            for why in sorted(set(count.lost)):
-                print(f"  {name}, {kind}: {count.lost.count(why)} × {why}", file=sys.stderr)
+            say_why(f"{name}, {kind}", count)
+
+
+def say_why(name: str, count: Count) -> None:
+    """Say, beside the table, what those got who got no answer."""
+    for why in sorted(set(count.lost)):
+        print(f"  {name}: {count.lost.count(why)} × {why}", file=sys.stderr)
+
+
+def of_a_model(told: str) -> argparse.ArgumentParser:
+    """Return a parser of what each such script takes; `told` is the script's docstring."""
+    parser = argparse.ArgumentParser(description=told.split("\n", 1)[0])
+    parser.add_argument("--model", type=given_path, default=ROOT / "export.pkl")
+    parser.add_argument("--onnx", type=given_path, help="what it compiles to (default: made here)")
+    return parser
 
 
 def options() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--model", type=given_path, default=ROOT / "export.pkl")
-    parser.add_argument("--onnx", type=given_path, help="what it compiles to (default: made here)")
+    parser = of_a_model(__doc__)
     parser.add_argument("--proxies", nargs="+", choices=PROXIES, default=list(PROXIES))
     parser.add_argument("--requests", type=int, default=2000, help="for each proxy and client")
     parser.add_argument("--every", type=float, default=3.0, help="seconds between two ends")
