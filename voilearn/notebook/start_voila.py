@@ -25,7 +25,8 @@ class Voilearn(Voila):  # type: ignore[misc]  # Voilà has no types
 
     def initialize(self, argv: list[str] | None = None) -> None:
         """Read options and settings."""
-        self.log.addFilter(_is_news)
+        for log in (self.log, logging.getLogger("tornado.general")):
+            log.addFilter(_is_news)
         self.log.addFilter(name_cause)
         super().initialize(argv)
         self.voila_configuration.multi_kernel_manager_class = PageKernels
@@ -48,8 +49,15 @@ class Voilearn(Voila):  # type: ignore[misc]  # Voilà has no types
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Leave out that the notebook is not trusted: Voilà makes its outputs anew."""
-    return record.msg != "Notebook %s is not trusted"
+    """Leave out what is of no account, and nobody can change.
+
+    Voilà makes a notebook's outputs anew, trusted or not; and Jupyter counts the pings of its
+    websockets in milliseconds, which Tornado takes for seconds and makes fewer.
+    """
+    told = str(record.msg)
+    return told != "Notebook %s is not trusted" and not told.startswith(
+        "The websocket_ping_timeout"
+    )
 
 
 def _has_browser() -> bool:
