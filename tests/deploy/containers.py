@@ -11,23 +11,27 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, encode
 from tests.ports import free_port
+from tests.serving import ask
 
-TOOLS = ("mmdebstrap", "buildah", "podman")
+TOOLS = ("mmdebstrap", "buildah", "podman", "slirp4netns", "catatonit")
+IMAGE = "localhost/voilearn-test"
 BASE = "docker.io/library/python:3.11-slim"
 CERTIFICATES = "/etc/ssl/certs"  # by which pip knows its index
 LIMITS = ("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=10000:10000")
 HERE = ("--cgroup-manager=cgroupfs",)
+RED = encode(Image.new("RGB", (1200, 900), (250, 0, 0)), "JPEG")
 BARE = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--user=1000650000:0")
 # podman of Debian 12 takes a mixed hierarchy for version 2, unless its second half is away
-ALONE = "umount /sys/fs/cgroup/unified 2>/dev/null; exec podman run"
+ALONE = "umount /sys/fs/cgroup/unified 2>/dev/null; "
 
 
 def tools_needed() -> None:
@@ -75,6 +79,14 @@ def build(context: Path, tag: str, *options: str) -> None:
     run("buildah", "bud", *here, *mounts, *options, "--tag", tag, ".", folder=context)
 
 
+def ready(url: str) -> bool:
+    """Tell whether a service says that it is."""
+    try:
+        return ask(url, "GET", "/readyz")[0] == 200
+    except OSError:
+        return False
+
+
 def size_of(image: str) -> int:
     """Return an image's bytes."""
     return int(run("podman", "image", "inspect", "--format", "{{.Size}}", image))
@@ -113,7 +125,7 @@ class Container:
             f"PORT={self.port}",
             *options,
         )
-        command = " ".join([ALONE, '"$@"'])
+        command = ALONE + 'exec podman run "$@"'
         self.process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", command, "podman", *given, image, *arguments],
             stdout=subprocess.DEVNULL,
@@ -156,3 +168,28 @@ def running(image: str, *options: str, arguments: Sequence[str] = ()) -> Iterato
         subprocess.run(
             ["podman", "rm", "--force", container.name], capture_output=True, check=False
         )
+
+
+@contextlib.contextmanager
+def pod(manifest: Path, scratch: Path) -> Iterator[Callable[..., str]]:
+    """Run what a manifest of Kubernetes describes; give what asks podman, where it can see it."""
+    limits = ", ".join(f'"{limit}"' for limit in LIMITS if "=" in limit)
+    (scratch / "containers.conf").write_text(f"[containers]\ndefault_ulimits=[{limits}]\n")
+    # its networks are mounted, so all that has to do with it is done among the same mounts
+    command = ["unshare", "--mount", "sh", "-c", ALONE + "echo; exec sleep infinity"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as mounts:
+        assert mounts.stdout is not None
+        mounts.stdout.readline()
+        given = ("env", f"CONTAINERS_CONF={scratch / 'containers.conf'}", "podman", *HERE)
+
+        def podman(*arguments: str) -> str:
+            return run("nsenter", "--mount", f"--target={mounts.pid}", *given, *arguments)
+
+        try:
+            podman("play", "kube", "--network=slirp4netns", str(manifest))
+            yield podman
+        finally:
+            try:
+                podman("play", "kube", "--down", str(manifest))
+            finally:
+                mounts.kill()

@@ -1,7 +1,6 @@
 """The image of deploy/Dockerfile, built and run: `make containers`."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -13,42 +12,19 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from PIL import Image
-
 from tests import onnx_files
-from tests.conftest import ROOT, encode
+from tests.conftest import ROOT
 from tests.deploy import containers
-from tests.deploy.containers import BARE, BASE, described, running, size_of
+from tests.deploy.containers import BARE, BASE, RED, described, ready, running, size_of
 from tests.serving import ask
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.containers
 
-IMAGE = "localhost/voilearn-test"
 ABOVE_THE_BASE = 200e6  # bytes
 PAGE_ABOVE_THE_BASE = 374e6
 MEMORY = 200e6
 HALF_A_CORE = ("--memory=200m", "--cpus=0.5")
-RED = encode(Image.new("RGB", (1200, 900), (250, 0, 0)), "JPEG")
-
-
-@pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> str:
-    containers.tools_needed()
-    scratch = tmp_path_factory.mktemp("image")
-    containers.make_base(scratch)
-    context = containers.copy_of_the_checkout(scratch / "context")
-    onnx_files.write(context, onnx_files.model())
-    dockerfile = ("--file", "deploy/Dockerfile", "--build-arg", "MODEL=onnx")
-    containers.build(context, IMAGE, *dockerfile, "--build-arg", "VERSION=1.2")
-    return IMAGE
-
-
-def ready(url: str) -> bool:
-    try:
-        return ask(url, "GET", "/readyz")[0] == 200
-    except OSError:
-        return False
 
 
 def test_it_is_light_and_says_what_it_is(image: str) -> None:
@@ -177,17 +153,3 @@ def test_the_dockerfile_is_as_hadolint_would_have_it() -> None:
     if not (hadolint := shutil.which("hadolint", path=place) or shutil.which("hadolint")):
         pytest.skip("hadolint is not here; `make containers` installs it")
     containers.run(hadolint, str(ROOT / "deploy" / "Dockerfile"))
-
-
-@pytest.mark.parametrize("version", ["1.37.0", "1.33.0"])
-def test_the_manifests_are_as_kubernetes_would_have_them(version: str) -> None:
-    place = str(Path(sys.executable).parent)
-    if not (validate := shutil.which("kubernetes-validate", path=place)):
-        pytest.skip("kubernetes-validate is not here; `make containers` installs it")
-    files = [
-        str(path)
-        for path in sorted((ROOT / "deploy" / "kubernetes").glob("*.yaml"))
-        if path.name != "kustomization.yaml"
-    ]
-    told = containers.run(validate, "--strict", "-k", version, *files)
-    assert not re.search("error", told, re.IGNORECASE)

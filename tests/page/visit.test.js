@@ -123,6 +123,32 @@ test("a photo with which its kernel went is asked about again, but not for ever"
   await until(visit, () => states(visit) === "held");
 });
 
+test("a photo that may be what ended its kernel is asked about once more alone", async () => {
+  const { stub, visit } = visitWith("a");
+  stub.say("here");
+  for (let time = 1; time <= 2; time++) {
+    await until(visit, () => stub.asked.length === time);
+    stub.asked[time - 1].progress?.(1);
+    assert.equal(states(visit), "looking");
+    stub.asked[time - 1].reject(new Lost());
+    await until(visit, () => states(visit) === (time === 1 ? "held" : "refused"));
+  }
+  visit.again(visit.photos[0]);
+  await until(visit, () => stub.asked.length === 3);
+});
+
+test("a photo at which nobody has looked is asked about again for longer", async () => {
+  const { stub, visit } = visitWith("a");
+  stub.say("here");
+  for (let time = 1; time <= 4; time++) {
+    await until(visit, () => stub.asked.length === time);
+    stub.asked[time - 1].progress?.(1);
+    stub.asked[time - 1].reject(new Lost({ isUnseen: true }));
+    await until(visit, () => states(visit) !== "looking");
+  }
+  await until(visit, () => stub.asked.length === 5);
+});
+
 test("a photo given up is told to the asker, and a late answer is not shown", async () => {
   const { stub, visit } = visitWith("a", "b");
   stub.say("here");

@@ -20,4 +20,10 @@ export class Problem extends Error {
 }
 
 /** Who was asked is gone, and the photo with it: it may be asked about again. */
-export class Lost extends Error {}
+export class Lost extends Error {
+  /** @param {{ isUnseen?: boolean }} [how]  whether it is certain that nobody has looked at the photo */
+  constructor({ isUnseen = false } = {}) {
+    super();
+    this.isUnseen = isUnseen;
+  }
+}

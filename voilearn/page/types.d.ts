@@ -83,6 +83,7 @@ export interface Photo {
   counting?: boolean; // those are not the first
   place?: number; // how many photos are before it
   lost?: number; // how often who was asked about it went
+  seen?: number; // and how often having seen it
   tries?: number;
 }
 

@@ -14,7 +14,9 @@ const MOST_KEPT = 100; // photos: of older ones nothing is kept
 const MOST_AHEAD = 100_000_000; // bytes of pixels that are read before they are asked about
 const LOADING_AFTER = 3000; // milliseconds of looking, after which a model is being loaded
 const MOST_TRIES = 30; // at a busy service
-const MOST_LOST = 5; // times that who was asked goes, with a photo on its way
+const MOST_LOST = 5; // times that who was asked goes, with a photo on its way there
+const MOST_SEEN = 2; // times that it goes having seen the photo, which may be why
+const ONCE_MORE_AFTER = 500; // milliseconds, to twice as many, so that not all ask at once
 const UNREADABLE = new Problem({ type: "PhotoNotFound" }); // gone from the disk, or a folder
 const DONE = ["answered", "refused", "cancelled"];
 const NEW = { state: /** @type {State} */ ("queued"), progress: 0 };
@@ -96,7 +98,7 @@ export class Visit extends EventTarget {
    * @param {Photo} photo
    */
   again(photo) {
-    photo.lost = photo.tries = 0;
+    photo.lost = photo.seen = photo.tries = 0;
     this.#forget(photo);
     this.#work();
   }
@@ -218,7 +220,7 @@ export class Visit extends EventTarget {
       const prediction = await this.#tell(photo, signal);
       if (photo.state !== "cancelled") this.#update(photo, { state: "answered", prediction });
     } catch (error) {
-      if (error instanceof Lost) this.#keep(photo);
+      if (error instanceof Lost) await this.#keep(photo, error);
       else if (error instanceof Problem) await this.#refused(photo, error, signal);
       else if (!signal.aborted) this.#update(photo, { state: "refused", error: UNREADABLE });
     } finally {
@@ -230,14 +232,21 @@ export class Visit extends EventTarget {
   }
 
   /**
-   * A photo with which whoever was asked went is asked about again: it may be what ended that.
+   * A photo with which whoever was asked went is asked about again. It may be what ended that: then
+   * once, for there may be many more who can be asked.
    * @param {Photo} photo
+   * @param {Lost} lost
    */
-  #keep(photo) {
+  async #keep(photo, { isUnseen }) {
+    const wasSeen = photo.state === "looking" && !isUnseen;
     photo.lost = (photo.lost ?? 0) + 1;
-    if (photo.lost < MOST_LOST) return this.#update(photo, { state: "held" });
-    const error = new Problem({ type: "ServiceError", words: this.why ?? say("gone") });
-    this.#update(photo, { state: "refused", error });
+    photo.seen = (photo.seen ?? 0) + Number(wasSeen);
+    if (photo.lost >= MOST_LOST || photo.seen >= MOST_SEEN) {
+      const error = new Problem({ type: "ServiceError", words: this.why ?? say("gone") });
+      return this.#update(photo, { state: "refused", error });
+    }
+    this.#update(photo, { state: "held" });
+    if (wasSeen) await new Promise((go) => setTimeout(go, ONCE_MORE_AFTER * (1 + Math.random())));
   }
 
   /** @param {Photo} photo @param {AbortSignal} signal */

@@ -357,7 +357,7 @@ function problemOf(request) {
   }
   if (status === 200 && told.probabilities) return undefined;
   const [, type] = /^urn:voilearn:(\w+)$/.exec(told.type) ?? [];
-  if (status === 401 || type === "ServiceNotReady") return new Lost();
+  if (status === 401 || type === "ServiceNotReady") return new Lost({ isUnseen: true });
   if (type) return new Problem({ type, detail: told.detail, retryAfter });
   if (status === 413) return new Problem({ type: "PhotoTooLarge" });
   if (status === 429 || status === 503) {
