@@ -2,8 +2,8 @@
 
 In comes a compiled model; out goes a table for people: how many photos were asked about and lost,
 of clients that ask once and of `voilearn.client`, which asks once more; photos a second and the
-memory of all that runs, beside the plain service on the same cores. Every few seconds a
-replica's process is killed. It needs the extra `ray`.
+memory of all that runs, beside the plain service on the same cores. Every few seconds a replica's
+process is killed, or a whole node of the cluster, which then comes back. It needs the extra `ray`.
 
     python benchmarks/on_ray.py
 """
@@ -13,11 +13,12 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +33,7 @@ from benchmarks.replicas import Count, Replica, crowd, of_a_model, say_why  # no
 from benchmarks.resnet18 import compiled  # noqa: E402
 
 REPLICAS = 3
+STARTS_WITHIN = 120.0  # seconds
 NAMED = "ServeReplica"  # as Ray's processes call themselves
 
 
@@ -54,32 +56,82 @@ def megabytes(processes: list[psutil.Process]) -> float:
     return found / 1e6
 
 
-def ray_serves(model: Path, port: int) -> None:
-    """Have Ray Serve run the service at a port of this machine."""
-    import ray
-    from ray import serve
+class Node:
+    """One more node of a cluster, on this machine, with room for one replica."""
 
-    from voilearn.ray import build
+    def __init__(self, address: str) -> None:
+        start = [sys.executable, "-m", "ray.scripts.scripts", "start", f"--address={address}"]
+        self._process = psutil.Popen(
+            [*start, "--num-cpus=1", "--block"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
-    ray.init(num_cpus=REPLICAS + 1, include_dashboard=False, log_to_driver=False)
-    serve.start(http_options={"host": "127.0.0.1", "port": port})
-    serve.run(build({"model": str(model), "least": str(REPLICAS)}), route_prefix="/")
+    def kill(self) -> None:
+        """Have all its processes gone at once, as a machine is that loses its power."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for each in [self._process, *self._process.children(recursive=True)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+        self._process.wait()
 
 
-def disturbed(port: int, wanted: int, kind: str, every: float) -> tuple[Count, int, float]:
+class RayServe:
+    """The service on a cluster whose nodes are all on this machine, a replica on each."""
+
+    def __init__(self, model: Path, port: int) -> None:
+        import ray
+        from ray import serve
+
+        from voilearn.ray import build
+
+        # the first has what Ray itself needs, its proxy too, and no replica
+        ray.init("local", num_cpus=0, include_dashboard=False, log_to_driver=False)
+        self._address = ray.get_runtime_context().gcs_address
+        self._nodes: list[Node] = []
+        for count in range(1, REPLICAS + 1):  # started at once, they take each other's ports
+            self._nodes.append(Node(self._address))
+            until = time.monotonic() + STARTS_WITHIN
+            while ray.cluster_resources().get("CPU", 0) < count:
+                if time.monotonic() > until:
+                    raise TimeoutError("a node of Ray's does not start")
+                time.sleep(0.2)
+        serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
+        serve.run(build({"model": str(model), "least": str(REPLICAS)}), route_prefix="/")
+
+    def kill_replica(self) -> bool:
+        """Kill the process of one replica, if another is there; tell whether it was."""
+        if is_ripe := len(found := replicas()) > 1:
+            found[0].send_signal(signal.SIGKILL)
+        return is_ripe
+
+    def kill_node(self) -> bool:
+        """Kill the node that has been there for longest, and start one; tell whether it was."""
+        if is_ripe := len(replicas()) > 1:
+            self._nodes.pop(0).kill()
+            self._nodes.append(Node(self._address))
+        return is_ripe
+
+    def end(self) -> None:
+        """End the nodes that are there; Ray ends the first with this process."""
+        for each in self._nodes:
+            each.kill()
+
+
+def disturbed(
+    port: int, wanted: int, kind: str, every: float, kill: Callable[[], bool] | None = None
+) -> tuple[Count, int, float]:
     """Ask, and kill; return the count, how many were killed, and the seconds that it took."""
-    killed: list[int] = []
+    killed = 0
 
     def disturb(over: threading.Event) -> None:
-        while every and not over.wait(every):
-            found = replicas()
-            if len(found) > 1:
-                found[0].send_signal(signal.SIGKILL)
-                killed.append(found[0].pid)
+        nonlocal killed
+        while kill and not over.wait(every):
+            killed += kill()
 
     began = time.perf_counter()
     count = crowd(port, wanted, kind, disturb)
-    return count, len(killed), time.perf_counter() - began
+    return count, killed, time.perf_counter() - began
 
 
 def measure(arguments: argparse.Namespace, model: Path) -> Iterator[str]:
@@ -88,20 +140,30 @@ def measure(arguments: argparse.Namespace, model: Path) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
     plain = Replica(model, 1)
     plain.wait_ready()
-    count, _, seconds = disturbed(plain.port, arguments.requests, "ask once", 0)
+    count, _, seconds = disturbed(plain.port, arguments.requests, "ask once", arguments.every)
     memory = megabytes([psutil.Process(plain.pid)])
     plain.end()
     speed = f"{count.asked / seconds:.0f} | {memory:.0f}"
     yield f"| the plain service | ask once | {count.asked:,} | {len(count.lost)} | 0 | {speed} |"
     port = free_port()
-    ray_serves(model, port)
-    for kind, every in (("ask once", 0), ("ask once", arguments.every), ("ours", arguments.every)):
-        count, killed, seconds = disturbed(port, arguments.requests, kind, every)
-        memory = megabytes(psutil.Process().children(recursive=True))
-        speed = f"{count.asked / seconds:.0f} | {memory:.0f}"
-        lost = len(count.lost)
-        yield f"| on Ray Serve | {kind} | {count.asked:,} | {lost} | {killed} | {speed} |"
-        say_why(kind, count)
+    there = RayServe(model, port)
+    try:
+        yield from deaths(there, port, arguments)
+    finally:
+        there.end()
+
+
+def deaths(there: RayServe, port: int, arguments: argparse.Namespace) -> Iterator[str]:
+    """Return the lines of what dies on Ray Serve."""
+    for what, kill in (("", None), ("replicas", there.kill_replica), ("nodes", there.kill_node)):
+        for kind in ("ask once", "ours") if kill else ("ask once",):
+            asked = (port, arguments.requests, kind, arguments.every, kill)
+            count, killed, seconds = disturbed(*asked)
+            memory = megabytes(psutil.Process().children(recursive=True))
+            lost, speed = len(count.lost), f"{count.asked / seconds:.0f} | {memory:.0f}"
+            who = f"{killed} {what}".strip()
+            yield f"| on Ray Serve | {kind} | {count.asked:,} | {lost} | {who} | {speed} |"
+            say_why(kind, count)
 
 
 def options() -> argparse.Namespace:

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import "../scripts/english.js";
-import { Lost, Problem } from "../../voilearn/page/problem.js";
+import { Lost, Problem, Unseen } from "../../voilearn/page/problem.js";
 import { Visit } from "../../voilearn/page/visit.js";
 
 /**
@@ -143,7 +143,7 @@ test("a photo at which nobody has looked is asked about again for longer", async
   for (let time = 1; time <= 4; time++) {
     await until(visit, () => stub.asked.length === time);
     stub.asked[time - 1].progress?.(1);
-    stub.asked[time - 1].reject(new Lost({ isUnseen: true }));
+    stub.asked[time - 1].reject(new Unseen());
     await until(visit, () => states(visit) !== "looking");
   }
   await until(visit, () => stub.asked.length === 5);

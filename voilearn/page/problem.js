@@ -21,9 +21,10 @@ export class Problem extends Error {
 
 /** Who was asked is gone, and the photo with it: it may be asked about again. */
 export class Lost extends Error {
-  /** @param {{ isUnseen?: boolean }} [how]  whether it is certain that nobody has looked at the photo */
-  constructor({ isUnseen = false } = {}) {
-    super();
-    this.isUnseen = isUnseen;
-  }
+  isUnseen = false; // certainly, by anybody
+}
+
+/** So is one who could not be asked. */
+export class Unseen extends Lost {
+  isUnseen = true;
 }

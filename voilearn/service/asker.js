@@ -8,7 +8,7 @@
  * @import { AskOptions, Prediction, Sent, Settings } from "../page/types.d.ts"
  * @import { Token } from "./token.js"
  */
-import { Lost, Problem } from "../page/problem.js";
+import { Lost, Problem, Unseen } from "../page/problem.js";
 import { say } from "../page/words.js";
 import { readEvents } from "./events.js";
 
@@ -357,7 +357,7 @@ function problemOf(request) {
   }
   if (status === 200 && told.probabilities) return undefined;
   const [, type] = /^urn:voilearn:(\w+)$/.exec(told.type) ?? [];
-  if (status === 401 || type === "ServiceNotReady") return new Lost({ isUnseen: true });
+  if (status === 401 || type === "ServiceNotReady") return new Unseen();
   if (type) return new Problem({ type, detail: told.detail, retryAfter });
   if (status === 413) return new Problem({ type: "PhotoTooLarge" });
   if (status === 429 || status === 503) {
