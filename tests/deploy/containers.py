@@ -44,6 +44,12 @@ def tools_needed() -> None:
         )
 
 
+def root_needed() -> None:
+    """Skip where a network can't be taken away."""
+    if os.name != "posix" or os.geteuid() != 0:
+        pytest.skip("only root may take the network away")
+
+
 def run(*command: str, folder: Path | None = None) -> str:
     """Return what a command prints, with all that it said if it fails."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
