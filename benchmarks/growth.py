@@ -32,13 +32,27 @@ from benchmarks.resnet18 import compiled  # noqa: E402
 from voilearn.service.service import DEADLINE, PLACES  # noqa: E402
 
 PHOTOS_A_VISIT = 3
-LOOKS = 15.0  # seconds between two looks of the autoscaler, as Kubernetes's
-TARGET = 1.0  # photos for each core, that it aims at
 FEWEST, MOST = 1, 200
 HOURS = 2  # that are played
 BURST = (3600.0, 600.0, 10)  # when it begins and how long it is, in seconds; how many times as many
-SHRINKS_AFTER = 300.0  # seconds for which fewer would have done
 MONTH = 730  # hours
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How what runs the copies decides how many there are, by the photos of each core."""
+
+    name: str
+    looks: float  # seconds between two looks
+    target: float  # photos for each core, that it aims at
+    shrinks_after: float  # seconds for which fewer would have done
+    slower: float = 1.0  # how many times as long a photo takes
+
+
+ENGINES = (  # of docs/deploy, as its files set them
+    Engine("Kubernetes", 15.0, 1.0, 300.0),
+    Engine("Ray Serve", 10.0, 2.0, 300.0, 1.2),  # as many times as long as on_ray.py measures
+)
 
 
 @dataclass(frozen=True)
@@ -71,13 +85,13 @@ def arrivals(visitors_an_hour: float, burst: bool, chance: random.Random) -> Ite
             yield heapq.heappop(pending)
 
 
-def play(machine: Machine, visitors: float, burst: bool, seed: int = 1) -> Played:
+def play(machine: Machine, engine: Engine, visitors: float, burst: bool, seed: int = 1) -> Played:
     """Let photos come to copies with a core each, of which an autoscaler decides how many."""
     chance = random.Random(seed)  # a play
     free = [0.0] * FEWEST  # when each copy has done all that it has taken
     starting: list[float] = []  # when those are ready that were ordered
     waiting: list[float] = []  # when each photo on its way will be done
-    fewer_since, look = 0.0, LOOKS
+    fewer_since, look = 0.0, engine.looks
     played = Played([], [], 0)
     for now in arrivals(visitors, burst, chance):
         while look <= now:
@@ -85,39 +99,40 @@ def play(machine: Machine, visitors: float, burst: bool, seed: int = 1) -> Playe
                 heapq.heappop(waiting)
             while starting and starting[0] <= look:
                 free.append(heapq.heappop(starting))
-            wanted = max(FEWEST, min(MOST, math.ceil(len(waiting) / TARGET)))
+            wanted = max(FEWEST, min(MOST, math.ceil(len(waiting) / engine.target)))
             running = len(free) + len(starting)
             if wanted > running:
                 for _ in range(min(wanted, 2 * running) - running):
                     heapq.heappush(starting, look + machine.start)
             if wanted >= running:
                 fewer_since = look
-            elif look - fewer_since >= SHRINKS_AFTER and len(free) > FEWEST:
+            elif look - fewer_since >= engine.shrinks_after and len(free) > FEWEST:
                 free.sort()
                 free.pop(0)
             played.copies.append(len(free))
-            look += LOOKS
+            look += engine.looks
         at = min(range(len(free)), key=free.__getitem__)
         begins = max(now, free[at])
         if begins - now > min(DEADLINE, PLACES * max(machine.seconds)):
             played.refused += 1
             continue
-        free[at] = begins + chance.choice(machine.seconds)
+        free[at] = begins + engine.slower * chance.choice(machine.seconds)
         heapq.heappush(waiting, free[at])
         played.waited.append(free[at] - now)
     return played
 
 
-def line(visitors: float, burst: bool, machine: Machine, price: float) -> str:
+def line(visitors: float, burst: bool, machine: Machine, engine: Engine, price: float) -> str:
     """Return a line of the table."""
-    played = play(machine, visitors, burst)
+    played = play(machine, engine, visitors, burst)
     waited = sorted(played.waited)
     p50, p99 = (waited[int(share * (len(waited) - 1))] for share in (0.5, 0.99))
     mean, most = statistics.mean(played.copies), max(played.copies)
     asked = len(waited) + played.refused
     refused = 1000 * played.refused / asked
+    who = f"{visitors:,.0f}{' and a burst' if burst else ''} | {engine.name}"
     return (
-        f"| {visitors:,.0f}{' and a burst' if burst else ''} | {asked:,} | {mean:.1f} | {most} | "
+        f"| {who} | {asked:,} | {mean:.1f} | {most} | "
         f"{p50:.2f} | {p99:.2f} | {refused:.1f} | {mean * price * MONTH:,.0f} |"
     )
 
@@ -207,10 +222,10 @@ def main() -> None:
                 print(told)
             print()
         print(
-            "| visitors an hour | photos | copies | most | half within s | 99 of 100 | "
+            "| visitors an hour | on | photos | copies | most | half within s | 99 of 100 | "
             "refused of 1,000 | a month |"
         )
-        print("|---|---|---|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|---|---|")
         placed = Machine(machine.seconds, arguments.start)
         for visitors, burst in (
             (10, False),
@@ -219,7 +234,8 @@ def main() -> None:
             (100_000, False),
             (100_000, True),
         ):
-            print(line(visitors, burst, placed, arguments.price), flush=True)
+            for engine in ENGINES:
+                print(line(visitors, burst, placed, engine, arguments.price), flush=True)
 
 
 if __name__ == "__main__":

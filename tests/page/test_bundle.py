@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from voilearn.device.build import SCRIPTS as DEVICE
-from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
+from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script, one_style
 from voilearn.service.page import SCRIPTS as SERVICE
 
 IMPORT = re.compile(r'^import \{([^}]*)\} from "([./\w]+)";$', re.MULTILINE)
@@ -82,3 +82,12 @@ def test_the_template_takes_the_scripts_as_they_are() -> None:
     """Jinja reads them to name them by their content: signs of its own would be taken for code."""
     for path in (*ROOMS.glob("page/*.[!p]*"), *ROOMS.glob("notebook/*.js")):
         assert not re.search(r"\{\{|\{%|\{#", path.read_text("utf-8")), path.name
+
+
+def test_a_style_sheet_is_the_same_without_its_comments() -> None:
+    def rules(style: str) -> list[str]:
+        return re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL).split()
+
+    whole, short = text("page/page.css"), one_style("page/page.css")
+    assert rules(short) == rules(whole)
+    assert len(short) < len(whole)

@@ -21,7 +21,7 @@ from voilearn.device.icon import draw_icon
 from voilearn.device.large import Large, Say, pack
 from voilearn.device.runtime import get_runtime
 from voilearn.errors import CannotBuild, printable, shown
-from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script
+from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script, one_style
 from voilearn.page.document import as_data, document, fill
 from voilearn.page.title import UNTITLED, words_of
 from voilearn.settings import Settings, read_settings
@@ -88,7 +88,7 @@ def build(
         "small": ["./", *(name for name in files if name != "index.html")],
         "large": [network.name, large.name],
     }
-    worker = (DEVICE / "sw.js").read_text("utf-8")
+    worker = one_script(["device/sw.js"])
     files["sw.js"] = worker.replace("= DEPLOYED;", f"= {json.dumps(deployed)};").encode()
     visit = sum(len(gzip.compress(content)) for content in files.values())  # most hosts pack these
     files |= {f"{each.name}.gz": each.packed for each in (network, large)}
@@ -184,7 +184,7 @@ def _facts(told: Any, beside: Path) -> dict[str, Any]:
 def read_parts(runtime: bytes) -> dict[str, bytes]:
     """Return the page's small files by name; `runtime` is the script of it."""
     parts = {name: one_script(modules).encode() for name, modules in SCRIPTS.items()}
-    parts["page.css"] = (ROOMS / "page" / "page.css").read_bytes()
+    parts["page.css"] = one_style("page/page.css").encode()
     parts["ort.js"] = runtime  # not every host knows what a .mjs is
     return parts | {f"icon-{size}.png": draw_icon(size) for size in ICON_SIZES}
 

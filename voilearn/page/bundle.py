@@ -36,7 +36,14 @@ _LEFT_OUT = re.compile(
     r"^ *(?://.*|/\*\*(?s:.*?)\*/)\n|^import [^;]*;\n|^export (?!default)|^ +", re.MULTILINE
 )
 
+_LEFT_OUT_OF_STYLES = re.compile(r"^ *(?:/\*(?s:.*?)\*/\n)?", re.MULTILINE)
+
 
 def one_script(modules: Sequence[str]) -> str:
     """Return modules in one, in which what one exports is simply there for the next."""
     return _LEFT_OUT.sub("", "\n".join((ROOMS / name).read_text("utf-8") for name in modules))
+
+
+def one_style(name: str) -> str:
+    """Return a style sheet without its comments and its indentation."""
+    return _LEFT_OUT_OF_STYLES.sub("", (ROOMS / name).read_text("utf-8"))

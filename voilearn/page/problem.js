@@ -20,11 +20,7 @@ export class Problem extends Error {
 }
 
 /** Who was asked is gone, and the photo with it: it may be asked about again. */
-export class Lost extends Error {
-  isUnseen = false; // certainly, by anybody
-}
+export class Lost extends Error {}
 
-/** So is one who could not be asked. */
-export class Unseen extends Lost {
-  isUnseen = true;
-}
+/** Certainly without having seen it. */
+export class Unseen extends Lost {}

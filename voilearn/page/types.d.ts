@@ -83,7 +83,6 @@ export interface Photo {
   counting?: boolean; // those are not the first
   place?: number; // how many photos are before it
   lost?: number; // how often who was asked about it went
-  seen?: number; // and how often having seen it
   tries?: number;
 }
 

@@ -7,7 +7,7 @@
  * @import { Asker, Photo, Picture, Preparing, Read, Settings, State } from "./types.d.ts"
  * @import { PhotoReader } from "./reader.js"
  */
-import { Lost, Problem } from "./problem.js";
+import { Lost, Problem, Unseen } from "./problem.js";
 import { say } from "./words.js";
 
 const MOST_KEPT = 100; // photos: of older ones nothing is kept
@@ -15,8 +15,8 @@ const MOST_AHEAD = 100_000_000; // bytes of pixels that are read before they are
 const LOADING_AFTER = 3000; // milliseconds of looking, after which a model is being loaded
 const MOST_TRIES = 30; // at a busy service
 const MOST_LOST = 5; // times that who was asked goes, with a photo on its way there
-const MOST_SEEN = 2; // times that it goes having seen the photo, which may be why
-const ONCE_MORE_AFTER = 500; // milliseconds, to twice as many, so that not all ask at once
+const SEEN = 3; // for as many counts one who has seen it, which may be why
+const ONCE_MORE = 500; // milliseconds, to twice as many, so that not all ask at once
 const UNREADABLE = new Problem({ type: "PhotoNotFound" }); // gone from the disk, or a folder
 const DONE = ["answered", "refused", "cancelled"];
 const NEW = { state: /** @type {State} */ ("queued"), progress: 0 };
@@ -98,7 +98,7 @@ export class Visit extends EventTarget {
    * @param {Photo} photo
    */
   again(photo) {
-    photo.lost = photo.seen = photo.tries = 0;
+    photo.lost = photo.tries = 0;
     this.#forget(photo);
     this.#work();
   }
@@ -237,16 +237,15 @@ export class Visit extends EventTarget {
    * @param {Photo} photo
    * @param {Lost} lost
    */
-  async #keep(photo, { isUnseen }) {
-    const wasSeen = photo.state === "looking" && !isUnseen;
-    photo.lost = (photo.lost ?? 0) + 1;
-    photo.seen = (photo.seen ?? 0) + Number(wasSeen);
-    if (photo.lost >= MOST_LOST || photo.seen >= MOST_SEEN) {
+  async #keep(photo, lost) {
+    const wasSeen = photo.state === "looking" && !(lost instanceof Unseen);
+    photo.lost = (photo.lost ?? 0) + (wasSeen ? SEEN : 1);
+    if (photo.lost >= MOST_LOST) {
       const error = new Problem({ type: "ServiceError", words: this.why ?? say("gone") });
       return this.#update(photo, { state: "refused", error });
     }
     this.#update(photo, { state: "held" });
-    if (wasSeen) await new Promise((go) => setTimeout(go, ONCE_MORE_AFTER * (1 + Math.random())));
+    if (wasSeen) await pause(ONCE_MORE * (1 + Math.random()));
   }
 
   /** @param {Photo} photo @param {AbortSignal} signal */
@@ -295,7 +294,7 @@ export class Visit extends EventTarget {
   async #wait(photo, seconds, signal) {
     for (let left = Math.ceil(seconds); left > 0; left--) {
       this.#update(photo, { state: "busy", seconds: left, counting: left < Math.ceil(seconds) });
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await pause(1000);
       if (signal.aborted) return;
     }
     this.#update(photo, { state: "queued" });
@@ -330,6 +329,9 @@ export class Visit extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 }
+
+/** @param {number} milliseconds */
+const pause = (milliseconds) => new Promise((go) => setTimeout(go, milliseconds));
 
 /**
  * Tells whether there is nothing more to come for a photo.
