@@ -138,13 +138,24 @@ def measure(arguments: argparse.Namespace, model: Path) -> Iterator[str]:
     """Return the lines of the table."""
     yield "| | clients | asked | lost | killed | photos/s | memory, MB |"
     yield "|---|---|---|---|---|---|---|"
+    if not arguments.only:
+        yield plain_line(model, arguments)
+    yield from on_ray(model, arguments)
+
+
+def plain_line(model: Path, arguments: argparse.Namespace) -> str:
+    """Return the line of the plain service, which nobody kills."""
     plain = Replica(model, 1)
     plain.wait_ready()
     count, _, seconds = disturbed(plain.port, arguments.requests, "ask once", arguments.every)
     memory = megabytes([psutil.Process(plain.pid)])
     plain.end()
     speed = f"{count.asked / seconds:.0f} | {memory:.0f}"
-    yield f"| the plain service | ask once | {count.asked:,} | {len(count.lost)} | 0 | {speed} |"
+    return f"| the plain service | ask once | {count.asked:,} | {len(count.lost)} | 0 | {speed} |"
+
+
+def on_ray(model: Path, arguments: argparse.Namespace) -> Iterator[str]:
+    """Return the lines of Ray Serve."""
     port = free_port()
     there = RayServe(model, port)
     try:
@@ -155,7 +166,10 @@ def measure(arguments: argparse.Namespace, model: Path) -> Iterator[str]:
 
 def deaths(there: RayServe, port: int, arguments: argparse.Namespace) -> Iterator[str]:
     """Return the lines of what dies on Ray Serve."""
-    for what, kill in (("", None), ("replicas", there.kill_replica), ("nodes", there.kill_node)):
+    ways = {"": None, "replicas": there.kill_replica, "nodes": there.kill_node}
+    for what, kill in ways.items():
+        if arguments.only not in (None, what):
+            continue
         for kind in ("ask once", "ours") if kill else ("ask once",):
             asked = (port, arguments.requests, kind, arguments.every, kill)
             count, killed, seconds = disturbed(*asked)
@@ -171,6 +185,7 @@ def options() -> argparse.Namespace:
     parser = of_a_model(__doc__)
     parser.add_argument("--requests", type=int, default=2000, help="for each line")
     parser.add_argument("--every", type=float, default=5.0, help="seconds between two kills")
+    parser.add_argument("--only", choices=["replicas", "nodes"], help="what is killed (both)")
     return parser.parse_args()
 
 

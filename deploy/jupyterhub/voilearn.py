@@ -23,7 +23,8 @@ def show_page(spawner):
 
 c.JupyterHub.allow_named_servers = True  # noqa: F821  # JupyterHub provides `c`
 c.Spawner.pre_spawn_hook = show_page  # noqa: F821
-c.JupyterHub.load_groups = {CLASS: {"users": []}}  # noqa: F821
-c.JupyterHub.load_roles = [  # noqa: F821
+# to what the hub has of these already, as its own that ends idle servers
+c.JupyterHub.load_groups.update({CLASS: {"users": []}})  # noqa: F821
+c.JupyterHub.load_roles.append(  # noqa: F821
     {"name": "page", "scopes": [f"access:servers!server={TEACHER}/page"], "groups": [CLASS]}
-]
+)

@@ -38,7 +38,14 @@ c.ConfigurableHTTPProxy.pid_file = "{scratch}/proxy.pid"
 c.Authenticator.allow_all = True
 c.SimpleLocalProcessSpawner.home_dir_template = "{scratch}/{{username}}"
 c.Spawner.env_keep = ["PATH", "TMPDIR", "LANG", "LC_ALL"]
-c.JupyterHub.services = [{{"name": "test", "api_token": "{token}", "admin": True}}]
+c.JupyterHub.services = [{{"name": "test", "api_token": "{token}"}}]
+c.JupyterHub.load_roles = [
+    {{
+        "name": "test",
+        "scopes": ["admin:users", "admin:groups", "admin:servers", "tokens"],
+        "services": ["test"],
+    }}
+]
 """
 
 
