@@ -68,6 +68,13 @@ class Hub:
             with error:
                 return error.code, error.read()
 
+    def first_event(self, token: str, path: str) -> bytes:
+        """Return the first line of what goes on."""
+        headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+        request = urllib.request.Request(self.url + path, headers=headers)
+        with urllib.request.urlopen(request, timeout=WITHIN) as answer:
+            return bytes(answer.readline())
+
     def order(self, method: str, path: str, told: Any = None) -> Any:
         """Have the hub itself do something."""
         body = None if told is None else json.dumps(told).encode()
@@ -135,6 +142,7 @@ def test_a_class_opens_the_teachers_page_and_nothing_else(hub: Hub) -> None:
     assert (status, b"<main" in told) == (200, True)
     status, told = hub.ask(pupil, "POST", f"{page}/v1/classify", RED)
     assert (status, json.loads(told)["label"]) == (200, "red")
+    assert b"event: model" in hub.first_event(pupil, f"{page}/v1/events")
     for path in ("/lab", "/api/contents", "/api/terminals", "/tree"):
         assert hub.ask(pupil, "GET", page + path)[0] == 404, path
     assert hub.ask(hub.token_of("stranger"), "GET", f"{page}/")[0] == 403

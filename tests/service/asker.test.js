@@ -54,8 +54,10 @@ class Service {
   }
 
   /** @param {URL} url @param {RequestInit} options */
-  async fetch(url, { signal }) {
+  async fetch(url, { signal, headers }) {
     const path = url.href.replace(HOME.href, "");
+    const accepted = path === "v1/events" ? "text/event-stream" : null;
+    assert.equal(new Headers(headers).get("accept"), accepted);
     this.asked.push(path);
     const givenUp = new Promise((_, reject) => {
       signal?.addEventListener("abort", () => reject(signal.reason));

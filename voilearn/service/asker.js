@@ -18,6 +18,7 @@ const NO_STREAM_AFTER = 4000; // before the first one, after which none will com
 const ANSWERS_WITHIN = 1200;
 const FIRST_ANSWERS_WITHIN = 3500; // over a line that may be slow
 const ASKS_EVERY = 3500; // where there is no stream
+const STREAM = "text/event-stream";
 const STREAM_AGAIN = 20; // questions, after which one is tried again
 const AGAIN = 500; // until the first attempt to have a lost service back; then twice as long, up to
 const SELDOM = 20_000;
@@ -154,7 +155,8 @@ export class HttpAsker extends EventTarget {
     const began = Date.now();
     let heard = 0; // when something was, last
     return within(signal, NO_STREAM_AFTER, async (inner, giveMore) => {
-      const answer = await this.#fetch("v1/events", inner);
+      // some proxies, as a hub's, hand on at once only what was asked for so
+      const answer = await this.#fetch("v1/events", inner, { Accept: STREAM });
       if (!isStream(answer)) return;
       await readEvents(answer, (name, told) => {
         clearTimeout(late);
@@ -195,11 +197,12 @@ export class HttpAsker extends EventTarget {
   /**
    * @param {string} path
    * @param {AbortSignal} signal
+   * @param {Record<string, string>} [headers]
    */
-  async #fetch(path, signal) {
+  async #fetch(path, signal, headers = {}) {
     const shown = this.#token.value;
     const answer = await fetch(new URL(path, this.#home), {
-      headers: this.#headers(),
+      headers: { ...this.#headers(), ...headers },
       cache: "no-store",
       signal,
     });
@@ -339,7 +342,7 @@ async function within(outer, milliseconds, work) {
 
 /** @param {Response} answer */
 function isStream({ ok, headers }) {
-  return ok && headers.get("content-type")?.startsWith("text/event-stream");
+  return ok && headers.get("content-type")?.startsWith(STREAM);
 }
 
 /**
