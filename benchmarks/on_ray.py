@@ -79,7 +79,12 @@ class Node:
 class RayServe:
     """The service on a cluster whose nodes are all on this machine, a replica on each."""
 
-    def __init__(self, model: Path, port: int) -> None:
+    def __init__(self) -> None:
+        self._nodes: list[Node] = []
+        self._address = ""
+
+    def start(self, model: Path, port: int) -> None:
+        """Return when the replicas are there. Raises TimeoutError where a node is not."""
         import ray
         from ray import serve
 
@@ -88,7 +93,6 @@ class RayServe:
         # the first has what Ray itself needs, its proxy too, and no replica
         ray.init("local", num_cpus=0, include_dashboard=False, log_to_driver=False)
         self._address = ray.get_runtime_context().gcs_address
-        self._nodes: list[Node] = []
         for count in range(1, REPLICAS + 1):  # started at once, they take each other's ports
             self._nodes.append(Node(self._address))
             until = time.monotonic() + STARTS_WITHIN
@@ -157,8 +161,9 @@ def plain_line(model: Path, arguments: argparse.Namespace) -> str:
 def on_ray(model: Path, arguments: argparse.Namespace) -> Iterator[str]:
     """Return the lines of Ray Serve."""
     port = free_port()
-    there = RayServe(model, port)
+    there = RayServe()
     try:
+        there.start(model, port)
         yield from deaths(there, port, arguments)
     finally:
         there.end()

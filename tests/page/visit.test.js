@@ -57,6 +57,18 @@ async function until(visit, isSo) {
 /** @param {Visit} visit */
 const states = (visit) => visit.photos.map(({ state }) => state).join(" ");
 
+/**
+ * Have whoever is asked for this time look at the one photo and go.
+ * @param {Stub} stub @param {Visit} visit @param {number} time @param {Lost} how @param {string} then
+ */
+async function lose(stub, visit, time, how, then) {
+  await until(visit, () => stub.asked.length === time);
+  stub.asked[time - 1].progress?.(1);
+  assert.equal(states(visit), "looking");
+  stub.asked[time - 1].reject(how);
+  await until(visit, () => states(visit) === then);
+}
+
 test("photos are held until somebody is there, then asked about one after the other", async () => {
   const { stub, visit } = visitWith("a", "b");
   await until(visit, () => states(visit) === "held held");
@@ -126,27 +138,18 @@ test("a photo with which its kernel went is asked about again, but not for ever"
 test("a photo that may be what ended its kernel is asked about once more alone", async () => {
   const { stub, visit } = visitWith("a");
   stub.say("here");
-  for (let time = 1; time <= 2; time++) {
-    await until(visit, () => stub.asked.length === time);
-    stub.asked[time - 1].progress?.(1);
-    assert.equal(states(visit), "looking");
-    stub.asked[time - 1].reject(new Lost());
-    await until(visit, () => states(visit) === (time === 1 ? "held" : "refused"));
-  }
+  await lose(stub, visit, 1, new Lost(), "held");
+  await lose(stub, visit, 2, new Lost(), "refused");
   visit.again(visit.photos[0]);
-  await until(visit, () => stub.asked.length === 3);
+  await lose(stub, visit, 3, new Lost(), "held");
 });
 
 test("a photo at which nobody has looked is asked about again for longer", async () => {
   const { stub, visit } = visitWith("a");
   stub.say("here");
-  for (let time = 1; time <= 4; time++) {
-    await until(visit, () => stub.asked.length === time);
-    stub.asked[time - 1].progress?.(1);
-    stub.asked[time - 1].reject(new Unseen());
-    await until(visit, () => states(visit) !== "looking");
-  }
-  await until(visit, () => stub.asked.length === 5);
+  // its state changes at once to that of the next asking
+  for (let time = 1; time <= 4; time++) await lose(stub, visit, time, new Unseen(), "sending");
+  await lose(stub, visit, 5, new Unseen(), "refused");
 });
 
 test("a photo given up is told to the asker, and a late answer is not shown", async () => {
