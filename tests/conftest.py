@@ -64,6 +64,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduling(config, log)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, when several processes share the tests."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.parallel import longest_first
+
+        longest_first(items)
+
+
 def services(folder: Path) -> list[psutil.Process]:
     """The model services that are found in a folder or below."""
     found = []
