@@ -20,7 +20,7 @@ HOSTS = ("voila", "binder", "service", "device")
 EACH_ENGINE = {"test_engines", "test_files"}  # together for each engine, which is a browser
 # Those that take longest, most first: they begin first, so that no process is left with one at the
 # end while the others have nothing to do.
-LONG = ("tests/browser/test_leaving.py", "attacks", "tests/test_cli.py", "hub")
+LONG: tuple[str, ...] = ("tests/browser/test_leaving.py", "attacks", "tests/test_cli.py", "hub")
 LONG += ("tests/browser/test_photos.py voila", "tests/compiled/test_graph.py")
 LONG += ("tests/browser/test_answers.py voila", "tests/browser/test_states.py voila")
 LONG += ("tests/learner/test_many.py", "tests/compiled/test_kept.py", "tests/test_binder.py")

@@ -22,7 +22,7 @@ GROUND_FLOOR = [
     {"errors", "machine", "users_folders"},
     {"missing", "no_file"},
     {"limits", "model_file", "settings", "prediction", "wire", "runtime_folder"},
-    {"tiff"},
+    {"tiff", "scope"},
     {"kinds"},
     {"image"},
     {"classifier"},

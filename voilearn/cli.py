@@ -50,6 +50,10 @@ RUNTIME_HELP = (
     "what answers for an export.pkl: auto, its compiled form where one is kept and the learner "
     "until then, or learner (default: the variable VOILEARN_RUNTIME, or auto)"
 )
+NO_SCOPE_HELP = (
+    "answer as the model alone does, without what `voilearn evaluate` found of it: the raw "
+    "probabilities, and no word on what is out of scope"
+)
 BEGUN = (
     "voilearn: the model is being compiled in the background, to answer within a second next time"
 )
@@ -123,6 +127,7 @@ def _add_classify(commands: "Commands") -> None:
     )
     classify.add_argument("--trust", action="store_true", help=TRUST_HELP)
     _add_runtime(classify)
+    _add_no_scope(classify)
     classify.set_defaults(run=_classify, usage=classify.error)
 
 
@@ -185,6 +190,7 @@ def _add_serve(commands: "Commands") -> None:
     )
     serve.add_argument("--trust", action="store_true", help=TRUST_HELP)
     _add_runtime(serve)
+    _add_no_scope(serve)
     serve.add_argument(
         "--drain",
         type=_up_to(3600),
@@ -236,6 +242,7 @@ def _add_page(commands: "Commands") -> None:
         help="open the page's notebook in JupyterLab: app.ipynb beside the model, or a new one",
     )
     _add_runtime(page)
+    _add_no_scope(page)
     page.set_defaults(run=_page)
 
 
@@ -317,6 +324,10 @@ def _add_runtime(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runtime", choices=("auto", "learner"), help=RUNTIME_HELP)
 
 
+def _add_no_scope(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-scope", dest="scope", action="store_false", help=NO_SCOPE_HELP)
+
+
 def _classify(options: argparse.Namespace) -> int:
     try:
         return _classify_photos(options)
@@ -347,6 +358,8 @@ def _opened(options: argparse.Namespace) -> tuple["Classify", tuple[str, ...], i
     if options.service is not None:
         if options.trust:
             options.usage("a service has opened its model already: leave out --trust")
+        if not options.scope:
+            options.usage("a service has opened its model already: leave out --no-scope")
         from voilearn.client.remote import Remote
         from voilearn.shell.patience import AT_ONCE, Patient
 
@@ -358,7 +371,9 @@ def _opened(options: argparse.Namespace) -> tuple["Classify", tuple[str, ...], i
 
     if options.trust and not is_compiled(options.model):
         print(TRUST.format(shown(options.model)), file=sys.stderr)
-    classify = load_classify(options.model, options.trust, runtime=options.runtime)
+    classify = load_classify(
+        options.model, options.trust, runtime=options.runtime, scope=options.scope
+    )
     begun = not options.trust and keep_form(options.model, classify, options.runtime)
     if begun and sys.stderr.isatty():
         print(BEGUN, file=sys.stderr)
@@ -447,7 +462,7 @@ def _page(options: argparse.Namespace) -> int:
         return 0
     from voilearn.service.in_browser import show_page
 
-    show_page(model, options.port, not options.no_browser, put, options.runtime)
+    show_page(model, options.port, not options.no_browser, put, options.runtime, options.scope)
     return 0
 
 
@@ -530,6 +545,7 @@ def _serve(options: argparse.Namespace) -> int:
             drain=options.drain,
             shadow=options.shadow,
             shadow_share=options.shadow_share,
+            scope=options.scope,
         ),
         lambda url, _model: put(f"{url} (documentation: {url}/docs)"),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from voilearn.errors import UnusableModel, UnusableSettings, printable, shown
 from voilearn.missing import is_missing, missing
 from voilearn.model_file import file_sha256
+from voilearn.scope import scope_of
 
 if TYPE_CHECKING:
     from voilearn.classifier import Classifier
@@ -26,6 +27,7 @@ def load_classify(
     trust: bool = False,
     fold: bool = False,
     runtime: Runtime | None = None,
+    scope: bool = True,
 ) -> "Classifier":
     """Load a model and return the function from a photo's bytes to its Prediction.
 
@@ -34,24 +36,25 @@ def load_classify(
     else by the learner; with `runtime` "learner" by the learner always, which is the reference.
     By default `runtime` is what VOILEARN_RUNTIME says, or "auto". `trust` is as in
     `learner/load.py`, and means the learner; a compiled model has no code that it could let run.
-    `fold` is as in `compiled/load.py`, and of no account for a learner. Raises UnusableModel, with
+    `fold` is as in `compiled/load.py`, and of no account for a learner. Without `scope`, what
+    `voilearn evaluate` found of the model is left out. Raises UnusableModel, with
     what to do, if the file can't be used, and UnusableSettings for another runtime.
     """
     wanted = runtime_of(runtime)
     if is_compiled(path):
         from voilearn.compiled import load as compiled
 
-        return compiled.load_classify(path, fold)
+        return compiled.load_classify(path, fold, scope=scope)
     from voilearn.export.file import check_first_bytes
 
     check_first_bytes(path)
-    if wanted == "auto" and not trust and (classify := kept_form(Path(path), fold)):
+    if wanted == "auto" and not trust and (classify := kept_form(Path(path), fold, scope)):
         return classify
     if not trust:
         check_libraries(path)
     from voilearn.learner import load as learner
 
-    return learner.load_classify(path, trust)
+    return learner.load_classify(path, trust, scope)
 
 
 def keep_form(path: Path, classify: "Classifier", runtime: Runtime | None = None) -> bool:
@@ -78,17 +81,19 @@ def runtime_of(runtime: str | None) -> Runtime:
     )
 
 
-def kept_form(path: Path, fold: bool = False) -> "Classifier | None":
+def kept_form(path: Path, fold: bool = False, scope: bool = True) -> "Classifier | None":
     """Return the compiled form of an export.pkl, if a good one is kept and opens."""
     from voilearn.compiled import kept
 
     try:
-        found = kept.look(file_sha256(path))
+        sha256 = file_sha256(path)
+        found = kept.look(sha256)
         if not isinstance(found, kept.Kept):
             return None
         from voilearn.compiled import load as compiled
 
-        return compiled.load_classify(found.file, fold, name=path.stem)
+        known = scope_of(path, sha256) if scope else None
+        return compiled.load_classify(found.file, fold, path.stem, known)
     except (UnusableModel, ImportError, OSError):  # the learner says what is wrong with its file
         return None
 

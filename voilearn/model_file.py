@@ -30,13 +30,29 @@ def file_sha256(path: Path) -> str:
         return sha256_of(file)
 
 
+def scope_beside(path: Path) -> Path:
+    """Return where the scope of an export.pkl would be: export.scope.json."""
+    return path.with_suffix(".scope.json")
+
+
+def model_files(path: Path) -> list[Path]:
+    """Return the files that make a model: an export.onnx and its export.json, or an export.pkl.
+
+    The export.scope.json beside an export.pkl is one of them only while it is there.
+    """
+    if path.suffix.lower() == ".onnx":
+        return [path, path.with_suffix(".json")]
+    scope = scope_beside(path)
+    return [path, scope] if scope.is_file() else [path]
+
+
 def model_sha256(path: Path) -> str:
-    """Return the SHA-256 of a model's file; of an export.onnx, with the export.json beside it."""
+    """Return the SHA-256 of a model's file, and of those beside it that are of its answers."""
     sha256 = file_sha256(path)
-    beside = path.with_suffix(".json")
-    if path.suffix.lower() != ".onnx" or not beside.is_file():
+    others = [file_sha256(file) for file in model_files(path)[1:] if file.is_file()]
+    if not others:
         return sha256
-    return hashlib.sha256(f"{sha256} {file_sha256(beside)}".encode()).hexdigest()
+    return hashlib.sha256(" ".join([sha256, *others]).encode()).hexdigest()
 
 
 EXPORT = "Run learn.export() where the model was trained, and use the export.pkl that it writes."

@@ -24,6 +24,7 @@ from voilearn.compiled.graph import graph_of
 from voilearn.errors import PhotoNotFound, UnusableModel
 from voilearn.export.file import read_export_file
 from voilearn.learner import load as learner
+from voilearn.scope import Outputs
 
 pytestmark = pytest.mark.model
 SMALL = EXPORTS / "2.8.12-from_folder.pkl"
@@ -119,7 +120,7 @@ def test_nothing_is_left_of_what_failed(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_model_that_answers_otherwise_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "run", lambda *given: load.run(*given)[::-1])
+    monkeypatch.setattr(module, "run", lambda *given: Outputs(load.run(*given).probabilities[::-1]))
     with pytest.raises(UnusableModel, match="does not give the learner's answers"):
         compile_learner(SMALL, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []

@@ -21,6 +21,7 @@ from tests import onnx_files
 from tests.conftest import ROOT, draw, encode
 from voilearn.compiled import load
 from voilearn.errors import DamagedPhoto, UnusableModel
+from voilearn.scope import Outputs
 
 RED = encode(Image.new("RGB", (30, 20), (200, 10, 20)), "PNG")
 BLUE = encode(Image.new("RGB", (30, 20), (20, 10, 200)), "PNG")
@@ -83,9 +84,9 @@ def test_a_large_photo_is_decoded_no_larger_than_it_has_to_be(
 ) -> None:
     sizes = []
 
-    def run(session: Any, picture: Image.Image, options: Any = None) -> list[float]:
+    def run(session: Any, picture: Image.Image, options: Any = None, heard: Any = 0) -> Outputs:
         sizes.append(picture.size)
-        return [0.2, 0.3, 0.5]
+        return Outputs([0.2, 0.3, 0.5])
 
     monkeypatch.setattr(load, "run", run)
     classify = load.load_classify(onnx_files.write(tmp_path, onnx_files.model()))

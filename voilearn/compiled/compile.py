@@ -24,6 +24,7 @@ from voilearn.errors import UnusableModel, shown
 from voilearn.export.file import read_export_file
 from voilearn.model_file import file_sha256
 from voilearn.prediction import ModelInfo, Prediction, predict_from
+from voilearn.scope import scope_of
 
 # What is further off is no rounding, but another answer: of a probability, and of the labels.
 # (The exports of tests/exports have networks that a change of a pixel by one level moves by 0.06.)
@@ -45,6 +46,7 @@ class _Subject:
     model: ModelInfo
     thresholds: tuple[float, ...]
     mode: str
+    heard: int  # as `graph_of` takes it
     size: int | None
     examples: Sequence[Example]
     before: Sequence[Prediction]
@@ -64,14 +66,14 @@ class _Subject:
 
         def predict(picture: Image.Image) -> Prediction:
             try:
-                numbers = run(session, picture)
+                outputs = run(session, picture)
             except Exception as error:  # ONNX Runtime's errors have no class in common
                 raise UnusableModel(
                     f"The compiled model gives no answer to a picture of {picture.width} x "
                     f"{picture.height} pixels, so it was not kept. Export the learner with "
                     "item_tfms=Resize(…), and compile that."
                 ) from error
-            return predict_from(numbers, self.model, self.thresholds)
+            return predict_from(outputs.probabilities, self.model, self.thresholds)
 
         return agreement(self.before, answers(predict, self.examples, say), self.examples)
 
@@ -82,14 +84,16 @@ def compile_learner(
     photos: Path | None = None,
     int8: bool = False,
     say: Say = lambda line: None,
+    kept: bool = False,
 ) -> Compiled:
     """Write export.onnx and export.json for an export.pkl into a folder; return what they say.
 
     The answers are compared on `photos`, a folder, or on pictures made by code. With `int8` the
     network computes in whole numbers, calibrated on some of the photos, if on the others 99 % of
     the labels are the same and no more than 0.5 points of accuracy are lost; otherwise in float32
-    as always. `say` is told how far it is. Raises UnusableModel, and PhotoNotFound if there are no
-    photos.
+    as always. The scope that the export.pkl has is in export.json; a form that is `kept` here can
+    answer by any, and has none of its own. `say` is told how far it is. Raises UnusableModel, and
+    PhotoNotFound if there are no photos.
     """
     if int8 and photos is None:
         raise UnusableModel(
@@ -104,13 +108,15 @@ def compile_learner(
     limits = tuple(load.thresholds(learn, len(model.classes)))
     size = load.picture_size(learn)
     mode = load.picture_kind(learn, path)._open_args["mode"]
+    scope = None if kept else scope_of(path, sha256)
+    heard = len(model.classes) if kept or scope else 0
     examples = photos_in(photos, model.classes) if photos else made_pictures()
     with _room_in(folder) as room:
         say("writing the graph")
-        file = _write(graph_of(learn, mode), room / "export.onnx")
+        file = _write(graph_of(learn, mode, heard), room / "export.onnx")
         say(f"asking the learner about {len(examples):,} pictures")
         before = answers(load.predict_with(learn, path, model), examples, say)
-        subject = _Subject(learn, model, limits, mode, size, examples, before)
+        subject = _Subject(learn, model, limits, mode, heard, size, examples, before)
         found, precision = _checked(subject, file, say), "float32"
         if int8 and (better := _int8(subject, file, say)):
             found, precision = better, "int8"
@@ -124,6 +130,7 @@ def compile_learner(
             OPSET,
             precision,
             found,
+            scope,
         )
         compiled.write(room / "export.json")
         for name in FILES:
@@ -176,7 +183,9 @@ def _int8(subject: _Subject, file: Path, say: Say) -> Agreement | None:
     from voilearn.compiled.int8 import CALIBRATED_ON, quantize
 
     say("calibrating int8")
-    plain = _write(graph_of(subject.learn, subject.mode), file.with_name("plain.onnx"), False)
+    plain = _write(
+        graph_of(subject.learn, subject.mode, subject.heard), file.with_name("plain.onnx"), False
+    )
     small = file.with_name("int8.onnx")
     if len(subject.examples) < FEWEST:
         raise UnusableModel(

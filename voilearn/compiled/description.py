@@ -13,6 +13,7 @@ from typing import Any
 from voilearn.errors import UnusableModel, shown
 from voilearn.model_file import check_is_a_file, file_sha256, is_onnx
 from voilearn.prediction import ModelInfo
+from voilearn.scope import Scope, scope_from
 
 MAX_JSON = 10_000_000  # bytes: 10,000 classes of 1,000 characters
 MAX_SIZE = 10_000  # pixels that photos are resized to
@@ -56,7 +57,7 @@ class Compiled:
     `thresholds` are of a multi-label model, one for each class. `size` is the longest side, in
     pixels, that photos are resized to inside the graph, or None. `transforms` is what the graph
     does to a photo, for people. `sha256` and `bytes` are of the export.onnx; `model.sha256` is of
-    the export.pkl.
+    the export.pkl. `scope` is that of the export.pkl, where it had one.
     """
 
     model: ModelInfo
@@ -68,6 +69,7 @@ class Compiled:
     opset: int
     precision: str
     agreement: Agreement
+    scope: Scope | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contents of export.json."""
@@ -88,6 +90,7 @@ class Compiled:
                 "precision": self.precision,
             },
             "agreement": asdict(self.agreement),
+            **({"scope": self.scope.to_dict()} if self.scope else {}),
         }
 
     def write(self, path: Path) -> None:
@@ -173,6 +176,9 @@ def _compiled(said: dict[str, Any]) -> Compiled:
         raise ValueError("max_difference")
     if accuracy is not None and len(_list(accuracy)) != 2:
         raise ValueError("accuracy")
+    scope = scope_from(said["scope"]) if said.get("scope") is not None else None
+    if scope and scope.model.sha256 != model["sha256"]:
+        raise ValueError("scope")
     return Compiled(
         ModelInfo(str(model["name"]), str(model["sha256"]), model["task"], classes),
         thresholds,
@@ -189,6 +195,7 @@ def _compiled(said: dict[str, Any]) -> Compiled:
             float(agreement["max_difference"]),
             None if accuracy is None else (float(accuracy[0]), float(accuracy[1])),
         ),
+        scope,
     )
 
 

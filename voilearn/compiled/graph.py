@@ -24,6 +24,7 @@ from voilearn.errors import UnusableModel
 
 OPSET = 20  # the first that has all that networks are made of; ONNX Runtime reads it since 1.17
 PHOTO, PROBABILITIES = "photo", "probabilities"
+HEARD = ("logits", "features")  # what a scope is told by, beside the probabilities
 # Bytes of a convolution's weights from which on they are left in the order they came in. ONNX
 # Runtime puts weights into an order of its own while it opens a model, and holds both orders of
 # all of them for that time: half as much memory again for a resnet18. In the last and heaviest
@@ -34,34 +35,67 @@ ANY_SIZE = (96, 128)  # what a network is traced with that takes photos of any s
 
 
 class _Answer(nn.Module):
-    """A network with its activation: one photo's pixels in, its probabilities out."""
+    """A network with its activation: one photo's pixels in, its probabilities out.
 
-    def __init__(self, learn: Learner) -> None:
+    Where `heard`, its logits and the features that its last linear layer is given come out, too.
+    """
+
+    def __init__(self, learn: Learner, heard: bool) -> None:
         super().__init__()
         self.network = learn.model
         self.activation = getattr(learn.loss_func, "activation", nn.Identity())
+        self.heard = heard
+        self.features: list[torch.Tensor] = []
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        probabilities: torch.Tensor = self.activation(self.network(pixels))
-        return probabilities[0]
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        self.features.clear()
+        logits = self.network(pixels)
+        probabilities: torch.Tensor = self.activation(logits)[0]
+        if not self.heard:
+            return probabilities
+        return probabilities, logits[0], *(features[0] for features in self.features[-1:])
 
 
-def graph_of(learn: Learner, mode: str) -> ir.Model:
+def graph_of(learn: Learner, mode: str, classes: int = 0) -> ir.Model:
     """Return the learner as a graph from uint8 [height, width, 3] to float32 [classes].
 
-    `mode` is Pillow's name of the pictures the learner takes, RGB or L. Raises UnusableModel.
+    With `classes`, how many there are, the graph gives logits and features, too (HEARD). `mode` is
+    Pillow's name of the pictures the learner takes, RGB or L. Raises UnusableModel.
     """
     _check_size(learn.model)
     nodes = Nodes()
     photo = ir.val(PHOTO, ir.DataType.UINT8, ["height", "width", 3])
     pixels = write_transforms(nodes, learn, photo, mode)
-    model = _network(_Answer(learn).eval(), pixels)
+    answer = _Answer(learn, classes > 0).eval()
+    with _hearing(answer, classes):
+        model = _network(answer, pixels)
     _put_before(model.graph, nodes, photo, pixels.value)
-    model.graph.outputs[0].name = PROBABILITIES
+    for output, name in zip(model.graph.outputs, (PROBABILITIES, *HEARD), strict=False):
+        output.name = name
     for node in model.graph.all_nodes():  # torch notes which lines of whose files made each
         node.metadata_props.clear()
     model.producer_name = "voilearn"
     return model
+
+
+@contextlib.contextmanager
+def _hearing(answer: _Answer, classes: int) -> Iterator[None]:
+    """Have the answer note what the layers are given that may be the network's last."""
+
+    def given(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if inputs[0].ndim == 2:
+            answer.features.append(inputs[0])
+
+    from voilearn.learner.head import linear_layers
+
+    layers = linear_layers(answer.network, classes) if answer.heard else []
+    handles = [layer.register_forward_pre_hook(given) for layer in layers]
+    try:
+        yield
+    finally:
+        answer.features.clear()
+        for handle in handles:
+            handle.remove()
 
 
 def _check_size(network: nn.Module) -> None:

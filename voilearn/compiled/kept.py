@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 CLOSE = 0.005  # the most that a probability may differ from the learner's
+FORM = 2  # of what is kept: one that gives what a scope is told by
 TRIES = 3  # that end without a word, as for want of memory, before no more are made
 MAKERS = ("onnxruntime", "onnx", "onnxscript", "fastai")  # the packages that a form is made with
 MEMORY, EACH_BYTE = 1_000_000_000, 8  # bytes: to compile, and more for each of the file
@@ -190,7 +191,7 @@ def _compile(path: Path, sha256: str, form: Path) -> str | None:
     from voilearn.compiled.compile import compile_learner
 
     try:
-        compiled = compile_learner(path, form)
+        compiled = compile_learner(path, form, kept=True)
     except UnusableModel as error:
         if isinstance(error.__cause__, OSError):  # of the disk, and not of the model
             raise
@@ -262,7 +263,7 @@ def _tries(file: Path) -> int:
 
 
 def _name(sha256: str) -> str:
-    return f"{sha256}-{__version__}"
+    return f"{sha256}-{__version__}-{FORM}"
 
 
 def _folder(sha256: str) -> Path | None:

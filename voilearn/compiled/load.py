@@ -24,6 +24,7 @@ from voilearn.compiled.description import Compiled, read_compiled
 from voilearn.compiled.onnx_file import check_onnx_file
 from voilearn.errors import UnusableModel, shown
 from voilearn.prediction import Prediction, predict_from
+from voilearn.scope import Outputs, Scope
 
 OPENING_SECONDS = 60.0  # a Raspberry Pi Zero takes some; a graph made to hang takes for ever
 SILENT = 4  # of ONNX Runtime's levels: what it tells on stderr, it raises as well
@@ -31,12 +32,15 @@ GRACE = 5.0  # seconds for an operation to end, after which a graph is stopped
 
 
 def load_classify(
-    path: Path | str = "export.onnx", fold: bool = False, name: str | None = None
+    path: Path | str = "export.onnx",
+    fold: bool = False,
+    name: str | None = None,
+    scope: Scope | bool | None = True,
 ) -> Classifier:
     """Load an export.onnx and return the function from a photo's bytes to its Prediction.
 
     With `fold`, it is opened as `open_session` says. `name` is what the model is called, if not
-    as in export.json.
+    as in export.json. `scope` is the one to answer by; True is that of export.json, if it has one.
 
     Photos are decoded as for the learner, and the answers are the learner's to within what
     export.json says. The function may be called from several threads at once; each call takes one.
@@ -49,7 +53,10 @@ def load_classify(
     if name is not None:
         compiled = replace(compiled, model=replace(compiled.model, name=name))
     trial = onnxruntime.RunOptions()
-    predict = _within(OPENING_SECONDS, lambda: _opened(path, compiled, trial, fold), path, trial)
+    known = (compiled.scope if scope else None) if isinstance(scope, bool) else scope
+    predict = _within(
+        OPENING_SECONDS, lambda: _opened(path, compiled, known, trial, fold), path, trial
+    )
     runtime = f"onnxruntime {onnxruntime.__version__}"
     agreement = compiled.agreement.max_difference
     return Classifier(predict, compiled.size, compiled.model, runtime, agreement)
@@ -80,17 +87,26 @@ def run(
     session: onnxruntime.InferenceSession,
     picture: Image.Image,
     options: onnxruntime.RunOptions | None = None,
-) -> list[float]:
-    """Return the model's probabilities for an RGB picture of any size, in the order of classes.
+    heard: bool = False,
+) -> Outputs:
+    """Return what the model gives for an RGB picture of any size, in the order of classes.
 
-    Raises what ONNX Runtime does.
+    That is logits and features, too, where they are `heard` and the file has them. Raises what ONNX
+    Runtime does.
     """
-    (probabilities,) = session.run(None, {"photo": np.asarray(picture)}, options)
-    return np.asarray(probabilities).tolist()  # type: ignore[no-any-return]
+    names = [output.name for output in session.get_outputs()] if heard else ["probabilities"]
+    found = session.run(names, {"photo": np.asarray(picture)}, options)
+    told = {name: np.asarray(numbers) for name, numbers in zip(names, found, strict=True)}
+    probabilities: list[float] = told["probabilities"].tolist()
+    return Outputs(probabilities, told.get("logits"), told.get("features"))
 
 
 def _opened(
-    path: Path, compiled: Compiled, trial: onnxruntime.RunOptions, fold: bool
+    path: Path,
+    compiled: Compiled,
+    scope: Scope | None,
+    trial: onnxruntime.RunOptions,
+    fold: bool,
 ) -> Callable[[Image.Image], Prediction]:
     """Return the function from a picture to its Prediction, tried out on a plain one."""
     try:
@@ -104,13 +120,15 @@ def _opened(
 
     def predict(picture: Image.Image, options: onnxruntime.RunOptions | None = None) -> Prediction:
         try:
-            probabilities = run(session, picture, options)
+            outputs = run(session, picture, options, heard=scope is not None)
         except Exception as error:
             raise UnusableModel(
                 f"{shown(path)} gives no answer to a picture of {picture.width} x "
                 f"{picture.height} pixels. Compile it again from its export.pkl."
             ) from error
-        return predict_from(probabilities, compiled.model, compiled.thresholds)
+        if scope:
+            return scope.answer(outputs, compiled.model, compiled.thresholds)
+        return predict_from(outputs.probabilities, compiled.model, compiled.thresholds)
 
     predict(Image.new("RGB", (64, 64), "grey"), trial)
     return predict
@@ -119,8 +137,11 @@ def _opened(
 def _check_sides(session: onnxruntime.InferenceSession, path: Path, classes: int) -> None:
     """Raise UnusableModel unless the model goes from a photo to so many probabilities."""
     takes = [(side.name, side.type, len(side.shape)) for side in session.get_inputs()]
-    gives = [(side.type, side.shape) for side in session.get_outputs()]
-    if takes != [("photo", "tensor(uint8)", 3)] or gives != [("tensor(float)", [classes])]:
+    gives = {side.name: (side.type, side.shape) for side in session.get_outputs()}
+    numbers = ("tensor(float)", [classes])
+    right = gives.get("probabilities") == numbers and gives.get("logits", numbers) == numbers
+    others = gives.keys() - {"probabilities", "logits", "features"}
+    if takes != [("photo", "tensor(uint8)", 3)] or not right or others:
         raise UnusableModel(
             f"{shown(path)} is an ONNX model, but not one that `voilearn compile` wrote: it does "
             f"not go from a photo's pixels to {classes:,} probabilities. Compile its export.pkl."

@@ -6,7 +6,7 @@ file's own code. Importing this room takes 5 s and 500 MB, for fastai and torch.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -36,16 +36,23 @@ from voilearn.export.records import HinderedLearner, RefusedPickle  # noqa: E402
 from voilearn.learner.activation import Make, probabilities_of  # noqa: E402
 from voilearn.learner.build import build_learner  # noqa: E402
 from voilearn.learner.cost import Clock, allowance  # noqa: E402
+from voilearn.learner.head import Head  # noqa: E402
 from voilearn.learner.lanes import Lanes  # noqa: E402
 from voilearn.learner.trusted import load_trusted  # noqa: E402
 from voilearn.model_file import file_sha256  # noqa: E402
 from voilearn.prediction import ModelInfo, Prediction, predict_from  # noqa: E402
+from voilearn.scope import Outputs, Scope, scope_of  # noqa: E402
 
 RESIZES = (Resize, RandomResizedCrop, RatioResize)
 
 
-def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Classifier:
+def load_classify(
+    path: Path | str = "export.pkl", trust: bool = False, scope: bool = True
+) -> Classifier:
     """Load an export.pkl and return the function from a photo's bytes to its Prediction.
+
+    With `scope`, its probabilities are calibrated and it says what is out of scope, if there is an
+    export.scope.json beside it.
 
     The function may be called from several threads; as many photos as there are cores are answered
     at once, where that is safe (`lanes.py`), and one after the other where it is not. It raises the
@@ -55,7 +62,8 @@ def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Class
     began = time.thread_time()
     learn, sha256 = open_learner(Path(path), trust)
     info, size = model_info(learn, Path(path), sha256), picture_size(learn)
-    predict = predict_with(learn, Path(path), info, not trust and in_one_size(learn))
+    known = scope_of(Path(path), sha256) if scope else None
+    predict = predict_with(learn, Path(path), info, not trust and in_one_size(learn), known)
     granted = allowance(sum(weight.numel() for weight in learn.model.parameters())).seconds
     left = granted - (time.thread_time() - began)
     with nullcontext() if trust else Clock(left):
@@ -67,28 +75,58 @@ def load_classify(path: Path | str = "export.pkl", trust: bool = False) -> Class
     )
 
 
-def predict_with(learn: Learner, path: Path, model: ModelInfo, shared: bool = False) -> Predict:
+def predict_with(
+    learn: Learner,
+    path: Path,
+    model: ModelInfo,
+    shared: bool = False,
+    scope: Scope | None = None,
+) -> Predict:
     """Return the function from a picture to its Prediction, which is `learn.predict`.
 
-    `path` is of the learner's export.pkl, `shared` is as in `Lanes`. Raises UnusableModel if the
-    learner takes no pictures.
+    `path` is of the learner's export.pkl, `shared` is as in `Lanes`; of a `scope` are `in_scope`
+    and what is made of the numbers. Raises UnusableModel if the learner takes no pictures.
     """
     limits = thresholds(learn, len(model.classes))
+    outputs = outputs_with(learn, path, model, shared, heard=scope is not None)
+
+    def predict(picture: Image.Image) -> Prediction:
+        found = outputs(picture)
+        if scope:
+            return scope.answer(found, model, limits)
+        return predict_from(found.probabilities, model, limits)
+
+    return predict
+
+
+def outputs_with(
+    learn: Learner, path: Path, model: ModelInfo, shared: bool = False, heard: bool = True
+) -> Callable[[Image.Image], Outputs]:
+    """Return the function from a picture to what `learn.predict` computes of it.
+
+    That is logits and features, too, where `heard`. Raises as `predict_with`.
+    """
     kind = picture_kind(learn, path)
     made: list[Make] = []  # once the first picture has shown it
     lanes = Lanes(learn, shared)
+    head = Head(learn.model, len(model.classes)) if heard else None
 
-    def predict(picture: Image.Image) -> Prediction:
+    def outputs(picture: Image.Image) -> Outputs:
         item = kind.create(picture.convert(kind._open_args["mode"]))
         with lanes.one() as ask:
             numbers = ask(item)
+            logits, features = (head.logits(), head.features()) if head else (None, None)
             _check_is_a_row(numbers, path)
             if not made:
                 with _named(path):
                     made.append(probabilities_of(learn, item, model))
-        return predict_from(made[0](numbers).tolist(), model, limits)
+        return Outputs(
+            made[0](numbers).tolist(),
+            None if logits is None else logits.numpy(),
+            None if features is None else features.numpy(),
+        )
 
-    return predict
+    return outputs
 
 
 def _check_is_a_row(numbers: torch.Tensor, path: Path) -> None:

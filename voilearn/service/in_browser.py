@@ -23,10 +23,12 @@ def show_page(
     browser: bool,
     say: Callable[[str], None],
     runtime: Runtime | None = None,
+    scope: bool = True,
 ) -> None:
     """Show a model's page until Ctrl+C; `say` is told its address.
 
-    `port` 0 is any that is free; `runtime` is as in `load_classify`. Raises what `serve` does.
+    `port` 0 is any that is free; `runtime` and `scope` are as in `load_classify`. Raises what
+    `serve` does.
     """
     log_as_text()
 
@@ -36,7 +38,7 @@ def show_page(
             # in a thread, for some browsers are there only once they are closed
             threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
 
-    serve(Options(model, port=port, runtime=runtime, drain=0.0), listening)
+    serve(Options(model, port=port, runtime=runtime, drain=0.0, scope=scope), listening)
 
 
 def _has_windows() -> bool:

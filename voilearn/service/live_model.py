@@ -20,8 +20,8 @@ from voilearn.classifier import Classifier
 from voilearn.compiled import kept
 from voilearn.errors import UnusableModel, VoilearnError
 from voilearn.machine import is_mounted_alone, trim
-from voilearn.model import Runtime, is_compiled, keep_form, kept_form, load_classify
-from voilearn.model_file import model_sha256
+from voilearn.model import Runtime, keep_form, kept_form, load_classify
+from voilearn.model_file import model_files, model_sha256
 from voilearn.prediction import Prediction
 
 LOOK_SECONDS = 1.0  # between two looks at the file; it is read once two of them saw the same
@@ -62,12 +62,13 @@ class LiveModel:
         trust: bool = False,
         fold: bool = False,
         runtime: Runtime | None = None,
+        scope: bool = True,
     ) -> None:
         self.path = path
         self.served: Served | None = None
         self.refused: Refused | None = None
         self.swaps = self.refusals = 0
-        self._trust, self._fold, self._runtime = trust, fold, runtime
+        self._trust, self._fold, self._runtime, self._scope = trust, fold, runtime, scope
         self._awaited = ""  # the hash of the model whose compiled form is being made
         self._settled: Stamp = ()  # what was loaded, or refused
         self._seen: Stamp = ()
@@ -141,7 +142,7 @@ class LiveModel:
     def _read(self) -> tuple[Classifier, str]:
         """Load the file, have it answer a photo, and return it with its hash."""
         sha256 = model_sha256(self.path) if self.path.is_file() else ""
-        classify = load_classify(self.path, self._trust, self._fold, self._runtime)
+        classify = load_classify(self.path, self._trust, self._fold, self._runtime, self._scope)
         _warm(classify)
         return classify, sha256
 
@@ -167,7 +168,7 @@ class LiveModel:
         """Have the model in service answer by its compiled form, which was made meanwhile."""
         served, self._awaited = self.served, ""
         try:
-            form = kept_form(self.path, self._fold)
+            form = kept_form(self.path, self._fold, self._scope)
             if form is None or served is None or form.info != served.classify.info:
                 return  # it was not good enough, or the file is another one now
             _warm(form)
@@ -188,7 +189,7 @@ class LiveModel:
         log.error("a new model was refused, the old one goes on", extra={"reason": str(error)})
 
     def _files(self) -> list[Path]:
-        return [self.path, *([self.path.with_suffix(".json")] if is_compiled(self.path) else [])]
+        return model_files(self.path)
 
     def _stamp(self) -> Stamp:
         return tuple(_stamp(file) for file in self._files())

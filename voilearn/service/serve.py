@@ -47,11 +47,11 @@ log = logging.getLogger(__name__)
 class Options:
     """How the service is run.
 
-    `token` is None where everybody may ask. `runtime` is as in `model.load_classify`. With `idle`,
-    the service ends after so many seconds without a photo. `shared` is False for one whose clients
-    are all of one user: they have the whole line, and memory counts for more than speed. `drain` is
-    seconds from a signal to the end of listening. `shadow` is a model to compare with, and
-    `shadow_share` the part of the photos that it is shown.
+    `token` is None where everybody may ask. `runtime` and `scope` are as in `model.load_classify`.
+    With `idle`, the service ends after so many seconds without a photo. `shared` is False for one
+    whose clients are all of one user: they have the whole line, and memory counts for more than
+    speed. `drain` is seconds from a signal to the end of listening. `shadow` is a model to compare
+    with, and `shadow_share` the part of the photos that it is shown.
     """
 
     model: Path
@@ -66,6 +66,7 @@ class Options:
     shared: bool = True
     shadow: Path | None = None
     shadow_share: float = 0.1
+    scope: bool = True
 
 
 def is_loopback(host: str) -> bool:
@@ -91,7 +92,7 @@ def serve(
     """
     files = PageFiles(options.model.parent, options.origins) if options.shared else None
     sock = _listen(options.host, options.port)
-    model = LiveModel(options.model, options.trust, options.shared, options.runtime)
+    model = LiveModel(options.model, options.trust, options.shared, options.runtime, options.scope)
     workers = granted_cores()
     places = workers * PLACES
     queue = WorkQueue(workers, places, workers * SHARE if options.shared else places)
