@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_classify,
         _add_inspect,
         _add_compile,
+        _add_evaluate,
         _add_serve,
         _add_page,
         _add_new,
@@ -167,6 +168,47 @@ def _add_compile(commands: "Commands") -> None:
         help="write nothing here, but what this user's other commands answer by from now on",
     )
     compile.set_defaults(run=_compile, usage=compile.error)
+
+
+def _add_evaluate(commands: "Commands") -> None:
+    told = "tell how good a model is on photos whose classes are known, and write its scope"
+    evaluate = commands.add_parser("evaluate", help=told, description=_sentence(told))
+    evaluate.add_argument("model", type=as_path, metavar="MODEL", help=MODEL_HELP)
+    evaluate.add_argument(
+        "photos",
+        type=as_path,
+        metavar="PHOTOS",
+        help="a folder with one in it for each class, or a CSV file with a column of files and one "
+        "of labels; best photos that the model was not trained on",
+    )
+    evaluate.add_argument(
+        "--out-of-scope",
+        type=as_path,
+        metavar="DIR",
+        help="photos of anything else, best some hundred of several kinds, each in a folder, which "
+        "the model is to say that it does not know (default: pictures made by code alone)",
+    )
+    evaluate.add_argument(
+        "-o",
+        dest="report",
+        type=as_path,
+        metavar="FILE",
+        help="write a report as one HTML page, with small copies of photos (default: none)",
+    )
+    evaluate.add_argument("--json", action="store_true", help="print a JSON object")
+    evaluate.add_argument(
+        "--show-nearest",
+        action="store_true",
+        help="beside each mistake in the report, show the photo that is most alike to the model",
+    )
+    evaluate.add_argument(
+        "--no-scope",
+        dest="scope",
+        action="store_false",
+        help="measure only: write no export.scope.json beside the model",
+    )
+    evaluate.add_argument("--trust", action="store_true", help=TRUST_HELP)
+    evaluate.set_defaults(run=_evaluate)
 
 
 def _add_serve(commands: "Commands") -> None:
@@ -435,6 +477,48 @@ def _compile(options: argparse.Namespace) -> int:
     put(f"{printable(str(file), MOST)} ({size}) and export.json written")
     put(f"agreement with learn.predict: {compiled.agreement}")
     return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from voilearn.learner.quiet import quiet_libraries
+    from voilearn.model import is_compiled
+
+    quiet_libraries()
+    if options.trust and not is_compiled(options.model):
+        print(TRUST.format(shown(options.model)), file=sys.stderr)
+    from voilearn.evaluate.evaluate import evaluate, write_scope
+    from voilearn.evaluate.lines import in_lines
+    from voilearn.evaluate.report import report, write_report
+    from voilearn.model_file import scope_beside
+    from voilearn.shell.progress import counted
+
+    found = evaluate(
+        options.model,
+        options.photos,
+        options.out_of_scope,
+        options.trust,
+        options.show_nearest,
+        counted,
+        _say,
+    )
+    put(json.dumps(found.to_dict()) if options.json else "\n".join(in_lines(found)))
+    say = _say_nothing if options.json else put
+    if options.report:
+        write_report(options.report, report(found))
+        say(f"{printable(str(options.report), MOST)} written")
+    if not options.scope:
+        return 0
+    if is_compiled(options.model):
+        say("A scope is made of an export.pkl, and compiled with it: none is written here.")
+        return 0
+    beside = scope_beside(options.model)
+    write_scope(found, beside)
+    say(f"{printable(str(beside), MOST)} written: the model's answers go by it from now on")
+    return 0
+
+
+def _say_nothing(line: str) -> None:
+    """Leave out what is no JSON."""
 
 
 def _keep(options: argparse.Namespace) -> int:

@@ -67,7 +67,7 @@ def load_classify(
     granted = allowance(sum(weight.numel() for weight in learn.model.parameters())).seconds
     left = granted - (time.thread_time() - began)
     with nullcontext() if trust else Clock(left):
-        _try_out(predict, Path(path), size is not None)
+        try_out(predict, Path(path), size is not None)
     if size is None:
         predict = _of_any_size(predict, Path(path))
     return Classifier(
@@ -230,7 +230,7 @@ def in_one_size(learn: Learner) -> bool:
     return isinstance(first, RESIZES) and not isinstance(first, RatioResize)
 
 
-def _try_out(predict: Predict, path: Path, sized: bool) -> None:
+def try_out(predict: Callable[[Image.Image], object], path: Path, sized: bool) -> None:
     """Let the learner answer once, for a plain picture: it is warm then, or known not to work.
 
     One that does not resize its photos may work with those of the right size only.

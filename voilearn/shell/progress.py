@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
@@ -35,6 +35,19 @@ def progress(things: Iterable[object] | None) -> Iterator[Callable[[str], None]]
         bar.hide()
 
 
+@contextmanager
+def counted(things: Sequence[object]) -> Iterator[Callable[[str], None]]:
+    """Lend the function that counts one thing as done, of which nothing is printed but the bar."""
+    if not _is_seen(sys.stderr):
+        yield lambda name: None
+        return
+    bar = Bar(sys.stderr, things, shared=False)
+    try:
+        yield lambda name: bar.step()
+    finally:
+        bar.hide()
+
+
 def _is_seen(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
@@ -53,6 +66,10 @@ class Bar:
         if self._shared:
             self.hide()
         put(line)
+        self.step()
+
+    def step(self) -> None:
+        """Have the bar go on by one."""
         self._done += 1
         now = time.monotonic()
         if self._all != 1 and (self._shared or now > self._drawn + EVERY):

@@ -1,4 +1,4 @@
-"""Harder versions of a photo: small and distant bears, night, thumbnails, blur.
+"""Make harder versions of a photo: small and distant things, night, thumbnails, blur.
 
 In: an upright RGB picture and a source of chance. Out: another picture, of any size.
 """
@@ -178,7 +178,8 @@ def measured_conditions(backgrounds: Sequence[Path]) -> dict[str, Hardening]:
 def in_condition(path: Path, name: str, harden: Hardening) -> Picture:
     """Return the photo in one condition; the same file and name give the same picture."""
     photo = Image.open(path).convert("RGB")
-    return harden(photo, Random(crc32(f"{path.name} {name}".encode())))
+    chance = Random(crc32(f"{path.name} {name}".encode()))  # noqa: S311  # not for secrets
+    return harden(photo, chance)
 
 
 def _floats(photo: Picture) -> np.ndarray:
