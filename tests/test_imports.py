@@ -44,10 +44,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": set(),
     "project": {"page", "model", "compiled", "export"},
     "shell": set(),
+    "evaluate": {"learner", "compiled", "export", "model", "shell"},
     "ray": {"service"},
     "cli": {
         *("export", "learner", "compiled", "model", "describe"),
-        *("device", "service", "client", "project", "shell"),
+        *("device", "service", "client", "project", "shell", "evaluate"),
     },
     "__main__": {"cli"},
 }
@@ -56,6 +57,7 @@ ONLY_INSIDE = {
     "model": {"compiled", "learner", "export"},
     "device": {"compiled"},
     "project": {"compiled"},
+    "evaluate": {"learner", "export"},
     "cli": MAY_IMPORT["cli"] - {"shell"},
 }
 # The public face, loaded lazily; what stands under TYPE_CHECKING imports nothing. `missing` says
@@ -118,6 +120,8 @@ MAY_LOAD: dict[str, set[str]] = {
     "ray": {"PIL", "fastapi", "prometheus_client"},
     "client": set(),
     "project": set(),
+    "evaluate": {"PIL", "numpy"},
+    "evaluate/photos": set(),
     "shell": set(),
     "shell/photos": {"PIL"},
     "shell/answers": {"PIL"},

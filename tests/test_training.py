@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT, draw
-from training import hard_photos
+from voilearn.evaluate import hard_photos
 from voilearn.export.file import read_export_file
 
 CARD = (ROOT / "training" / "README.md").read_text()

@@ -15,6 +15,7 @@ from PIL import Image
 from voilearn.errors import PhotoTooLarge
 from voilearn.image import decode_photo
 from voilearn.prediction import ModelInfo, Prediction
+from voilearn.scope import Scope
 
 Predict = Callable[[Image.Image], Prediction]
 
@@ -30,7 +31,7 @@ class Classifier:
     """A `Classify` that runs in this process, and says which model it is.
 
     `size` is the longest side, in pixels, that the model resizes photos to, or None if it does not.
-    `runtime` and `agreement` are those of its Predictions.
+    `runtime` and `agreement` are those of its Predictions, which `scope` has had a say in.
     """
 
     predict: Predict
@@ -38,6 +39,7 @@ class Classifier:
     info: ModelInfo
     runtime: str
     agreement: float | None = None
+    scope: Scope | None = None
 
     def __call__(self, photo: bytes) -> Prediction:
         """Return the model's Prediction of a photo's bytes; raises those of `decode_photo`.

@@ -439,10 +439,16 @@ def _inspect_export(options: argparse.Namespace) -> int:
     from voilearn.compiled.kept import look
     from voilearn.describe import describe
     from voilearn.model import inspect_export, runtime_of
+    from voilearn.scope import scope_of
 
     export = inspect_export(options.model)
     form = look(export.sha256) if runtime_of(None) == "auto" else None
-    told = {**export.to_dict(), "compiled": form and form.to_dict()}
+    scope = scope_of(options.model, export.sha256)
+    told = {
+        **export.to_dict(),
+        "compiled": form and form.to_dict(),
+        "scope": scope and scope.to_dict(),
+    }
     put(json.dumps(told) if options.json else describe(export, form))
     return 0 if export.hindrance is None else 1
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from voilearn.compiled.description import Compiled
 from voilearn.compiled.kept import Kept, NotKept
 from voilearn.compiled.onnx_file import OnnxFile
-from voilearn.errors import printable
+from voilearn.errors import UnusableModel, printable
 from voilearn.export.file import ExportFile
 from voilearn.export.learner import LearnerRecord
 from voilearn.missing import NOT_INSTALLED
+from voilearn.scope import scope_of
 
 WIDTH, MARGIN = 100, 17
+NO_SCOPE = "none: `voilearn evaluate` makes one of labelled photos"
 MOST, MOST_TEXT = 12, 4000  # items of a list, and characters of it
 
 
@@ -25,7 +27,7 @@ def describe(export: ExportFile, form: Kept | NotKept | None = None) -> str:
 
     `form` is what is kept of the export, compiled.
     """
-    rows = [_row(name, value) for name, value in _rows(export, form)]
+    rows = [_row(name, value) for name, value in _rows(export, form, _scope(export))]
     if line := _to_install(export)[1]:
         rows.append(f"{'install it by':<{MARGIN}}{printable(line, MOST_TEXT)}")
     return "\n".join(rows)
@@ -51,9 +53,17 @@ def _compiled_rows(path: Path, compiled: Compiled, file: OnnxFile) -> Iterator[t
     yield "takes", "colour pictures of any size, as uint8 [height, width, 3]"
     yield "transforms", ", ".join(compiled.transforms) or "none"
     yield "agreement", str(compiled.agreement)
+    yield "scope", str(compiled.scope or NO_SCOPE)
 
 
-def _rows(export: ExportFile, form: Kept | NotKept | None) -> Iterator[tuple[str, str]]:
+def _scope(export: ExportFile) -> str:
+    try:
+        return str(scope_of(Path(export.path), export.sha256) or NO_SCOPE)
+    except UnusableModel as error:
+        return str(error)
+
+
+def _rows(export: ExportFile, form: Kept | NotKept | None, scope: str) -> Iterator[tuple[str, str]]:
     learner, network = export.learner, export.learner.network
     yield "file", f"{export.path} ({_megabytes(export.size)})"
     yield "sha256", export.sha256
@@ -85,6 +95,7 @@ def _rows(export: ExportFile, form: Kept | NotKept | None) -> Iterator[tuple[str
     if form or not export.hindrance:
         yield "compiled form", str(form or "none is kept here yet: the learner answers")
     told = "it was opened" if export.opened else "as far as reading tells"
+    yield "scope", scope
     yield "opens here", "no" if export.hindrance else f"yes, {told}, and nothing in it is run"
     if export.hindrance:
         yield "why not", _to_install(export)[0]

@@ -193,6 +193,18 @@ class Scope:
             return None
         return all(term.value(outputs) >= term.threshold for term in self.terms)
 
+    def summary(self) -> dict[str, Any]:
+        """Return what a service tells of it."""
+        return {"temperature": self.temperature, "terms": [term.kind for term in self.terms]}
+
+    def __str__(self) -> str:
+        """Write it as `voilearn inspect` does."""
+        told = ["probabilities as they are", f"temperature {self.temperature:g}"]
+        told = [told[self.temperature is not None]] if self.temperature else told[:1]
+        kinds = " and ".join(term.kind for term in self.terms)
+        told.append(f"what is out of scope is told by {kinds}" if kinds else "no scope")
+        return "; ".join(told)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the contents of an export.scope.json."""
         return {

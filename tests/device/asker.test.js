@@ -117,7 +117,7 @@ test("a photo that waited is asked about before what came is kept", async () => 
   assert.equal(workers[0].kinds, "start photo keep");
   assert.equal(visit.photos[0].state, "looking"); // nothing is sent anywhere
   workers[0].tell("kept", {});
-  workers[0].tell("answer", { number: 1, probabilities: [0.25, 0.75] });
+  workers[0].tell("answer", { number: 1, outputs: { probabilities: [0.25, 0.75] } });
   while (visit.photos[0].state !== "answered") await new Promise(setImmediate);
   assert.equal(visit.photos[0].prediction?.label, "grizzly");
   assert.equal(said.at(-1), "kept");
@@ -128,8 +128,8 @@ test("pixels go to the worker, and its numbers come back as a Prediction", async
   assert.deepEqual(asker.wants, { pixels: true, size: 224 });
   const answered = asker.ask(SENT, { signal: signal() });
   assert.deepEqual(workers[0].orders.at(-1), { kind: "photo", number: 1, pixels: PIXELS });
-  workers[0].tell("answer", { number: 7, probabilities: [1, 0] }); // of another
-  workers[0].tell("answer", { number: 1, probabilities: [0.1, 0.9] });
+  workers[0].tell("answer", { number: 7, outputs: { probabilities: [1, 0] } }); // of another
+  workers[0].tell("answer", { number: 1, outputs: { probabilities: [0.1, 0.9] } });
   /** @type {Prediction} */
   const { label, model } = await answered;
   assert.deepEqual([label, model.name, PIXELS.data.length], ["grizzly", "bears", 3]);
@@ -138,7 +138,7 @@ test("pixels go to the worker, and its numbers come back as a Prediction", async
 test("numbers that are no answer are a problem of that photo", async () => {
   const { asker, workers, said } = begun();
   const answered = asker.ask(SENT, { signal: signal() });
-  workers[0].tell("answer", { number: 1, probabilities: [0.1] });
+  workers[0].tell("answer", { number: 1, outputs: { probabilities: [0.1] } });
   await assert.rejects(answered, told("it gave 1 numbers for its 2 classes"));
   assert.ok(!said.some((each) => each.startsWith("broken")));
 });
@@ -193,7 +193,7 @@ test("a worker that crashes is told, its photo kept, and trying again answers it
   await assert.rejects(asker.ask(SENT, { signal: signal() }), Lost); // there is nobody
   await asker.reconnect?.();
   const again = asker.ask(SENT, { signal: signal() });
-  workers[1].tell("answer", { number: 3, probabilities: [1, 0] });
+  workers[1].tell("answer", { number: 3, outputs: { probabilities: [1, 0] } });
   assert.equal((await again).label, "black");
 });
 
@@ -204,7 +204,7 @@ test("a photo that is given up is, and its late answer no matter", async () => {
   giveUp.abort(new Error("given up"));
   await assert.rejects(answered, /given up/);
   assert.deepEqual(workers[0].orders.at(-1), { kind: "cancel", number: 1 });
-  workers[0].tell("answer", { number: 1, probabilities: [1, 0] });
+  workers[0].tell("answer", { number: 1, outputs: { probabilities: [1, 0] } });
 });
 
 test("an example is fetched from the page's folder, shown and asked about", async (t) => {
@@ -222,7 +222,7 @@ test("an example is fetched from the page's folder, shown and asked about", asyn
   const preview = (/** @type {Blob} */ blob) => shown.push(blob);
   const answered = asker.ask({ example: 0 }, { signal: signal(), preview });
   while (workers[0].kinds !== "start photo") await new Promise(setImmediate);
-  workers[0].tell("answer", { number: 1, probabilities: [1, 0] });
+  workers[0].tell("answer", { number: 1, outputs: { probabilities: [1, 0] } });
   assert.equal((await answered).label, "black");
   assert.equal(await shown[0].text(), "picture");
   assert.deepEqual(fetched, [`${BASE}examples/a.jpg`, `${BASE}examples/b.jpg`]);

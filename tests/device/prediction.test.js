@@ -21,7 +21,7 @@ const model = (changes) => ({
 const MANY = model({ task: "multi-label" });
 
 test("the likeliest class is the answer, and of two alike the first", () => {
-  const told = predictFrom([0.1, 0.4, 0.1, 0.4], model({ agreement: 0.001 }));
+  const told = predictFrom({ probabilities: [0.1, 0.4, 0.1, 0.4] }, model({ agreement: 0.001 }));
   const { thresholds, ...info } = model();
   assert.deepEqual(told, {
     label: "b",
@@ -39,25 +39,25 @@ test("the likeliest class is the answer, and of two alike the first", () => {
 
 test("one label is given however little the model is sure", () => {
   const { label, labels, probability } = predictFrom(
-    [0.2, 0.25, 0.3, 0.25],
+    { probabilities: [0.2, 0.25, 0.3, 0.25] },
     model({ thresholds: [1, 1, 1, 1] }),
   );
   assert.deepEqual([label, labels, probability], ["c", ["c"], 0.3]);
 });
 
 test("of many labels, those at a half or above are found, the highest first", () => {
-  const { label, labels, probability } = predictFrom([0.1, 0.5, 0.9, 0.49999], MANY);
+  const { label, labels, probability } = predictFrom({ probabilities: [0.1, 0.5, 0.9, 0.49999] }, MANY);
   assert.deepEqual([label, labels, probability], ["c", ["c", "b"], 0.9]);
 });
 
 test("each class is held to its own threshold", () => {
   const strict = model({ task: "multi-label", thresholds: [0.1, 0.6, 0.95, 0.5] });
-  const { label, labels, probability } = predictFrom([0.1, 0.5, 0.9, 0.49999], strict);
+  const { label, labels, probability } = predictFrom({ probabilities: [0.1, 0.5, 0.9, 0.49999] }, strict);
   assert.deepEqual([label, labels, probability], ["a", ["a"], 0.1]);
 });
 
 test("where none is found there is no label, and the likeliest class's probability", () => {
-  const { label, labels, probability } = predictFrom([0.1, 0.2, 0.3, 0.2], MANY);
+  const { label, labels, probability } = predictFrom({ probabilities: [0.1, 0.2, 0.3, 0.2] }, MANY);
   assert.deepEqual([label, labels, probability], [null, [], 0.3]);
 });
 
@@ -72,7 +72,7 @@ test("numbers that are no probabilities of these classes are the model's fault",
     [-0.1, 0, 0, 1],
   ]) {
     assert.throws(
-      () => predictFrom(numbers, model()),
+      () => predictFrom({ probabilities: numbers }, model()),
       (error) => error instanceof PageError && !error.retry && error.key === "noAnswer",
       `${numbers}`,
     );
@@ -80,5 +80,5 @@ test("numbers that are no probabilities of these classes are the model's fault",
 });
 
 test("a rounding above 1 or below 0 is none of that", () => {
-  assert.equal(predictFrom([1.0005, -0.0005, 0, 0], model()).label, "a");
+  assert.equal(predictFrom({ probabilities: [1.0005, -0.0005, 0, 0] }, model()).label, "a");
 });

@@ -46,6 +46,20 @@ test("the author's sentence of a class stands with its answer where that is sure
   assert.equal(descriptionOf({ ...BEAR, probability: 0.89 }, classes), "");
 });
 
+test("a photo of something else is said to be that, with the nearest as an aside", () => {
+  const strange = { ...BEAR, in_scope: false };
+  const classes = { grizzly: { name: "a brown bear", description: "It is safe to come nearer." } };
+  assert.equal(sentenceOf(strange, classes), "This doesn't look like any of the things I know");
+  assert.equal(descriptionOf(strange, classes), "The nearest of them: a brown bear, 97 %.");
+  assert.equal(captionOf(strange, classes), "None of these");
+  assert.equal(sentenceOf({ ...BEAR, in_scope: true }), "Grizzly, 97 % sure");
+  const many = { ...strange.model, task: /** @type {const} */ ("multi-label") };
+  const none = { ...strange, label: null, labels: [], model: many };
+  assert.equal(sentenceOf(none), "This doesn't look like any of the things I know");
+  assert.equal(descriptionOf(none), "The nearest of them: Grizzly, 97 %.");
+  assert.equal(captionOf(none), "None of these");
+});
+
 test("of many labels, all that were found are named, by the author's names", () => {
   const many = { ...BEAR.model, task: /** @type {const} */ ("multi-label") };
   const found = prediction({ dog: 0.9, cat: 0.8, cow: 0.1 }, { labels: ["dog", "cat"], model: many });

@@ -43,15 +43,17 @@ test("JSON has each photo beside its Prediction, or beside its error", () => {
 test("a table has a line for each photo, and a column for each class in the model's order", () => {
   const lines = asCsv([refused, answered]).split("\r\n");
   assert.deepEqual(lines, [
-    "photo,label,labels,probability,error,black,grizzly",
-    'cat.txt,,,,"No, a text.",,',
-    "bear.jpg,grizzly,grizzly,0.97,,0.03,0.97",
+    "photo,label,labels,probability,error,black,grizzly,in_scope",
+    'cat.txt,,,,"No, a text.",,,',
+    "bear.jpg,grizzly,grizzly,0.97,,0.03,0.97,",
     "",
   ]);
+  const strange = { ...answered, prediction: { ...prediction, in_scope: false } };
+  assert.match(asCsv([strange]), /,0\.97,false\r\n$/);
 });
 
 test("a table without any answer has no classes", () => {
-  assert.equal(asCsv([refused]).split("\r\n")[0], "photo,label,labels,probability,error");
+  assert.equal(asCsv([refused]).split("\r\n")[0], "photo,label,labels,probability,error,in_scope");
 });
 
 test("several labels are one cell, and none is an empty one", () => {

@@ -7,6 +7,7 @@ import random
 import struct
 import time
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from voilearn.service.v2_protocol import (
 )
 
 MODEL = ModelInfo("mine", "a" * 64, "single-label", ("bär", "cub", "熊"))
-ALL = {"probabilities": False, "label": False, "labels": False}
+ALL = {"probabilities": False, "label": False, "labels": False, "in_scope": False}
 PHOTOS = (b"\xff\xd8one", b"\x89PNG two")
 
 
@@ -309,6 +310,7 @@ def test_an_answer_in_json() -> None:
                 "shape": [2, 3],
                 "data": [False, True, False, True, False, False],
             },
+            {"name": "in_scope", "datatype": "INT8", "shape": [2], "data": [-1, -1]},
         ],
     }
 
@@ -325,6 +327,17 @@ def test_an_answer_in_binary_comes_behind_the_json_in_its_order() -> None:
     assert response.body[response.header_length :] == (
         elements("熊".encode()) + b"\0\0\1" + struct.pack("<3f", 0.25, 0.25, 0.5)
     )
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_whether_a_photo_is_of_what_the_model_knows_is_a_number(binary: bool) -> None:
+    request = InferRequest(PHOTOS, None, {"in_scope": binary})
+    told = [replace(answer(), in_scope=known) for known in (True, False, None)]
+    response = write_infer_response(request, told)
+    if binary:
+        assert response.body.endswith(struct.pack("3b", 1, 0, -1))
+    else:
+        assert json.loads(response.body)["outputs"][0]["data"] == [1, 0, -1]
 
 
 def test_one_output_in_binary_leaves_the_other_in_json() -> None:
@@ -377,6 +390,7 @@ def test_the_metadata_names_the_classes_and_how_photos_come() -> None:
         ("probabilities", "FP32", [-1, 3]),
         ("label", "BYTES", [-1]),
         ("labels", "BOOL", [-1, 3]),
+        ("in_scope", "INT8", [-1]),
     ]
     assert told["outputs"][0]["parameters"] == {"classes": ["bär", "cub", "熊"]}
     assert told["parameters"] == {"task": "single-label", "sha256": "a" * 64}

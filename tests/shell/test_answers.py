@@ -78,7 +78,15 @@ def test_a_photo_that_can_not_be_read_is_a_line_and_the_rest_go_on(
         wrong = [line["photo"] for line in lines if "error" in line]
     else:
         heading, *rows = csv.reader(out.splitlines())
-        assert heading == ["photo", "label", "labels", "probability", "error", *onnx_files.CLASSES]
+        assert heading == [
+            "photo",
+            "label",
+            "labels",
+            "probability",
+            "error",
+            *onnx_files.CLASSES,
+            "in_scope",
+        ]
         lines = [dict(zip(heading, row, strict=True)) for row in rows]
         wrong = [line["photo"] for line in lines if line["error"]]
     assert [line["photo"] for line in lines] == [*NAMES, "empty", "gone.jpg"]
@@ -126,7 +134,7 @@ def test_a_service_is_asked_with_the_token(
     with standing_in(TOLD, GOOD) as there:
         assert main(["classify", "--csv", "--service", there.url, "photos"]) == 0
     heading, *rows = capsys.readouterr().out.splitlines()
-    assert heading.endswith(",a,b")
+    assert heading.endswith(",a,b,in_scope")
     assert [row.split(",")[:2] for row in rows] == [[name, "b"] for name in NAMES]
     assert all(b"\r\nAuthorization: Bearer secret\r\n" in asked for asked in there.asked)
 

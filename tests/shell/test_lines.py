@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 from voilearn.errors import DamagedPhoto
 from voilearn.prediction import ModelInfo, Prediction
@@ -43,11 +44,19 @@ def test_csv_has_a_column_for_each_class_and_a_row_for_each_photo() -> None:
     row = as_csv(CLASSES)
     found = table(csv_heading(CLASSES), row("a,\nb.jpg", ANSWER), row("n", NONE), row("x", ERROR))
     assert found == [
-        ["photo", "label", "labels", "probability", "error", "'=1+1", 'a "b"; c', "ü"],
-        ["a,\nb.jpg", "'=1+1", '\'=1+1; a "b"; c', "0.75", "", "0.75", "0.5", "1e-07"],
-        ["n", "", "", "0.25", "", "0.25", "0.25", "0.25"],
-        ["x", "", "", "", "This picture, is damaged.", "", "", ""],
+        ["photo", "label", "labels", "probability", "error", "'=1+1", 'a "b"; c', "ü", "in_scope"],
+        ["a,\nb.jpg", "'=1+1", '\'=1+1; a "b"; c', "0.75", "", "0.75", "0.5", "1e-07", ""],
+        ["n", "", "", "0.25", "", "0.25", "0.25", "0.25", ""],
+        ["x", "", "", "", "This picture, is damaged.", "", "", "", ""],
     ]
+    (strange,) = table(row("a", replace(ANSWER, in_scope=False)))
+    assert strange[-1] == "false"
+
+
+def test_a_photo_of_something_else_is_said_to_be_that() -> None:
+    told = in_words("cup.jpg", replace(ANSWER, in_scope=False))
+    assert told.startswith("cup.jpg: none of the things this model knows; the nearest is =1+1 (")
+    assert in_words("b.jpg", replace(ANSWER, in_scope=True)) == in_words("b.jpg", ANSWER)
 
 
 def test_a_spreadsheet_runs_nothing_of_it() -> None:
@@ -57,4 +66,4 @@ def test_a_spreadsheet_runs_nothing_of_it() -> None:
 
 
 def test_a_model_that_was_changed_meanwhile_leaves_cells_empty() -> None:
-    assert table(as_csv(("ü", "new"))("a", NONE))[0][-2:] == ["0.25", ""]
+    assert table(as_csv(("ü", "new"))("a", NONE))[0][-3:-1] == ["0.25", ""]

@@ -59,7 +59,7 @@ def load_classify(
     )
     runtime = f"onnxruntime {onnxruntime.__version__}"
     agreement = compiled.agreement.max_difference
-    return Classifier(predict, compiled.size, compiled.model, runtime, agreement)
+    return Classifier(predict, compiled.size, compiled.model, runtime, agreement, known)
 
 
 def open_session(model: Path | bytes, fold: bool = False) -> onnxruntime.InferenceSession:

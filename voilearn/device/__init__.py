@@ -16,6 +16,7 @@ serves. In the browser, in comes a photo; out goes a Prediction, and nothing lea
     worker.js       everything heavy: the model, and each photo's way through it
     download.js     model and runtime: kept, or fetched, unpacked and checked
     prediction.js   probabilities as the Prediction that prediction.py makes
+    scope.js        calibrated probabilities, and what is out of scope, as Python has them
     errors.js       whatever was thrown as a sentence, and whether trying again helps
     sw.js           the page without a network, and a new deployment when there is one
 """

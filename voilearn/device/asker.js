@@ -7,13 +7,14 @@
  * @import { PhotoReader } from "../page/reader.js"
  * @import { Pixels } from "../page/reduce.js"
  * @import { Described, News, Order } from "./messages.d.ts"
+ * @import { Outputs } from "./scope.js"
  */
 import { Lost, Problem } from "../page/problem.js";
 import { say } from "../page/words.js";
 import { PageError } from "./errors.js";
 import { predictFrom } from "./prediction.js";
 
-/** @typedef {({ resolve: (probabilities: number[]) => void, reject: (reason: unknown) => void })} Awaited */
+/** @typedef {({ resolve: (outputs: Outputs) => void, reject: (reason: unknown) => void })} Awaited */
 
 /**
  * "kept" is an event of its own: all that the model needs is kept for a visit without a network.
@@ -118,9 +119,9 @@ export class WorkerAsker extends EventTarget {
    */
   async ask(photo, { signal, preview }) {
     const pixels = "example" in photo ? await this.#open(photo.example, signal, preview) : photo.pixels;
-    const probabilities = await this.#predict(/** @type {Pixels} */ (pixels), signal);
+    const outputs = await this.#predict(/** @type {Pixels} */ (pixels), signal);
     try {
-      return predictFrom(probabilities, this.#model);
+      return predictFrom(outputs, this.#model);
     } catch (error) {
       throw error instanceof PageError ? problemOf("UnusableModel", error) : error;
     }
@@ -162,11 +163,11 @@ export class WorkerAsker extends EventTarget {
   }
 
   /**
-   * Resolves to the probabilities of the model's classes. The pixels stay here: they may be asked
+   * Resolves to what the network gave. The pixels stay here: they may be asked
    * about again.
    * @param {Pixels} pixels
    * @param {AbortSignal} signal
-   * @returns {Promise<number[]>}
+   * @returns {Promise<Outputs>}
    */
   #predict(pixels, signal) {
     const number = ++this.#number;
@@ -211,7 +212,7 @@ export class WorkerAsker extends EventTarget {
       this.#order({ kind: "keep" }); // after the photo that waited: writing takes the time of an answer
     },
     kept: () => this.#say("kept"),
-    answer: ({ number, probabilities }) => this.#take(number)?.resolve(probabilities),
+    answer: ({ number, outputs }) => this.#take(number)?.resolve(outputs),
     unanswered: ({ number, key, values }) => {
       this.#take(number)?.reject(problemOf("VoilearnError", new PageError(key, { values })));
       this.begin(); // the runtime may be past use

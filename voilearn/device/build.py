@@ -24,6 +24,7 @@ from voilearn.errors import CannotBuild, printable, shown
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script, one_style
 from voilearn.page.document import as_data, document, fill
 from voilearn.page.title import UNTITLED, words_of
+from voilearn.scope import NONSENSE, scope_from
 from voilearn.settings import Settings, read_settings
 
 DEVICE = ROOMS / "device"
@@ -31,6 +32,7 @@ SCRIPTS = {
     "page.js": (
         *PAGE,
         "device/errors.js",
+        "device/scope.js",
         "device/prediction.js",
         "device/asker.js",
         "device/page.js",
@@ -163,6 +165,9 @@ def _facts(told: Any, beside: Path) -> dict[str, Any]:
         facts["thresholds"] = told["thresholds"]
         facts["size"] = told["preprocessing"]["size"]
         facts["agreement"] = told.get("agreement", {}).get("max_difference")
+        if told.get("scope") is not None:
+            scope = scope_from(told["scope"]).to_dict()
+            facts["scope"] = {key: scope[key] for key in ("temperature", "activation", "terms")}
         right = (
             isinstance(told["onnx"]["sha256"], str)
             and facts["task"] in ("single-label", "multi-label")
@@ -171,7 +176,7 @@ def _facts(told: Any, beside: Path) -> dict[str, Any]:
             and len(facts["thresholds"] or facts["classes"]) == len(facts["classes"])
             and (facts["size"] is None or facts["size"] > 0)
         )
-    except (KeyError, TypeError, AttributeError):
+    except NONSENSE:
         right = False
     if not right:
         raise CannotBuild(

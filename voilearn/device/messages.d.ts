@@ -7,6 +7,7 @@ import type { Key } from "../page/words.js";
 import type { Large } from "./download.js";
 import type { Values } from "./errors.js";
 import type { Model } from "./prediction.js";
+import type { Outputs } from "./scope.js";
 
 export interface Described extends Model {
   size: number | null; // of the longest side that the model resizes photos to
@@ -45,7 +46,7 @@ export interface News {
   starting: object;
   ready: object;
   kept: object; // for a visit without a network
-  answer: { number: number; probabilities: number[] };
+  answer: { number: number; outputs: Outputs };
   unanswered: { number: number } & Told;
   failed: { what?: Key; retry: boolean } & Told;
 }

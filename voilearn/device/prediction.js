@@ -5,18 +5,22 @@
  * @import { ModelInfo, Prediction } from "../page/types.d.ts"
  *
  * What a model is, and how it answers: voilearn/compiled/description.py.
- * @typedef {ModelInfo & { thresholds: number[] | null, agreement?: number }} Model
+ * @typedef {ModelInfo & { thresholds: number[] | null, agreement?: number, scope?: Scope }} Model
+ *
+ * @import { Outputs, Scope } from "./scope.js"
  */
 import { PageError } from "./errors.js";
+import { calibrated, isKnown } from "./scope.js";
 
 /**
- * Returns the same as predict_from and to_dict in voilearn/prediction.py.
- * @param {number[]} probabilities
+ * Returns the same as Scope.answer in voilearn/scope.py, and to_dict in voilearn/prediction.py.
+ * @param {Outputs} outputs
  * @param {Model} model
  * @returns {Prediction}
  */
-export function predictFrom(probabilities, model) {
-  const { name, sha256, task, classes, thresholds, agreement = null } = model;
+export function predictFrom(outputs, model) {
+  const { name, sha256, task, classes, thresholds, agreement = null, scope } = model;
+  const probabilities = calibrated(outputs, scope);
   check(probabilities, classes);
   const ranked = classes
     .map((label, at) => ({ label, probability: probabilities[at], floor: thresholds?.[at] ?? 0.5 }))
@@ -28,7 +32,7 @@ export function predictFrom(probabilities, model) {
     probability: (found[0] ?? ranked[0]).probability,
     probabilities: Object.fromEntries(ranked.map(({ label, probability }) => [label, probability])),
     labels: found.map(({ label }) => label),
-    in_scope: null,
+    in_scope: isKnown(outputs, scope),
     model: { name, sha256, task, classes },
     runtime: "onnxruntime-web",
     agreement,

@@ -6,6 +6,7 @@
  * @import { News, Numbered, Order, Start } from "./messages.d.ts"
  * @import { InferenceSession } from "./ort.js"
  * @import { Pixels } from "../page/reduce.js"
+ * @import { Outputs } from "./scope.js"
  * @typedef {typeof import("./ort.js")} Runtime
  * @typedef {[file: Large, bytes: Uint8Array<ArrayBuffer>]} Got
  * @typedef {({ ort: Runtime, session: InferenceSession, got: Got[], base: string })} Ready
@@ -118,19 +119,26 @@ async function answer({ number, pixels }) {
   await new Promise((resolve) => setTimeout(resolve)); // else what came meanwhile is not heard
   if (!model || givenUp.has(number)) return;
   try {
-    tell("answer", { number, probabilities: await predict(model, pixels) });
+    tell("answer", { number, outputs: await predict(model, pixels) });
   } catch (error) {
     const { key, values } = inWords(error);
     tell("unanswered", { number, key, values });
   }
 }
 
-/** @param {Ready} model @param {Pixels} pixels */
+/**
+ * @param {Ready} model
+ * @param {Pixels} pixels
+ * @returns {Promise<Outputs>}
+ */
 async function predict({ ort, session }, { data, width, height }) {
   const photo = new ort.Tensor("uint8", data, [height, width, 3]);
-  const { probabilities } = await session.run({ photo });
-  const numbers = Array.from(await probabilities.getData(), Number);
+  const given = Object.entries(await session.run({ photo }));
+  const numbers = given.map(async ([name, tensor]) => {
+    const list = Array.from(await tensor.getData(), Number);
+    tensor.dispose();
+    return [name, list];
+  });
   photo.dispose();
-  probabilities.dispose();
-  return numbers;
+  return Object.fromEntries(await Promise.all(numbers));
 }

@@ -13,6 +13,7 @@ Opening `load.py` or `build.py` loads torch and fastai.
     cost.py         what one photo costs the network, or that it is too much
     ending.py       what its numbers are: probabilities or scores
     activation.py   what makes probabilities of them
+    head.py         what the network's last layer is given, and what it gives itself
     lanes.py        several photos at once through one network, and which learners allow it
     trusted.py      the other way in: fastai's own load_learner, which runs the file's code
 """

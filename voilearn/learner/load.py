@@ -70,9 +70,8 @@ def load_classify(
         try_out(predict, Path(path), size is not None)
     if size is None:
         predict = _of_any_size(predict, Path(path))
-    return Classifier(
-        predict, size, info, f"fastai {fastai.__version__}, torch {torch.__version__}"
-    )
+    runtime = f"fastai {fastai.__version__}, torch {torch.__version__}"
+    return Classifier(predict, size, info, runtime, scope=known)
 
 
 def predict_with(

@@ -12,7 +12,8 @@ const FEW = 5;
  * @param {Prediction} prediction
  * @param {Classes} [classes]
  */
-export function sentenceOf({ labels, probability, probabilities, model }, classes = {}) {
+export function sentenceOf({ labels, probability, probabilities, in_scope, model }, classes = {}) {
+  if (in_scope === false) return say("outside");
   const count = Object.keys(probabilities).length;
   const names = labels.map((label) => nameOf(label, classes));
   return sayAnswer({ task: model.task, names, count, probability });
@@ -28,11 +29,17 @@ export function ranked({ probabilities }) {
 }
 
 /**
- * Returns what the author says of the class that is the answer, where that is sure.
+ * Returns what the author says of the class that is the answer, where that is sure; of a photo of
+ * something else, which class is the nearest.
  * @param {Prediction} prediction
  * @param {Classes} [classes]
  */
-export function descriptionOf({ label, probability }, classes = {}) {
+export function descriptionOf(prediction, classes = {}) {
+  const { label, probability, in_scope } = prediction;
+  if (in_scope === false) {
+    const [[nearest, p]] = ranked(prediction);
+    return say("nearest", { name: nameOf(nearest, classes), percent: percent(p) });
+  }
   return (isSure(probability) && own(classes, label)?.description) || "";
 }
 
@@ -41,7 +48,8 @@ export function descriptionOf({ label, probability }, classes = {}) {
  * @param {Prediction} prediction
  * @param {Classes} [classes]
  */
-export function captionOf({ label, probability }, classes = {}) {
+export function captionOf({ label, probability, in_scope }, classes = {}) {
+  if (in_scope === false) return say("outsideShort");
   return label === null ? say("unanswered") : `${nameOf(label, classes)} ${percent(probability)}`;
 }
 
@@ -67,11 +75,13 @@ export function bringIntoSight(section, line) {
 export function showBars(list, more, prediction, classes = {}) {
   const { labels, model } = prediction;
   const all = ranked(prediction);
-  const found = model.task === "multi-label" ? labels : [];
+  const inside = prediction.in_scope !== false;
+  const found = inside && model.task === "multi-label" ? labels : [];
   const items = all.map(([label, p]) => bar(label, p, classes, found.includes(label)));
   list.replaceChildren(...items);
   const fold = all.length > MANY;
   list.classList.toggle("voilearn-few", fold);
+  list.classList.toggle("voilearn-outside", !inside);
   for (const item of items.slice(FEW)) item.hidden = fold;
   more.hidden = !fold;
   more.textContent = say("all", { count: all.length });

@@ -34,7 +34,8 @@ function record({ name, prediction, error }) {
 }
 
 /**
- * Returns a table: a line for each photo, a column for each class.
+ * Returns a table: a line for each photo, a column for each class; the last one says whether the
+ * photo is of any of them.
  * @param {Told[]} photos
  */
 export function asCsv(photos) {
@@ -46,9 +47,10 @@ export function asCsv(photos) {
       prediction?.labels.join("; ") ?? "",
       prediction?.probability ?? "",
     ];
-    return [name, ...answer, error?.message ?? "", ...numbers];
+    return [name, ...answer, error?.message ?? "", ...numbers, `${prediction?.in_scope ?? ""}`];
   });
-  const table = [["photo", "label", "labels", "probability", "error", ...classes], ...rows];
+  const heading = ["photo", "label", "labels", "probability", "error", ...classes, "in_scope"];
+  const table = [heading, ...rows];
   return table.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from voilearn.errors import UnusableModel
 from voilearn.missing import NOT_INSTALLED
 from voilearn.model import inspect_export, is_compiled, load_classify
-from voilearn.model_file import model_sha256
+from voilearn.model_file import model_sha256, scope_beside
+from voilearn.scope import scope_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,10 @@ def _of_export(path: Path) -> Facts:
     learner = export.learner
     network = f"{learner.network.architecture}, trained with fastai"
     timm = any(name.startswith("timm.") for name in export.references)
-    return _facts({"export.pkl": path}, learner.task, learner.classes, network, timm)
+    files = {"export.pkl": path}
+    if scope_of(path, export.sha256):
+        files["export.scope.json"] = scope_beside(path)
+    return _facts(files, learner.task, learner.classes, network, timm)
 
 
 def _facts(

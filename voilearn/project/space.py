@@ -27,6 +27,7 @@ IGNORED = """\
 !export.json
 !export.onnx
 !export.pkl
+!export.scope.json
 """
 COMPILE = """\
 FROM docker.io/library/python:3.11-slim AS compiler
@@ -34,7 +35,8 @@ WORKDIR /app
 RUN python -m pip install --no-cache-dir --quiet \\
     --extra-index-url https://download.pytorch.org/whl/cpu \\
     'voilearn[learner]=={version}' {tested}
-COPY export.pkl ./
+# and its scope, if it has one
+COPY export.pkl export.scope.jso[n] ./
 RUN voilearn compile export.pkl
 
 """

@@ -40,6 +40,7 @@ def make_app(service: Service) -> App:
     """Return the ASGI application of a service."""
     page = service.page
     metrics = Metrics(service.model, service.queue, page.open if page else (), service.shadow)
+    service.model.on_answer(metrics.answered)
     app = FastAPIOffline(
         docs_url=None,  # its page has absolute addresses
         redoc_url=None,
@@ -156,6 +157,7 @@ def _model(live: LiveModel) -> dict[str, Any]:
         **served.classify.info.to_dict(),
         "runtime": served.classify.runtime,
         "agreement": served.classify.agreement,
+        "scope": scope.summary() if (scope := served.classify.scope) else None,
         "version": __version__,
         "loaded": utc(served.since),
         "refused": refused

@@ -22,11 +22,13 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from voilearn.prediction import Prediction
 from voilearn.service.live_model import LiveModel
 from voilearn.service.shadow import BOUNDS, OUTCOMES, Shadow
 from voilearn.service.work_queue import WorkQueue
 
 TEXT = CONTENT_TYPE_LATEST
+KNOWN = {True: "true", False: "false", None: "unknown"}
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -61,6 +63,15 @@ class Metrics:
         self._registry.register(_State(model, queue, pages))
         if shadow:
             self._registry.register(_Shadowed(shadow))
+        self._scope = Counter(
+            "voilearn_photos_answered",
+            "Photos that were answered, by whether they are of what the model knows: true, false, "
+            "or unknown where it can't tell.",
+            ["in_scope"],
+            registry=self._registry,
+        )
+        for known in KNOWN.values():
+            self._scope.labels(known)
         ProcessCollector(registry=self._registry)
 
     def begin(self) -> None:
@@ -73,6 +84,10 @@ class Metrics:
         self._requests.labels(route, outcome).inc()
         for stage, seconds in stages.items():
             self._seconds.labels(stage).observe(seconds)
+
+    def answered(self, photo: bytes, prediction: Prediction) -> None:
+        """Count an answer, of which nothing else is looked at."""
+        self._scope.labels(KNOWN[prediction.in_scope]).inc()
 
     def text(self) -> bytes:
         """Return all of it in Prometheus's text format."""

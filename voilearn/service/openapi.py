@@ -32,7 +32,7 @@ PREDICTION = {
     "probability": 0.9731,
     "probabilities": {"grizzly": 0.9731, "black": 0.0262, "teddy": 0.0007},
     "labels": ["grizzly"],
-    "in_scope": None,
+    "in_scope": True,
     "model": MODEL,
     "runtime": "onnxruntime 1.32.0",
     "agreement": 0.0007,
@@ -41,6 +41,7 @@ SERVED = {
     **MODEL,
     "runtime": "onnxruntime 1.32.0",
     "agreement": 0.0007,
+    "scope": {"temperature": 0.67, "terms": ["energy"]},
     "version": "0.5.0",
     "loaded": "2026-11-22T08:00:00Z",
     "refused": None,
@@ -76,6 +77,12 @@ AGREEMENT: Schema = {
     "description": "How far a compiled model's probabilities were from the learner's, at most, on "
     "the pictures that it was tried with; null for the learner itself.",
 }
+SCOPE = {
+    **_object({"temperature": {"type": ["number", "null"]}, "terms": STRINGS}),
+    "type": ["object", "null"],
+    "description": "What the probabilities are calibrated by, and what tells that a photo is of "
+    "something else, as `voilearn evaluate` found it; null where it has not been run.",
+}
 SCHEMAS: dict[str, Schema] = {
     "ModelInfo": _object(MODEL_INFO),
     "Model": _object(
@@ -83,6 +90,7 @@ SCHEMAS: dict[str, Schema] = {
             **MODEL_INFO,
             "runtime": TEXT,
             "agreement": AGREEMENT,
+            "scope": SCOPE,
             "version": {**TEXT, "description": "of Voilearn"},
             "loaded": {"type": "string", "format": "date-time"},
             "refused": REFUSED,
@@ -103,7 +111,8 @@ SCHEMAS: dict[str, Schema] = {
             "labels": STRINGS,
             "in_scope": {
                 "type": ["boolean", "null"],
-                "description": "Whether the photo is of what the model knows, if it can tell.",
+                "description": "Whether the photo is of what the model knows; null if it can't "
+                "tell. Where it is false, the label is only the nearest.",
             },
             "model": {"$ref": "#/components/schemas/ModelInfo"},
             "runtime": {**TEXT, "description": "What gave the answer."},

@@ -7,7 +7,9 @@ A request has one input, `photo`, of datatype BYTES and shape [n] or [n, 1]. Its
 the JSON, each behind its length in 4 bytes, little-endian (the extension `binary_tensor_data`), or
 inside it, as strings of base64. An answer has three outputs, and those are left out that are not
 asked for: `probabilities`, FP32, in the order of the model's classes; `label`, BYTES, empty where
-there is none; and `labels`, BOOL, which says of each class whether it is one of the labels.
+there is none; `labels`, BOOL, which says of each class whether it is one of the labels; and
+`in_scope`, INT8: 1 for a photo of what the model knows, 0 for one of something else, -1 where that
+can't be told.
 """
 
 import binascii
@@ -94,6 +96,7 @@ def _pack_texts(values: list[Any]) -> bytes:
     return b"".join(struct.pack("<I", len(text)) + text for text in texts)
 
 
+SCOPE_AS = {True: 1, False: 0, None: -1}
 _OUTPUTS = {
     "probabilities": _Output(
         "FP32",
@@ -104,6 +107,12 @@ _OUTPUTS = {
     "label": _Output("BYTES", False, lambda said: [said.label or ""], _pack_texts),
     "labels": _Output(
         "BOOL", True, lambda said: [name in said.labels for name in said.model.classes], bytes
+    ),
+    "in_scope": _Output(
+        "INT8",
+        False,
+        lambda said: [SCOPE_AS[said.in_scope]],
+        lambda values: struct.pack(f"{len(values)}b", *values),
     ),
 }
 

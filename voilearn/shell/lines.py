@@ -23,6 +23,9 @@ def in_words(photo: str, answer: Answer) -> str:
         return f"{name}: {answer}"
     shares = ", ".join(f"{_seen(label)} {p:.1%}" for label, p in answer.probabilities.items())
     labels = ", ".join(map(_seen, answer.labels)) or "none"
+    if answer.in_scope is False:
+        nearest = _seen(next(iter(answer.probabilities)))
+        labels = f"none of the things this model knows; the nearest is {nearest}"
     return f"{name}: {printable(labels)} ({printable(shares, MOST)})"
 
 
@@ -44,18 +47,22 @@ def error_as_json(what: str, name: str, error: VoilearnError) -> str:
 
 def csv_heading(classes: Iterable[str]) -> str:
     """Return the first line of a table, as `page/saving.js` has it."""
-    return _row("photo", "label", "labels", "probability", "error", *classes)
+    return _row("photo", "label", "labels", "probability", "error", *classes, "in_scope")
 
 
 def as_csv(classes: Sequence[str]) -> Line:
-    """Return the function to a row of that table: a column for each class, empty for an error."""
+    """Return the function to a row of that table: a column for each class, empty for an error.
+
+    The last says whether the photo is of any of them, and is empty where that can't be told.
+    """
 
     def row(photo: str, answer: Answer) -> str:
         if isinstance(answer, VoilearnError):
-            return _row(photo, "", "", "", str(answer), *("" for _ in classes))
+            return _row(photo, "", "", "", str(answer), *("" for _ in classes), "")
         shares = [answer.probabilities.get(label, "") for label in classes]
         labels = "; ".join(answer.labels)
-        return _row(photo, answer.label or "", labels, answer.probability, "", *shares)
+        known = "" if answer.in_scope is None else str(answer.in_scope).lower()
+        return _row(photo, answer.label or "", labels, answer.probability, "", *shares, known)
 
     return row
 
