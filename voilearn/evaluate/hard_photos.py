@@ -10,7 +10,7 @@ from random import Random
 from zlib import crc32
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 Picture = Image.Image
 Hardening = Callable[[Picture, Random], Picture]
@@ -95,6 +95,36 @@ def light(photo: Picture, rng: Random) -> Picture:
     return _picture(pixels * rng.uniform(0.7, 1.25) * _colour(rng, 0.85, 1.15))
 
 
+def grey(photo: Picture, rng: Random) -> Picture:
+    """Take all colour away."""
+    return ImageOps.grayscale(photo).convert("RGB")
+
+
+def other_hues(photo: Picture, rng: Random) -> Picture:
+    """Turn all hues a little, and make them stronger or weaker."""
+    hue, saturation, value = photo.convert("HSV").split()
+    turn, strength = rng.randrange(-25, 26), rng.uniform(0.2, 1.3)
+    hue = hue.point([(level + turn) % 256 for level in range(256)])
+    saturation = saturation.point([min(255, int(level * strength)) for level in range(256)])
+    return Image.merge("HSV", (hue, saturation, value)).convert("RGB")
+
+
+def darker(photo: Picture, rng: Random) -> Picture:
+    """Darken what is not bright, as a dark coat is."""
+    gamma = rng.uniform(1.3, 2.4)
+    return photo.point([round(255 * (level / 255) ** gamma) for level in range(256)] * 3)
+
+
+def discoloured(photo: Picture, rng: Random) -> Picture:
+    """Return the photo grey or of other hues, darker or not, so that colour tells less."""
+    chance = rng.random()
+    if chance < 0.5:
+        photo = grey(photo, rng)
+    elif chance < 0.8:
+        photo = other_hues(photo, rng)
+    return darker(photo, rng) if rng.random() < 0.35 else photo
+
+
 def blur(photo: Picture, rng: Random) -> Picture:
     """Put the photo out of focus, or shake the camera."""
     if rng.random() < 0.5:
@@ -171,6 +201,9 @@ def measured_conditions(backgrounds: Sequence[Path]) -> dict[str, Hardening]:
         "dusk": dusk,
         "fog": fog,
         "shaken or out of focus": blur,
+        "grey": grey,
+        "grey and dark": lambda photo, rng: darker(grey(photo, rng), rng),
+        "other hues": other_hues,
         "part of the bear": lambda photo, rng: crop_in(photo, rng, 0.2, 0.4),
     }
 
