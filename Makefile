@@ -109,7 +109,8 @@ bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and
 	test -z "$$failed" || { echo "Not measured, for the reasons above:$$failed"; exit 1; }
 
 train: $(VENV)/test ## train the bears' export.pkl anew on PHOTOS
-	out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; VOILEARN_PHOTOS="$(abspath $(PHOTOS))" \
+	out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; PYTHONPATH="$(CURDIR)" \
+		VOILEARN_PHOTOS="$(abspath $(PHOTOS))" \
 		$(BIN)/jupyter nbconvert --to notebook --execute --output-dir "$$out" training/train.ipynb
 
 # MODEL may also be an export.onnx with its export.json, or the folder of both.

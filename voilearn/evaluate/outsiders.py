@@ -111,11 +111,16 @@ class Way:
     @property
     def all_passed(self) -> float:
         """The share of others that pass: those by code, real ones and left out classes alike."""
-        real = [share for name, share in self.passed.items() if name not in (MADE, LEFT_OUT)]
         shares = [share.value for name, share in self.passed.items() if name in (MADE, LEFT_OUT)]
-        if real:
-            shares.append(sum(each.count for each in real) / sum(each.of for each in real))
-        return float(np.mean(shares))
+        return float(np.mean(shares if self.real is None else [*shares, self.real.value]))
+
+    @property
+    def real(self) -> Share | None:
+        """The share of real photos of something else that pass, if there were any."""
+        real = [share for name, share in self.passed.items() if name not in (MADE, LEFT_OUT)]
+        if not real:
+            return None
+        return Share(sum(each.count for each in real), sum(each.of for each in real))
 
     def summary(self) -> dict[str, Any]:
         """Return it in short, as a scope has it."""
@@ -173,8 +178,9 @@ def find_outsiders(known: Known, made: Told, others: Mapping[str, Others]) -> Ou
     # what is better by less than a hundredth is no better
     best = min(ways, key=lambda way: (round(way.all_passed, 2), ways.index(way)))
     ways.sort(key=lambda way: way is not best)
-    if best.all_passed > TOO_MANY:
-        why = f"no way was found that tells: the best lets {best.all_passed:.0%} of others pass"
+    passing = (best.real or best.passed[MADE]).value
+    if passing > TOO_MANY:
+        why = f"no way was found that tells: the best lets {passing:.0%} of others pass"
         return Outsiders((), tuple(ways), why)
     terms = tuple(
         _term(kind, threshold, known, taught)

@@ -83,7 +83,8 @@ def _in_folders(top: Path, model: ModelInfo) -> Photos:
     found, left_out = [], Counter[str]()
     for file in files_in(top):
         folders = file.relative_to(top).parts[:-1]
-        label = next((classes[k] for k in map(_key, reversed(folders)) if k in classes), None)
+        named = (_class(folder, classes) for folder in reversed(folders))
+        label = next((label for label in named if label is not None), None)
         if label is None:
             left_out["/".join(folders[:1]) or "the folder itself"] += 1
         else:
@@ -110,7 +111,7 @@ def _in_table(table: Path, model: ModelInfo) -> Photos:
         labels = _labels(told, classes, model.task == "multi-label")
         if labels is None:
             left_out[told] += 1
-        elif not file.is_file():
+        elif not _is_file(table.parent, row[file_at]):
             absent += 1
         else:
             found.append(Labelled(file, labels))
@@ -147,6 +148,13 @@ def _rows(table: Path) -> list[list[str]]:
         ) from error
 
 
+def _is_file(folder: Path, cell: str) -> bool:
+    try:
+        return (folder / cell.strip()).is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        return False
+
+
 def _separator(text: str) -> str:
     """Return what stands between the cells of the first line: spreadsheets write either."""
     line = text.partition("\n")[0]
@@ -164,35 +172,39 @@ def _columns(rows: Sequence[Sequence[str]], table: Path) -> tuple[int, int, int]
     label_at = next((names.index(name) for name in LABEL_COLUMNS if name in names), None)
     if file_at is not None and label_at is not None:
         return file_at, label_at, 1
-    first = rows[0] if (table.parent / rows[0][0].strip()).is_file() else rows[-1]
-    here = [(table.parent / cell.strip()).is_file() for cell in first]
-    file_at = here.index(True) if True in here else 0
-    return file_at, 0 if file_at else 1, 0 if first is rows[0] else 1
+    for first in (0, len(rows) - 1):  # a heading names no file, unless there is none
+        here = [_is_file(table.parent, cell) for cell in rows[first]]
+        if True in here:
+            file_at = here.index(True)
+            return file_at, 0 if file_at else 1, 0 if first == 0 else 1
+    return 0, 1, 0
 
 
 def _labels(told: str, classes: dict[str, str], several: bool) -> frozenset[str] | None:
     """Return the classes that a cell names; None if it names something else."""
-    if (key := _key(told)) in classes:
-        return frozenset([classes[key]])
+    if (label := _class(told, classes)) is not None:
+        return frozenset([label])
     if not several:
         return None
     if not told:
         return frozenset()
     for separator in SEPARATORS:
-        keys = [_key(part) for part in told.split(separator) if part.strip()]
-        if all(key in classes for key in keys):
-            return frozenset(classes[key] for key in keys)
+        parts = [part.strip() for part in told.split(separator) if part.strip()]
+        labels = [_class(part, classes) for part in parts]
+        if None not in labels:
+            return frozenset(label for label in labels if label is not None)
     return None
 
 
 def _by_name(classes: Iterable[str]) -> dict[str, str]:
     """Return the classes by what folders and tables may write for them."""
-    by_name: dict[str, str] = {}
-    for label in classes:
-        by_name.setdefault(_key(label), label)
-    if len(by_name) < len(list(classes)):  # two that differ in case alone
-        return {label: label for label in classes}
-    return by_name
+    exact = {label: label for label in classes}
+    keys = Counter(map(_key, exact))
+    return {_key(label): label for label in exact if keys[_key(label)] == 1} | exact
+
+
+def _class(name: str, classes: dict[str, str]) -> str | None:
+    return classes.get(name) or classes.get(_key(name))
 
 
 def _key(name: str) -> str:
