@@ -13,6 +13,7 @@ from voilearn.evaluate.temperature import (
     activated,
     activation_of,
     find_temperature,
+    fitted,
 )
 
 
@@ -31,8 +32,7 @@ def drawn(temperature: float, photos: int, activation: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
 def test_the_temperature_that_was_is_found(temperature: float, activation: Any) -> None:
     logits, truth = drawn(temperature, 4000, activation)
-    found = find_temperature(logits, truth, activation)
-    assert found.value == pytest.approx(temperature, rel=0.1)
+    assert fitted(logits, truth, activation) == pytest.approx(temperature, rel=0.1)
     if activation == "softmax":
         cooled = activated(logits / temperature, activation)
         right = truth[np.arange(len(truth)), cooled.argmax(1)]
@@ -41,16 +41,27 @@ def test_the_temperature_that_was_is_found(temperature: float, activation: Any) 
 
 def test_photos_without_a_mistake_do_not_make_it_sure_of_everything() -> None:
     logits = np.eye(3)[np.arange(60) % 3] * 2.0
-    found = find_temperature(logits, logits > 0, "softmax")
+    found = find_temperature(logits, logits, logits > 0, "softmax")
     assert found.value is not None
     assert LEAST < found.value < 1
 
 
+def test_copies_that_are_too_hard_do_not_spoil_what_is_said_of_the_photos() -> None:
+    logits, truth = drawn(1.0, 400, "softmax")
+    hopeless = np.random.default_rng(2).normal(scale=2, size=logits.shape)
+    found = find_temperature(logits, hopeless, truth, "softmax")
+    assert "photos and harder copies" in found.why
+    assert found.value is not None
+    assert found.value < fitted(hopeless, truth, "softmax")
+    easier = find_temperature(logits, logits * 0.9, truth, "softmax")
+    assert easier.why == "fitted on harder copies of 400 photos"
+
+
 def test_too_few_photos_and_unknown_numbers_leave_probabilities_as_they_are() -> None:
     logits, truth = drawn(2.0, 49, "softmax")
-    assert find_temperature(logits, truth, "softmax").value is None
-    assert "49 photos are too few" in find_temperature(logits, truth, "softmax").why
-    assert "no logits" in find_temperature(logits, truth, None).why
+    assert find_temperature(logits, logits, truth, "softmax").value is None
+    assert "49 photos are too few" in find_temperature(logits, logits, truth, "softmax").why
+    assert "no logits" in find_temperature(logits, logits, truth, None).why
 
 
 def test_what_makes_the_probabilities_is_seen_of_the_numbers() -> None:

@@ -246,7 +246,7 @@ def _temperature(
             None, None, "the model has thresholds of its own, which are for its own probabilities"
         )
     activation = activation_of(answers.probabilities, answers.told.logits)
-    return find_temperature(answers.harder.logits, truth, activation)
+    return find_temperature(answers.told.logits, answers.harder.logits, truth, activation)
 
 
 def _kinds(folder: Path) -> dict[str, list[Path]]:

@@ -2,7 +2,8 @@
 
 In come logits and what is in the photos; out goes a number to divide logits by. It is fitted on
 harder copies of the photos: on photos that a model has learned, or on easy ones, it would be as
-good as never wrong, and so told to be surer than it is on what visitors bring.
+good as never wrong, and so told to be surer than it is on what visitors bring. Where those copies
+are so hard that this would spoil what it says of the photos themselves, it is fitted on both.
 """
 
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from typing import Any, get_args
 
 import numpy as np
 
+from voilearn.evaluate.measure import reliability
 from voilearn.scope import Activation
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 LEAST, MOST = 0.2, 5.0
 FEWEST = 50  # photos
+SPOILT = 0.01  # of calibration error on the photos as they are, more than without
 SAME = 1e-3  # how far an activation's numbers may be from the model's
 
 
@@ -47,7 +50,37 @@ def activated(logits: Array, activation: Activation) -> Array:
     return shares
 
 
-def find_temperature(logits: Array, truth: Array, activation: Activation | None) -> Temperature:
+def find_temperature(
+    photos: Array, harder: Array, truth: Array, activation: Activation | None
+) -> Temperature:
+    """Return a temperature for the logits of photos and harder copies, float [photos, classes].
+
+    `truth` is bool [photos, classes].
+    """
+    if activation is None:
+        return Temperature(None, None, "the network's numbers are no logits of its probabilities")
+    count = len(photos)
+    if count < FEWEST:
+        return Temperature(None, None, f"{count} photos are too few, {FEWEST} are needed")
+    of_harder = fitted(harder, truth, activation)
+    before, after = (_error(photos / value, truth, activation) for value in (1.0, of_harder))
+    if after <= before + SPOILT:
+        told = f"fitted on harder copies of {count:,} photos"
+        return Temperature(of_harder, activation, told)
+    both = fitted(np.concatenate([photos, harder]), np.concatenate([truth, truth]), activation)
+    return Temperature(both, activation, f"fitted on {count:,} photos and harder copies of them")
+
+
+def _error(logits: Array, truth: Array, activation: Activation) -> float:
+    """Return the calibration error of the probabilities that logits give."""
+    found = activated(logits, activation)
+    if activation == "sigmoid":
+        return reliability(found.ravel(), truth.ravel()).error
+    right = truth[np.arange(len(truth)), found.argmax(1)]
+    return reliability(found.max(1), right).error
+
+
+def fitted(logits: Array, truth: Array, activation: Activation) -> float:
     """Return the temperature with the least cross-entropy on logits, float [photos, classes].
 
     `truth` is bool [photos, classes]. The targets are Platt's, (n + 1) / (n + 2) for what is there
@@ -55,10 +88,6 @@ def find_temperature(logits: Array, truth: Array, activation: Activation | None)
     """
     from scipy.optimize import minimize_scalar
 
-    if activation is None:
-        return Temperature(None, None, "the network's numbers are no logits of its probabilities")
-    if len(logits) < FEWEST:
-        return Temperature(None, None, f"{len(logits)} photos are too few, {FEWEST} are needed")
     count, classes = truth.shape
     yes, others = (count + 1) / (count + 2), max(classes - 1, 1)
     no = (1 - yes) / (others if activation == "softmax" else 1)
@@ -72,5 +101,4 @@ def find_temperature(logits: Array, truth: Array, activation: Activation | None)
         return float(-each.sum(1).mean())
 
     best = minimize_scalar(loss, bounds=(np.log(LEAST), np.log(MOST)), method="bounded")
-    value = float(f"{np.exp(best.x):.3g}")
-    return Temperature(value, activation, f"fitted on harder copies of {count:,} photos")
+    return float(f"{np.exp(best.x):.3g}")
