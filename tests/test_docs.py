@@ -110,6 +110,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "photos" / "ant").mkdir(parents=True)
     for number in range(100):  # so many as int8 needs
         draw((60 + number, 50)).save(folder / "photos" / "ant" / f"{number}.jpg")
+    (folder / "others").mkdir()
+    for number in range(3):
+        draw((80, 60 + number), "L").save(folder / "others" / f"{number}.png")
     return folder
 
 

@@ -53,7 +53,7 @@ def test_copies_that_are_too_hard_do_not_spoil_what_is_said_of_the_photos() -> N
     assert "photos and harder copies" in found.why
     assert found.value is not None
     assert found.value < fitted(hopeless, truth, "softmax")
-    easier = find_temperature(logits, logits * 0.9, truth, "softmax")
+    easier = find_temperature(logits, logits * 0.95, truth, "softmax")
     assert easier.why == "fitted on harder copies of 400 photos"
 
 
