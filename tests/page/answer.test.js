@@ -50,13 +50,13 @@ test("a photo of something else is said to be that, with the nearest as an aside
   const strange = { ...BEAR, in_scope: false };
   const classes = { grizzly: { name: "a brown bear", description: "It is safe to come nearer." } };
   assert.equal(sentenceOf(strange, classes), "This doesn't look like any of the things I know");
-  assert.equal(descriptionOf(strange, classes), "The nearest of them: a brown bear, 97 %.");
+  assert.equal(descriptionOf(strange, classes), "The nearest of them: a brown bear");
   assert.equal(captionOf(strange, classes), "None of these");
   assert.equal(sentenceOf({ ...BEAR, in_scope: true }), "Grizzly, 97 % sure");
   const many = { ...strange.model, task: /** @type {const} */ ("multi-label") };
   const none = { ...strange, label: null, labels: [], model: many };
   assert.equal(sentenceOf(none), "This doesn't look like any of the things I know");
-  assert.equal(descriptionOf(none), "The nearest of them: Grizzly, 97 %.");
+  assert.equal(descriptionOf(none), "The nearest of them: Grizzly");
   assert.equal(captionOf(none), "None of these");
 });
 

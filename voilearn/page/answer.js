@@ -37,8 +37,8 @@ export function ranked({ probabilities }) {
 export function descriptionOf(prediction, classes = {}) {
   const { label, probability, in_scope } = prediction;
   if (in_scope === false) {
-    const [[nearest, p]] = ranked(prediction);
-    return say("nearest", { name: nameOf(nearest, classes), percent: percent(p) });
+    const [[nearest]] = ranked(prediction);
+    return say("nearest", { name: nameOf(nearest, classes) });
   }
   return (isSure(probability) && own(classes, label)?.description) || "";
 }
@@ -66,7 +66,8 @@ export function bringIntoSight(section, line) {
 }
 
 /**
- * Fills a list with a bar for every class, the highest first. Of many, the first few are shown.
+ * Fills a list with a bar for every class, the highest first. Of many, the first few are shown, and
+ * of a photo of something else none.
  * @param {HTMLElement} list
  * @param {HTMLElement} more  the button that shows the rest
  * @param {Prediction} prediction
@@ -79,17 +80,18 @@ export function showBars(list, more, prediction, classes = {}) {
   const found = inside && model.task === "multi-label" ? labels : [];
   const items = all.map(([label, p]) => bar(label, p, classes, found.includes(label)));
   list.replaceChildren(...items);
-  const fold = all.length > MANY;
+  const fold = !inside || all.length > MANY;
+  const few = inside ? FEW : 0;
   list.classList.toggle("voilearn-few", fold);
   list.classList.toggle("voilearn-outside", !inside);
-  for (const item of items.slice(FEW)) item.hidden = fold;
+  for (const item of items.slice(few)) item.hidden = fold;
   more.hidden = !fold;
   more.textContent = say("all", { count: all.length });
   more.onclick = () => {
     for (const item of items) item.hidden = false;
     more.hidden = true;
-    items[FEW].tabIndex = -1; // the button is gone: go on where it led
-    items[FEW].focus();
+    items[few].tabIndex = -1; // the button is gone: go on where it led
+    items[few].focus();
   };
 }
 
