@@ -89,6 +89,7 @@ bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and
 	measure opening.py; \
 	measure first_answer.py; \
 	measure agreement.py; \
+	measure evaluating.py; \
 	measure install_size.py; \
 	measure open_pages.py; \
 	if measure resnet18.py "$$resnet18"; then \

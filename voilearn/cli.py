@@ -486,6 +486,13 @@ def _compile(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    try:
+        return _evaluate_photos(options)
+    except KeyboardInterrupt:  # nothing is written then
+        leave(130)
+
+
+def _evaluate_photos(options: argparse.Namespace) -> int:
     from voilearn.learner.quiet import quiet_libraries
     from voilearn.model import is_compiled
 

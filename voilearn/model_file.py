@@ -8,6 +8,7 @@ were Git LFS pointers.
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,11 +49,13 @@ def model_files(path: Path) -> list[Path]:
 
 def model_sha256(path: Path) -> str:
     """Return the SHA-256 of a model's file, and of those beside it that are of its answers."""
-    sha256 = file_sha256(path)
-    others = [file_sha256(file) for file in model_files(path)[1:] if file.is_file()]
-    if not others:
-        return sha256
-    return hashlib.sha256(" ".join([sha256, *others]).encode()).hexdigest()
+    return files_sha256([path, *(file for file in model_files(path)[1:] if file.is_file())])
+
+
+def files_sha256(files: Sequence[Path]) -> str:
+    """Return one SHA-256 for some files in their order; of one alone, its own."""
+    each = [file_sha256(file) for file in files]
+    return each[0] if len(each) == 1 else hashlib.sha256(" ".join(each).encode()).hexdigest()
 
 
 EXPORT = "Run learn.export() where the model was trained, and use the export.pkl that it writes."

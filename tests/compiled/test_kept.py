@@ -19,7 +19,7 @@ pytest.importorskip("onnxscript")
 
 from tests.conftest import EXPORTS, ROOT, draw, encode
 from tests.waiting import wait_for
-from voilearn import __version__, model
+from voilearn import model
 from voilearn.compiled import compile as compiling
 from voilearn.compiled import kept
 from voilearn.compiled.description import read_compiled
@@ -27,13 +27,14 @@ from voilearn.compiled.kept import Kept, NotKept, begin, look, make
 from voilearn.errors import UnusableModel, UnusableSettings
 from voilearn.model import keep_form, load_classify
 from voilearn.model_file import file_sha256
+from voilearn.scope import Scope, Term
 from voilearn.service.live_model import LiveModel
 
 pytestmark = pytest.mark.model
 SMALL = EXPORTS / "2.8.12-from_folder.pkl"
 OTHER = EXPORTS / "2.8.12-name_func.pkl"
 SHA256 = file_sha256(SMALL)
-NAME = f"{SHA256}-{__version__}"
+NAME = kept._name(SHA256)
 PHOTO = encode(draw((300, 200)), "JPEG")
 FILES = ("export.json", "export.onnx", "seal")
 # What `python -m voilearn.compiled.kept` does, at the priority of other tests
@@ -74,7 +75,7 @@ def copying(form: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Have SMALL compiled in no time; the files that it was asked of."""
     asked: list[Path] = []
 
-    def compiled(path: Path, folder: Path) -> object:
+    def compiled(path: Path, folder: Path, kept: bool) -> object:
         asked.append(path)
         for name in FILES[:2]:
             shutil.copy(form / "voilearn" / "compiled" / NAME / name, folder)
@@ -86,7 +87,7 @@ def copying(form: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 @pytest.fixture
 def no_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise AssertionError("it was compiled once more")
 
     monkeypatch.setattr(compiling, "compile_learner", fail)
@@ -258,7 +259,7 @@ def test_what_is_no_good_in_the_cache_is_not_taken_and_is_made_anew(
 def test_an_export_that_does_not_compile_is_remembered_with_its_reason(
     cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise UnusableModel("It has a layer that ONNX has not.")
 
     monkeypatch.setattr(compiling, "compile_learner", fail)
@@ -274,7 +275,7 @@ def test_an_export_that_does_not_compile_is_remembered_with_its_reason(
 def test_a_form_that_is_less_good_is_not_kept(
     form: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def worse(path: Path, folder: Path) -> object:
+    def worse(path: Path, folder: Path, kept: bool) -> object:
         shutil.copytree(form / "voilearn" / "compiled" / NAME, folder, dirs_exist_ok=True)
         further_off(folder)
         return read_compiled(folder / "export.onnx")
@@ -302,7 +303,7 @@ def test_a_disk_that_is_full_is_told_and_not_remembered(cache: Path) -> None:
 def test_what_the_disk_hinders_is_not_remembered(
     cache: Path, copying: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise UnusableModel("Nothing can be written there.") from OSError(28, "no space")
 
     with monkeypatch.context() as broken, pytest.raises(UnusableModel, match="Nothing can be"):
@@ -353,7 +354,7 @@ def test_the_key_is_this_users_alone(kept_form: Path, monkeypatch: pytest.Monkey
 def test_what_ends_without_a_word_is_not_tried_for_ever(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(compiling, "compile_learner", killed)
@@ -412,6 +413,49 @@ def test_a_form_that_does_not_come_leaves_the_learner(
     for _ in range(2):
         live.look()
         assert live(PHOTO).agreement is None
+
+
+@pytest.mark.usefixtures("kept_form")
+def test_the_form_answers_by_the_scope_that_is_beside_its_file(tmp_path: Path) -> None:
+    export = tmp_path / "mine.pkl"
+    shutil.copy(SMALL, export)
+    plain = load_classify(export)(PHOTO)
+    assert (plain.in_scope, plain.agreement is None) == (None, False)
+    for threshold, known in ((-1e3, True), (1e3, False)):
+        term = Term("energy", threshold)
+        scope = Scope(plain.model, 0.5, "softmax", (term,), {})
+        (tmp_path / "mine.scope.json").write_text(scope.to_json())
+        form, learner = load_classify(export), load_classify(export, runtime="learner")
+        assert form.agreement is not None
+        one, two = form(PHOTO), learner(PHOTO)
+        assert one.in_scope is two.in_scope is known
+        assert one.probability == pytest.approx(two.probability, abs=0.01)
+        assert load_classify(export, scope=False)(PHOTO).probabilities == plain.probabilities
+    (tmp_path / "mine.scope.json").write_text("{")
+    with pytest.raises(UnusableModel, match=r"mine\.scope\.json is damaged"):
+        load_classify(export)
+
+
+@pytest.mark.usefixtures("kept_form")
+def test_a_service_takes_up_a_scope_while_it_runs(tmp_path: Path) -> None:
+    export = tmp_path / "mine.pkl"
+    shutil.copy(SMALL, export)
+    live = LiveModel(export)
+    live.load()
+    model = live(PHOTO).model
+    scope = Scope(model, None, None, (Term("energy", 1e3),), {})
+    beside = tmp_path / "mine.scope.json"
+    for written, known in ((scope.to_json(), False), (None, None)):
+        beside.write_text(written) if written else beside.unlink()
+        for _ in range(2):
+            live.look()
+        assert live(PHOTO).in_scope is known
+    beside.write_text("{")
+    for _ in range(2):
+        live.look()
+    assert live.refused is not None
+    assert "mine.scope.json is damaged" in str(live.refused.reason)
+    assert live(PHOTO).in_scope is None
 
 
 @pytest.mark.usefixtures("kept_form")

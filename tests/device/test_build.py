@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests import onnx_files
 from tests.browser.device import build, run_build, write_model, write_notebook
 from tests.browser.drawn import png
 from tests.conftest import ROOT
 from voilearn.device import runtime
+from voilearn.device.build import read_model
 from voilearn.device.runtime import get_runtime
+from voilearn.errors import CannotBuild
 from voilearn.page.title import UNTITLED
 
 DEVICE = ROOT / "voilearn" / "device"
@@ -65,6 +68,21 @@ def test_the_page_knows_its_model(dist: Path) -> None:
     assert told["classes"] == ["a", "b", "c", "</script>"]
     assert told["size"] == 64
     assert told["task"] == "single-label"
+
+
+def test_the_page_knows_the_scope_of_its_model(tmp_path: Path) -> None:
+    made = onnx_files.write(tmp_path, onnx_files.model())
+    beside = made.with_suffix(".json")
+    told = json.loads(beside.read_text())
+    rows = {"columns": 2, "scales": [1.0], "int8": "AQI="}
+    terms = [{"kind": "outside", "threshold": 0.5, "rows": rows, "bias": 1.0}]
+    scope = {"model": told["model"], "temperature": 0.5, "activation": "softmax", "terms": terms}
+    beside.write_text(json.dumps({**told, "scope": {**scope, "chosen": {"photos": 100}}}))
+    _, facts = read_model(made)
+    assert facts["scope"] == {key: scope[key] for key in ("temperature", "activation", "terms")}
+    beside.write_text(json.dumps({**told, "scope": {**scope, "chosen": {}, "temperature": -1}}))
+    with pytest.raises(CannotBuild, match="does not describe a compiled model"):
+        read_model(made)
 
 
 def test_title_and_sentence_are_those_of_the_notebook(dist: Path) -> None:

@@ -10,6 +10,7 @@ pytest.importorskip("scipy", reason="scipy, which comes with fastai, is not inst
 from voilearn.evaluate.measure import reliability
 from voilearn.evaluate.temperature import (
     LEAST,
+    SPOILT,
     activated,
     activation_of,
     find_temperature,
@@ -48,13 +49,20 @@ def test_photos_without_a_mistake_do_not_make_it_sure_of_everything() -> None:
 
 def test_copies_that_are_too_hard_do_not_spoil_what_is_said_of_the_photos() -> None:
     logits, truth = drawn(1.0, 400, "softmax")
-    hopeless = np.random.default_rng(2).normal(scale=2, size=logits.shape)
-    found = find_temperature(logits, hopeless, truth, "softmax")
-    assert "photos and harder copies" in found.why
-    assert found.value is not None
-    assert found.value < fitted(hopeless, truth, "softmax")
-    easier = find_temperature(logits, logits * 0.95, truth, "softmax")
-    assert easier.why == "fitted on harder copies of 400 photos"
+    easy = find_temperature(logits, logits * 0.95, truth, "softmax")
+    assert easy.why == "fitted on harder copies of 400 photos"
+    told = set()
+    for share in (0.1, 0.2, 0.3, 0.5, 1.0):
+        hopeless = np.random.default_rng(2).normal(scale=4, size=logits.shape)
+        harder = np.where(np.arange(400)[:, None] < 400 * share, hopeless, logits)
+        found = find_temperature(logits, harder, truth, "softmax")
+        told.add(found.why.partition(" ")[0])
+        cooled = activated(logits / (found.value or 1), "softmax")
+        right = truth[np.arange(len(truth)), cooled.argmax(1)]
+        before = activated(logits, "softmax")
+        most = reliability(before.max(1), right).error + SPOILT
+        assert reliability(cooled.max(1), right).error <= most
+    assert told == {"fitted", "what"}
 
 
 def test_too_few_photos_and_unknown_numbers_leave_probabilities_as_they_are() -> None:

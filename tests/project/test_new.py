@@ -19,9 +19,11 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from tests import onnx_files
-from tests.conftest import EXPORTS, ROOT
+from tests.conftest import EXPORTS, ROOT, with_fastai
 from voilearn import __version__
 from voilearn.errors import CannotBuild, UnusableModel
+from voilearn.model_file import file_sha256
+from voilearn.prediction import ModelInfo
 from voilearn.project import new
 from voilearn.project.facts import read_facts
 from voilearn.project.new import AS_THEY_ARE, post_build, write_app
@@ -29,6 +31,7 @@ from voilearn.project.notebook import notebook_text
 from voilearn.project.readme import readme_text
 from voilearn.project.repository import Repository
 from voilearn.project.requirements import TESTED, TIMM
+from voilearn.scope import Scope
 from voilearn.settings import read_settings
 
 SMALL = EXPORTS / "2.8.12-legacy_container.pkl"  # which opens
@@ -221,6 +224,21 @@ def test_a_link_to_a_model_of_any_name_becomes_the_file_itself(
     copied = tmp_path / "app" / "export.onnx"
     assert not copied.is_symlink()
     assert copied.read_bytes() == colours.read_bytes()
+
+
+@pytest.mark.model
+@with_fastai
+def test_the_scope_of_a_model_goes_along(tmp_path: Path) -> None:
+    export = tmp_path / "mine.pkl"
+    shutil.copy(EXPORTS / "2.8.12-from_folder.pkl", export)
+    info = ModelInfo("mine", file_sha256(export), "single-label", ("ant", "bee", "cat"))
+    scope = Scope(info, 0.5, "softmax", (), {}).to_json()
+    (tmp_path / "mine.scope.json").write_text(scope)
+    write_app(tmp_path / "app", export, MINE)
+    assert (tmp_path / "app" / "export.scope.json").read_text() == scope
+    (tmp_path / "mine.scope.json").write_text(scope.replace(info.sha256, "0" * 64))
+    write_app(tmp_path / "other", export, MINE)
+    assert not (tmp_path / "other" / "export.scope.json").exists()
 
 
 def test_an_empty_folder_is_taken_as_it_is(

@@ -77,11 +77,6 @@ class Evaluation:
     mistakes: tuple[Shown, ...]
     passed: tuple[Shown, ...]
 
-    @property
-    def says_something(self) -> bool:
-        """Whether the scope changes any answer."""
-        return self.scope.temperature is not None or bool(self.scope.terms)
-
     def warnings(self) -> list[str]:
         """Return what makes the numbers say less than they seem to, as sentences."""
         found = []

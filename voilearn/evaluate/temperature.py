@@ -3,7 +3,8 @@
 In come logits and what is in the photos; out goes a number to divide logits by. It is fitted on
 harder copies of the photos: on photos that a model has learned, or on easy ones, it would be as
 good as never wrong, and so told to be surer than it is on what visitors bring. Where those copies
-are so hard that this would spoil what it says of the photos themselves, it is fitted on both.
+are so hard that this would spoil what it says of the photos themselves, it is fitted on both, and
+where that would, too, there is none.
 """
 
 from dataclasses import dataclass
@@ -63,12 +64,16 @@ def find_temperature(
     if count < FEWEST:
         return Temperature(None, None, f"{count} photos are too few, {FEWEST} are needed")
     of_harder = fitted(harder, truth, activation)
-    before, after = (_error(photos / value, truth, activation) for value in (1.0, of_harder))
-    if after <= before + SPOILT:
-        told = f"fitted on harder copies of {count:,} photos"
-        return Temperature(of_harder, activation, told)
+    most = _error(photos, truth, activation) + SPOILT
+    if _error(photos / of_harder, truth, activation) <= most:
+        return Temperature(of_harder, activation, f"fitted on harder copies of {count:,} photos")
     both = fitted(np.concatenate([photos, harder]), np.concatenate([truth, truth]), activation)
-    return Temperature(both, activation, f"fitted on {count:,} photos and harder copies of them")
+    if _error(photos / both, truth, activation) <= most:
+        told = f"fitted on {count:,} photos and harder copies of them"
+        return Temperature(both, activation, told)
+    return Temperature(
+        None, None, "what would be right for harder copies would be wrong for the photos"
+    )
 
 
 def _error(logits: Array, truth: Array, activation: Activation) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 from voilearn.errors import UnusableModel
 from voilearn.missing import NOT_INSTALLED
 from voilearn.model import inspect_export, is_compiled, load_classify
-from voilearn.model_file import model_sha256, scope_beside
+from voilearn.model_file import files_sha256, scope_beside
 from voilearn.scope import scope_of
 
 
@@ -77,5 +77,5 @@ def _facts(
     files: dict[str, Path], task: str, classes: tuple[str, ...], network: str, timm: bool
 ) -> Facts:
     size = sum(file.stat().st_size for file in files.values())
-    sha256 = model_sha256(next(iter(files.values())))
+    sha256 = files_sha256(list(files.values()))
     return Facts(files, sha256, size, task, classes, network, timm)
