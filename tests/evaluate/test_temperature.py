@@ -52,7 +52,7 @@ def test_copies_that_are_too_hard_do_not_spoil_what_is_said_of_the_photos() -> N
     easy = find_temperature(logits, logits * 0.95, truth, "softmax")
     assert easy.why == "fitted on harder copies of 400 photos"
     told = set()
-    for share in (0.1, 0.2, 0.3, 0.5, 1.0):
+    for share in (0.0, 0.1, 0.3, 1.0):
         hopeless = np.random.default_rng(2).normal(scale=4, size=logits.shape)
         harder = np.where(np.arange(400)[:, None] < 400 * share, hopeless, logits)
         found = find_temperature(logits, harder, truth, "softmax")
