@@ -30,7 +30,7 @@ from voilearn.model import load_classify  # noqa: E402
 from voilearn.model_file import scope_beside  # noqa: E402
 
 PHOTOS = ROOT.parent / "shared" / "photos"
-SIZE, EPOCHS = 128, 3
+SIZE, EPOCHS = 128, 8
 LETTERS, OTHER_LETTERS = "ABEGKR", "QSXZ"
 
 

@@ -42,7 +42,7 @@ class Classifier(litserve.LitAPI):
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the probabilities."""
-        (probabilities,) = self.session.run(None, {"photo": x})
+        (probabilities,) = self.session.run(["probabilities"], {"photo": x})
         return probabilities
 
     def encode_response(self, output: np.ndarray) -> dict[str, object]:

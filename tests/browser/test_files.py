@@ -17,7 +17,7 @@ from PIL import Image
 from tests.browser import engines
 from tests.browser.drawn import EXIF_ORIENTATION, SIDEWAYS, scene
 from tests.browser.engines import Engine, Window
-from tests.browser.test_engines import ask
+from tests.browser.test_engines import ask, is_answer
 from tests.conftest import encode
 from voilearn.errors import VoilearnError
 from voilearn.image import decode_photo
@@ -131,7 +131,7 @@ def test_a_photo_on_its_side_is_seen_upright(
     wide: Window, page: str, kind: str, tmp_path: Path
 ) -> None:
     wide.open(page)
-    assert "sure" in ask(wide, kept(tmp_path, TURNED[kind]))
+    assert is_answer(ask(wide, kept(tmp_path, TURNED[kind])))
     width, height, red, _, blue, _ = wide.wait(PREVIEW)
     assert height == 2 * width
     assert (red < 100, blue > 100) == (True, True)  # what lay below is on the left
@@ -152,7 +152,7 @@ def test_where_a_browser_hides_pixels_the_server_sees_the_file(
 ) -> None:
     with hiding.window() as window:
         window.open(notebook_page)
-        assert "sure" in ask(window, kept(tmp_path, noisy("WEBP", (1600, 800), quality=100)))
+        assert is_answer(ask(window, kept(tmp_path, noisy("WEBP", (1600, 800), quality=100))))
         window.wait(PREVIEW)  # which the server made: there is nothing to tell of the photo's size
         assert window.text(".voilearn-preview figcaption") == ""
 

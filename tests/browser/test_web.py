@@ -33,7 +33,6 @@ from tests.browser.device import (
     write_notebook,
 )
 from tests.conftest import ROOT, encode
-from voilearn.image import decode_photo
 from voilearn.prediction import ModelInfo, predict_from
 
 SMALL_BYTES = 190_000  # all that is neither model nor runtime, as it is: a host may pack it smaller
@@ -101,18 +100,11 @@ def sideways(size: tuple[int, int]) -> bytes:
 
 def reference(model: Path) -> Callable[[bytes], dict[str, float]]:
     """Return what answers as `voilearn classify --model export.onnx` does."""
-    numpy = pytest.importorskip("numpy")
-    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    told = json.loads((model / "export.json").read_text())
-    session = runtime.InferenceSession(model / "export.onnx", providers=["CPUExecutionProvider"])
-    size = told["preprocessing"]["size"]
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    from voilearn.compiled.load import load_classify
 
-    def answer(data: bytes) -> dict[str, float]:
-        photo = numpy.asarray(decode_photo(data, at_least=2 * size))
-        (probabilities,) = session.run(None, {"photo": photo})
-        return dict(zip(told["model"]["classes"], map(float, probabilities), strict=True))
-
-    return answer
+    classify = load_classify(model / "export.onnx")
+    return lambda data: dict(classify(data).probabilities)
 
 
 def differ(one: dict[str, float], other: dict[str, float]) -> float:
@@ -807,6 +799,26 @@ def test_real_photos_are_answered_as_python_answers_them(
             far["export.onnx"] = max(far["export.onnx"], differ(answer, compiled_answer(data)))
     print(f"{len(chosen)} photos, all labels agree; greatest differences: {far}")
     assert max(far.values()) < 0.01
+
+
+def test_what_is_out_of_scope_for_python_is_so_on_the_device(
+    real_page: Path, compiled: Path, photos: Path, context: BrowserContext
+) -> None:
+    from voilearn.compiled.load import load_classify
+
+    classify = load_classify(compiled / "export.onnx")
+    chosen = [*_spread(photos, 20)[-5:], *sorted((photos / "out_of_scope").glob("*/*"))[::90]]
+    seen = set()
+    with hosting(real_page) as host:
+        device = Device(context.new_page(), host.url).open_ready()
+        for photo in chosen:
+            device.ask(photo)
+            device.page.evaluate("() => document.querySelector('.voilearn-bars').replaceChildren()")
+            known = classify(photo.read_bytes()).in_scope
+            said = device.status.inner_text()
+            assert (said == "This doesn't look like any of the things I know") is (not known), photo
+            seen.add(known)
+    assert seen == {True, False}
 
 
 def _spread(photos: Path, count: int) -> list[Path]:

@@ -168,9 +168,12 @@ def _diagram(name: str, before: Reliability, after: Reliability, both: bool) -> 
     told = f"{name}: {before.error:.1%} off"
     told += f", {after.error:.1%} with the temperature" if both else ""
     return (
-        f'<figure><svg viewBox="-8 -8 {side + 16} {side + 16}" role="img" '
+        f'<figure><svg viewBox="-22 -8 {side + 30} {side + 30}" role="img" '
         f'aria-label="{escape(told)}"><path d="M0 0V{side}H{side}"/>'
-        f'<path class="ideal" d="M0 {side}L{side} 0"/>{drawn}</svg>'
+        f'<path class="ideal" d="M0 {side}L{side} 0"/>{drawn}'
+        f'<text x="{side}" y="{side + 16}" text-anchor="end">how sure it is</text>'
+        '<text x="0" y="-8" text-anchor="end" transform="rotate(-90)">how often it is right</text>'
+        "</svg>"
         f"<figcaption>{escape(told)}</figcaption></figure>"
     )
 

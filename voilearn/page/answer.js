@@ -66,8 +66,8 @@ export function bringIntoSight(section, line) {
 }
 
 /**
- * Fills a list with a bar for every class, the highest first. Of many, the first few are shown, and
- * of a photo of something else none.
+ * Fills a list with a bar for every class, the highest first. Of many, the first few are shown. Of
+ * a photo of something else, all are grey.
  * @param {HTMLElement} list
  * @param {HTMLElement} more  the button that shows the rest
  * @param {Prediction} prediction
@@ -80,18 +80,17 @@ export function showBars(list, more, prediction, classes = {}) {
   const found = inside && model.task === "multi-label" ? labels : [];
   const items = all.map(([label, p]) => bar(label, p, classes, found.includes(label)));
   list.replaceChildren(...items);
-  const fold = !inside || all.length > MANY;
-  const few = inside ? FEW : 0;
+  const fold = all.length > MANY;
   list.classList.toggle("voilearn-few", fold);
   list.classList.toggle("voilearn-outside", !inside);
-  for (const item of items.slice(few)) item.hidden = fold;
+  for (const item of items.slice(FEW)) item.hidden = fold;
   more.hidden = !fold;
   more.textContent = say("all", { count: all.length });
   more.onclick = () => {
     for (const item of items) item.hidden = false;
     more.hidden = true;
-    items[few].tabIndex = -1; // the button is gone: go on where it led
-    items[few].focus();
+    items[FEW].tabIndex = -1; // the button is gone: go on where it led
+    items[FEW].focus();
   };
 }
 
