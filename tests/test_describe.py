@@ -18,7 +18,7 @@ def test_our_export_is_described(export: Path) -> None:
     told = describe(read_export_file(export))
     for part in (
         "13.9 MB", "fastai 2.8 or newer", "tf_efficientnet_lite0", "3,374,851", "single-label",
-        "black, grizzly, teddy", "288 x 288 pixels", "Resize(size=(288, 288)", "weights 13.7 MB",
+        "black, grizzly, teddy", "352 x 352 pixels", "Resize(size=(352, 352)", "weights 13.7 MB",
         "optimizer: fastai.optimizer.Adam", "own code", "nothing in it is run",
     ):  # fmt: skip
         assert part in told, part

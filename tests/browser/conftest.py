@@ -5,6 +5,7 @@ In: the checkout; out: fixtures. Screenshots go to tests/screenshots or VOILEARN
 
 import contextlib
 import io
+import json
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
@@ -38,6 +39,7 @@ NEEDED = (
     "app.ipynb",
     "app.toml",
     "export.pkl",
+    "export.scope.json",
     "voilearn",
     "voila.json",
     ".jupyter",
@@ -335,15 +337,18 @@ def come(stubbed: Server, browser: Browser) -> Iterator[Callable[..., Visitor]]:
 
 @pytest.fixture(scope="session")
 def predict() -> Predict:
-    """Return fastai's own answer to a photo's bytes, upright."""
+    """Return fastai's own answer to a photo's bytes, upright, at the temperature of its scope."""
     vision = pytest.importorskip("fastai.vision.all", reason="fastai is not installed")
     learner = vision.load_learner(ROOT / "export.pkl")
+    temperature = json.loads((ROOT / "export.scope.json").read_text())["temperature"]
 
     def answer(data: bytes) -> dict[str, float]:
         upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
         with learner.no_bar(), learner.no_logging():
             _, _, probabilities = learner.predict(vision.PILImage.create(upright))
-        pairs = zip(learner.dls.vocab, map(float, probabilities), strict=True)
+        cooled = [float(probability) ** (1 / temperature) for probability in probabilities]
+        shares = [each / sum(cooled) for each in cooled]
+        pairs = zip(learner.dls.vocab, shares, strict=True)
         return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
     return answer

@@ -190,7 +190,7 @@ colour = "#a8591f"
 
 def lay_out(app: Path, folder: Path, cell: str = CELL) -> Path:
     """Make the folder of such a page."""
-    shutil.copytree(app, folder, ignore=shutil.ignore_patterns("export.pkl", "examples"))
+    shutil.copytree(app, folder, ignore=shutil.ignore_patterns("export.*", "examples"))
     notebook = json.loads((app / "app.ipynb").read_text())
     heading, code = notebook["cells"][0], notebook["cells"][-1]
     notebook["cells"] = [heading, code | {"source": cell}]

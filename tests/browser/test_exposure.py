@@ -27,7 +27,14 @@ BAIT = (
     ".jupyter/secret.png",
     ".hidden.jpg",
 )
-OWN = ("app.ipynb", "export.pkl", "requirements.txt", "voila.json", "voilearn/notebook/widget.py")
+OWN = (
+    "app.ipynb",
+    "export.pkl",
+    "export.scope.json",
+    "requirements.txt",
+    "voila.json",
+    "voilearn/notebook/widget.py",
+)
 # where Voilà, Jupyter Server, JupyterLab or Notebook give files to those who may have them
 ROUTES = (
     "",

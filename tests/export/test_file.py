@@ -28,7 +28,7 @@ def test_our_export_is_told_by_plain_reading(export: Path) -> None:
     assert told.learner.task == "single-label"
     assert told.learner.network.architecture == "tf_efficientnet_lite0"
     assert told.learner.classes == ("black", "grizzly", "teddy")
-    assert told.learner.picture_size == (288, 288)
+    assert told.learner.picture_size == (352, 352)
     assert told.learner.network.parameters == 3_374_851
     assert told.size == export.stat().st_size
     assert told.unknown_references == told.learner.own_code == ()

@@ -67,7 +67,7 @@ def learn(export: Path) -> Learner:
 
 @pytest.fixture(scope="module")
 def classify(export: Path) -> Classify:
-    return load_classify(export)
+    return load_classify(export, scope=False)
 
 
 def network(classes: int) -> Any:
