@@ -203,8 +203,7 @@ def _add_evaluate(commands: "Commands") -> None:
     )
     evaluate.add_argument(
         "--no-scope",
-        dest="scope",
-        action="store_false",
+        action="store_true",
         help="measure only: write no export.scope.json beside the model",
     )
     evaluate.add_argument("--trust", action="store_true", help=TRUST_HELP)
@@ -367,7 +366,7 @@ def _add_runtime(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_no_scope(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--no-scope", dest="scope", action="store_false", help=NO_SCOPE_HELP)
+    parser.add_argument("--no-scope", action="store_true", help=NO_SCOPE_HELP)
 
 
 def _classify(options: argparse.Namespace) -> int:
@@ -400,7 +399,7 @@ def _opened(options: argparse.Namespace) -> tuple["Classify", tuple[str, ...], i
     if options.service is not None:
         if options.trust:
             options.usage("a service has opened its model already: leave out --trust")
-        if not options.scope:
+        if options.no_scope:
             options.usage("a service has opened its model already: leave out --no-scope")
         from voilearn.client.remote import Remote
         from voilearn.shell.patience import AT_ONCE, Patient
@@ -414,7 +413,7 @@ def _opened(options: argparse.Namespace) -> tuple["Classify", tuple[str, ...], i
     if options.trust and not is_compiled(options.model):
         print(TRUST.format(shown(options.model)), file=sys.stderr)
     classify = load_classify(
-        options.model, options.trust, runtime=options.runtime, scope=options.scope
+        options.model, options.trust, runtime=options.runtime, scope=not options.no_scope
     )
     begun = not options.trust and keep_form(options.model, classify, options.runtime)
     if begun and sys.stderr.isatty():
@@ -519,7 +518,7 @@ def _evaluate_photos(options: argparse.Namespace) -> int:
     if options.report:
         write_report(options.report, report(found))
         say(f"{printable(str(options.report), MOST)} written")
-    if not options.scope:
+    if options.no_scope:
         return 0
     if is_compiled(options.model):
         say("A scope is made of an export.pkl, and compiled with it: none is written here.")
@@ -559,7 +558,9 @@ def _page(options: argparse.Namespace) -> int:
         return 0
     from voilearn.service.in_browser import show_page
 
-    show_page(model, options.port, not options.no_browser, put, options.runtime, options.scope)
+    show_page(
+        model, options.port, not options.no_browser, put, options.runtime, not options.no_scope
+    )
     return 0
 
 
@@ -642,7 +643,7 @@ def _serve(options: argparse.Namespace) -> int:
             drain=options.drain,
             shadow=options.shadow,
             shadow_share=options.shadow_share,
-            scope=options.scope,
+            scope=not options.no_scope,
         ),
         lambda url, _model: put(f"{url} (documentation: {url}/docs)"),
     )

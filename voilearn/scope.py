@@ -230,6 +230,8 @@ def scope_of(path: Path, sha256: str) -> Scope | None:
     UnusableModel if the file is damaged.
     """
     beside = scope_beside(path)
+    if not beside.exists():
+        return None
     try:
         with beside.open("rb") as file:
             told = file.read(MOST_BYTES + 1)
