@@ -22,6 +22,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from voilearn.model_file import scope_beside
+
 LIBRARIES = {
     "torch",
     "torchvision",
@@ -83,6 +85,7 @@ class Audit:
 
     def __init__(self, model: Path) -> None:
         self.model = os.fspath(model)
+        self.scope = os.fspath(scope_beside(model))  # which is of its answers
         self.findings: list[str] = []
         self.opened = 0
         self.active = False
@@ -122,6 +125,8 @@ class Audit:
             return f"open {describe((where, mode))} to write"
         if where == self.model:
             self.opened += 1
+            return None
+        if where == self.scope:
             return None
         if where.startswith(PYTHONS_OWN) or str(Path(where).resolve()).startswith(PYTHONS_OWN):
             return None
