@@ -33,6 +33,7 @@ from tests.browser.device import (
     write_notebook,
 )
 from tests.conftest import ROOT, encode
+from voilearn.image import decode_photo
 from voilearn.prediction import ModelInfo, predict_from
 
 SMALL_BYTES = 190_000  # all that is neither model nor runtime, as it is: a host may pack it smaller
@@ -72,7 +73,7 @@ REDUCE = """async ([module, bytes, factor, plain]) => {
   return [width, height, btoa(Array.from(data, byte => String.fromCharCode(byte)).join(''))]
 }"""
 PREDICT = """async ([module, probabilities, model]) =>
-  (await import(module)).predictFrom(probabilities, model)
+  (await import(module)).predictFrom({ probabilities }, model)
 """
 
 
@@ -100,11 +101,20 @@ def sideways(size: tuple[int, int]) -> bytes:
 
 def reference(model: Path) -> Callable[[bytes], dict[str, float]]:
     """Return what answers as `voilearn classify --model export.onnx` does."""
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    from voilearn.compiled.load import load_classify
+    numpy = pytest.importorskip("numpy")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    told = json.loads((model / "export.json").read_text())
+    session = runtime.InferenceSession(model / "export.onnx", providers=["CPUExecutionProvider"])
+    size = told["preprocessing"]["size"]
+    temperature = told.get("scope", {}).get("temperature") or 1
 
-    classify = load_classify(model / "export.onnx")
-    return lambda data: dict(classify(data).probabilities)
+    def answer(data: bytes) -> dict[str, float]:
+        photo = numpy.asarray(decode_photo(data, at_least=2 * size))
+        (probabilities,) = session.run(["probabilities"], {"photo": photo})
+        cooled = probabilities.astype(float) ** (1 / temperature)
+        return dict(zip(told["model"]["classes"], (cooled / cooled.sum()).tolist(), strict=True))
+
+    return answer
 
 
 def differ(one: dict[str, float], other: dict[str, float]) -> float:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -30,15 +31,30 @@ def test_nothing_is_left_to_import_and_one_thing_is_exported() -> None:
     assert DEVICE["photo_worker.js"] == PHOTO_WORKER  # the same for every host
 
 
+ENDING = re.compile(r" // .*")  # a comment at the end of a line
+
+
 def test_comments_are_left_out_and_nothing_else_is() -> None:
     written = "".join(text(name) for name in NOTEBOOK)
     lines = [line.strip() for line in one_script(NOTEBOOK).splitlines()]
     assert not [line for line in lines if line.startswith(("//", "/**", "* @"))]
     code = [line.strip().removeprefix("export ") for line in written.splitlines()]
     kept = [line for line in code if not line.startswith(("//", "/**", "*", "import "))]
-    assert [line.removeprefix("export ") for line in lines if line] == [
-        line for line in kept if line
+    left = [line.removeprefix("export ") for line in lines]
+    assert [ENDING.sub("", line) for line in left] == [
+        ENDING.sub("", line) for line in kept if line
     ]
+    assert "" not in left
+
+
+def test_a_comment_at_the_end_of_a_line_is_left_out_and_no_text(tmp_path: Path) -> None:
+    script = (
+        "const a = 1; // one\nconst b = 'x; // y';\nconst c = f(2), // it's\n  d = [3]; // three\n"
+    )
+    (tmp_path / "a.js").write_text(script)
+    assert one_script([str(tmp_path / "a.js")]) == (
+        "const a = 1;\nconst b = 'x; // y';\nconst c = f(2), // it's\nd = [3];\n"
+    )
 
 
 @pytest.mark.parametrize(("script", "name"), MODULES)

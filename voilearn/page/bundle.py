@@ -31,9 +31,12 @@ PHOTO_WORKER = (
     "page/photo.js",
     "page/photo_worker.js",
 )
-# Comments that have lines of their own, imports, the word "export", and indentation.
+# Comments that have lines of their own, or end one (without a quote, which may be of a text),
+# imports, the word "export", empty lines and indentation.
 _LEFT_OUT = re.compile(
-    r"^ *(?://.*|/\*\*(?s:.*?)\*/)\n|^import [^;]*;\n|^export (?!default)|^ +", re.MULTILINE
+    r"^ *(?://.*|/\*\*(?s:.*?)\*/)\n|^import [^;]*;\n|^export (?!default)|^ +|^\n"
+    r"|(?<=[;,{})\]]) // [^\"'`\n]*$",
+    re.MULTILINE,
 )
 
 _LEFT_OUT_OF_STYLES = re.compile(r"^ *(?:/\*(?s:.*?)\*/\n)?", re.MULTILINE)
