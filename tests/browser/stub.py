@@ -79,7 +79,7 @@ from voilearn.service import live_model
 
 class Loaded(Stub):
     def __init__(self, path, *_):
-        self.runtime, self.agreement, self.size = "stub", None, None
+        self.runtime, self.agreement, self.size, self.scope = "stub", None, None, None
         self.info = ModelInfo("stub", path.read_text(), "single-label", BEARS)
 
 live_model.load_classify = Loaded

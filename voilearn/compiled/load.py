@@ -120,7 +120,7 @@ def _opened(
 
     def predict(picture: Image.Image, options: onnxruntime.RunOptions | None = None) -> Prediction:
         try:
-            outputs = run(session, picture, options, heard=scope is not None)
+            outputs = run(session, picture, options, scope is not None)
         except Exception as error:
             raise UnusableModel(
                 f"{shown(path)} gives no answer to a picture of {picture.width} x "
