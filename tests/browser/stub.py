@@ -105,7 +105,7 @@ async function look(number, {{ width, height }}) {{
   await fetch(`${{beside}}{LOOKED}/${{width}}`, {{ cache: 'no-store' }})
   while (width === {SLOW} && (await fetch(`${{beside}}{HELD}`, {{ cache: 'no-store' }})).ok);
   const wrong = {{ kind: 'unanswered', number, key: 'wrong', values: {{}} }}
-  const answer = {{ kind: 'answer', number, probabilities: [width, height] }}
+  const answer = {{ kind: 'answer', number, outputs: [width, height] }}
   self.postMessage(width === {BUG} ? wrong : answer)
 }}
 
