@@ -55,7 +55,9 @@ def test_csv_has_a_column_for_each_class_and_a_row_for_each_photo() -> None:
 
 def test_a_photo_of_something_else_is_said_to_be_that() -> None:
     told = in_words("cup.jpg", replace(ANSWER, in_scope=False))
-    assert told.startswith("cup.jpg: none of the things this model knows; the nearest is =1+1 (")
+    assert told.startswith(
+        "cup.jpg: This doesn't look like any of the things I know; the nearest is =1+1 ("
+    )
     assert in_words("b.jpg", replace(ANSWER, in_scope=True)) == in_words("b.jpg", ANSWER)
 
 

@@ -25,7 +25,7 @@ def in_words(photo: str, answer: Answer) -> str:
     labels = ", ".join(map(_seen, answer.labels)) or "none"
     if answer.in_scope is False:
         nearest = _seen(next(iter(answer.probabilities)))
-        labels = f"none of the things this model knows; the nearest is {nearest}"
+        labels = f"This doesn't look like any of the things I know; the nearest is {nearest}"
     return f"{name}: {printable(labels)} ({printable(shares, MOST)})"
 
 
