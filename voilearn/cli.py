@@ -442,12 +442,11 @@ def _inspect_export(options: argparse.Namespace) -> int:
 
     export = inspect_export(options.model)
     form = look(export.sha256) if runtime_of(None) == "auto" else None
-    scope = scope_of(options.model, export.sha256)
-    told = {
-        **export.to_dict(),
-        "compiled": form and form.to_dict(),
-        "scope": scope and scope.to_dict(),
-    }
+    told = {**export.to_dict(), "compiled": form and form.to_dict(), "scope": None}
+    if options.json:
+        with contextlib.suppress(UnusableModel):  # a damaged one is the hindrance then
+            scope = scope_of(options.model, export.sha256)
+            told["scope"] = scope and scope.to_dict()
     put(json.dumps(told) if options.json else describe(export, form))
     return 0 if export.hindrance is None else 1
 
@@ -515,17 +514,17 @@ def _evaluate_photos(options: argparse.Namespace) -> int:
     )
     put(json.dumps(found.to_dict()) if options.json else "\n".join(in_lines(found)))
     say = _say_nothing if options.json else put
-    if options.report:
-        write_report(options.report, report(found))
-        say(f"{printable(str(options.report), MOST)} written")
-    if options.no_scope:
-        return 0
     if is_compiled(options.model):
         say("A scope is made of an export.pkl, and compiled with it: none is written here.")
-        return 0
-    beside = scope_beside(options.model)
-    write_scope(found, beside)
-    say(f"{printable(str(beside), MOST)} written: the model's answers go by it from now on")
+    elif not options.no_scope:
+        beside = scope_beside(options.model)
+        write_scope(found, beside)
+        changes = found.scope.terms or found.scope.temperature is not None
+        told = "the model's answers go by it" if changes else "it changes no answer"
+        say(f"{printable(str(beside), MOST)} written: {told} from now on")
+    if options.report:  # last, for what is found is kept then, whatever becomes of the page
+        write_report(options.report, report(found))
+        say(f"{printable(str(options.report), MOST)} written")
     return 0
 
 
