@@ -400,7 +400,6 @@ def test_a_page_can_read_every_error_and_when_to_try_again(service: Service, pat
 def test_a_proxy_whose_clients_count_as_one_is_told_once_and_nobodys_address(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    logging.getLogger("voilearn").propagate = True
     client = TestClient(make_app(service), client=("10.1.2.3", 5))
     for headers in (
         {},
@@ -418,7 +417,6 @@ def test_a_proxy_whose_clients_count_as_one_is_told_once_and_nobodys_address(
 def test_a_proxy_that_speaks_only_the_newer_header_is_told(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    logging.getLogger("voilearn").propagate = True
     client = TestClient(make_app(service))
     client.post("/v1/classify", content=RED, headers={"forwarded": "for=192.0.2.77"})
     assert "in Forwarded whom" in caplog.text
@@ -464,7 +462,6 @@ def test_a_bug_is_told_to_nobody_but_the_log(
 def test_a_line_of_the_log_tells_size_times_and_outcome(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    logging.getLogger("voilearn").propagate = True
     with caplog.at_level(logging.INFO, logger="voilearn.requests"):
         client.post("/v1/classify?secret=1", content=RED, headers={"x-request-id": "it"})
     (line,) = [vars(record) for record in caplog.records if record.name == "voilearn.requests"]
