@@ -236,6 +236,28 @@ def test_serve_names_what_is_no_file() -> None:
         assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["compile", "export.pkl", "--weights", "4"], "invalid choice"),
+        (["compile", "export.pkl", "--weights", "8", "--int8"], "not allowed with"),
+        (["compile", "export.pkl", "--weights", "8", "--keep"], "--keep goes with no other"),
+        (["device", "export.onnx", "-o", "out", "--weights", "8"], "is for an export.pkl"),
+        (["device", ".", "-o", "out", "--weights", "32"], "is for an export.pkl"),
+    ],
+)
+@pytest.mark.usefixtures("colours")
+def test_bits_of_weights_that_cannot_be_had(
+    options: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("export.pkl").write_bytes(b"\x80\x02}.")
+    with pytest.raises(SystemExit) as ended:
+        main(options)
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
 @pytest.mark.parametrize("name", ["export.onnx", "Export.ONNX", "export.pkl", "renamed"])
 def test_compile_of_what_is_compiled_says_so(
     colours: Path, name: str, capsys: pytest.CaptureFixture[str]

@@ -159,15 +159,28 @@ def _add_compile(commands: "Commands") -> None:
         help="compare the answers on these, best with a folder for each class "
         "(default: on pictures made by code)",
     )
-    compile.add_argument(
+    fewer = compile.add_mutually_exclusive_group()
+    fewer.add_argument(
         "--int8", action="store_true", help="smaller and faster, if good enough on --photos"
     )
+    _add_weights(fewer, 32)
     compile.add_argument(
         "--keep",
         action="store_true",
         help="write nothing here, but what this user's other commands answer by from now on",
     )
     compile.set_defaults(run=_compile, usage=compile.error)
+
+
+def _add_weights(parser: "argparse._ActionsContainer", default: int) -> None:
+    parser.add_argument(
+        "--weights",
+        type=int,
+        choices=(8, 16, 32),
+        default=default,
+        help="the bits that each weight of the network has in the file: with fewer it is smaller, "
+        "and as fast; more are taken if the answers change (default: %(default)s)",
+    )
 
 
 def _add_evaluate(commands: "Commands") -> None:
@@ -335,7 +348,14 @@ def _add_device(commands: "Commands") -> None:
         metavar="FILE",
         help="npm's package of ONNX Runtime Web, downloaded elsewhere (default: download it)",
     )
-    device.set_defaults(run=_device)
+    device.add_argument(
+        "--weights",
+        type=int,
+        choices=(8, 16, 32),
+        help="how many bits each weight is to have in the page's model, for an export.pkl: with "
+        "fewer a visitor downloads less; more are taken if the answers change (default: 8)",
+    )
+    device.set_defaults(run=_device, usage=device.error)
 
 
 def _add_model(parser: argparse._ActionsContainer) -> None:
@@ -475,9 +495,16 @@ def _compile(options: argparse.Namespace) -> int:
         return _keep(options)
     from voilearn.compiled.compile import compile_learner
 
-    compiled = compile_learner(options.model, options.folder, options.photos, options.int8, _say)
+    compiled = compile_learner(
+        options.model,
+        options.folder,
+        options.photos,
+        options.int8,
+        _say,
+        weights=options.weights,
+    )
     file = options.folder / "export.onnx"
-    size = f"{compiled.bytes / 1e6:.1f} MB, {compiled.precision}"
+    size = f"{compiled.bytes / 1e6:.1f} MB, {compiled.numbers}"
     put(f"{printable(str(file), MOST)} ({size}) and export.json written")
     put(f"agreement with learn.predict: {compiled.agreement}")
     return 0
@@ -535,7 +562,7 @@ def _say_nothing(line: str) -> None:
 def _keep(options: argparse.Namespace) -> int:
     from voilearn.compiled.kept import NotKept, make
 
-    if options.int8 or options.photos or options.folder != Path():
+    if options.int8 or options.photos or options.folder != Path() or options.weights != 32:
         options.usage("--keep goes with no other option: what is kept is as good as the learner")
     found = make(options.model)
     if isinstance(found, NotKept):
@@ -596,8 +623,11 @@ def _device(options: argparse.Namespace) -> int:
         if not is_compiled(model):
             check_libraries(model)
     folder = model if model.is_dir() else model.parent
+    if options.weights and (model.is_dir() or is_compiled(model)):
+        options.usage("--weights is for an export.pkl: what is compiled already is taken as it is")
     notebook = options.notebook or folder / "app.ipynb"
-    put(build(model, notebook, options.folder, options.runtime, _say))
+    weights = options.weights or 8
+    put(build(model, notebook, options.folder, options.runtime, _say, weights))
     return 0
 
 

@@ -43,7 +43,7 @@ def _compiled_rows(path: Path, compiled: Compiled, file: OnnxFile) -> Iterator[t
     yield "file", f"{path} ({_megabytes(compiled.bytes)})"
     yield "sha256", compiled.sha256
     yield "compiled from", f"{model.name}.pkl, whose sha256 is {model.sha256}"
-    yield "format", f"ONNX, opset {file.opset}, {compiled.precision}"
+    yield "format", f"ONNX, opset {file.opset}, {compiled.numbers}"
     yield "parameters", f"{file.numbers:,} in {file.operators.total():,} operations"
     yield "operations", _listed([f"{n} {name}" for name, n in file.operators.most_common()])
     yield "task", model.task

@@ -17,6 +17,7 @@ from voilearn.scope import Scope, scope_from
 
 MAX_JSON = 10_000_000  # bytes: 10,000 classes of 1,000 characters
 MAX_SIZE = 10_000  # pixels that photos are resized to
+WIDE = 32  # bits of a weight, as a network is trained
 NONSENSE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 AGAIN = "Compile the export.pkl again: python -m voilearn compile export.pkl."
 
@@ -57,7 +58,8 @@ class Compiled:
     `thresholds` are of a multi-label model, one for each class. `size` is the longest side, in
     pixels, that photos are resized to inside the graph, or None. `transforms` is what the graph
     does to a photo, for people. `sha256` and `bytes` are of the export.onnx; `model.sha256` is of
-    the export.pkl. `scope` is that of the export.pkl, where it had one.
+    the export.pkl. `scope` is that of the export.pkl, where it had one. `weights` is how many bits
+    the file holds most weights in.
     """
 
     model: ModelInfo
@@ -70,6 +72,19 @@ class Compiled:
     precision: str
     agreement: Agreement
     scope: Scope | None = None
+    weights: int = WIDE
+
+    @property
+    def narrow(self) -> bool:
+        """Return whether weights are to be widened once, when the file is opened."""
+        return self.weights < WIDE
+
+    @property
+    def numbers(self) -> str:
+        """Return what the network computes with, and keeps its weights in, for people."""
+        return (
+            f"{self.precision}, weights of {self.weights} bits" if self.narrow else self.precision
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contents of export.json."""
@@ -88,6 +103,7 @@ class Compiled:
                 "bytes": self.bytes,
                 "opset": self.opset,
                 "precision": self.precision,
+                "weights": self.weights,
             },
             "agreement": asdict(self.agreement),
             **({"scope": self.scope.to_dict()} if self.scope else {}),
@@ -176,6 +192,8 @@ def _compiled(said: dict[str, Any]) -> Compiled:
         raise ValueError("max_difference")
     if accuracy is not None and len(_list(accuracy)) != 2:
         raise ValueError("accuracy")
+    if (weights := onnx.get("weights", WIDE)) not in (8, 16, WIDE):
+        raise ValueError("weights")
     scope = scope_from(said["scope"]) if said.get("scope") is not None else None
     if scope and scope.model.sha256 != model["sha256"]:
         raise ValueError("scope")
@@ -196,6 +214,7 @@ def _compiled(said: dict[str, Any]) -> Compiled:
             None if accuracy is None else (float(accuracy[0]), float(accuracy[1])),
         ),
         scope,
+        weights,
     )
 
 

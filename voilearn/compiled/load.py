@@ -62,12 +62,15 @@ def load_classify(
     return Classifier(predict, compiled.size, compiled.model, runtime, agreement, known)
 
 
-def open_session(model: Path | bytes, fold: bool = False) -> onnxruntime.InferenceSession:
+def open_session(
+    model: Path | bytes, fold: bool = False, narrow: bool = False
+) -> onnxruntime.InferenceSession:
     """Open a model with one thread a call, which is what one photo gains from.
 
     Constants are left as they are: the graph has been folded when it was made, and what is left is
     there to save memory (`graph.py`). With `fold` they are folded: a large network takes a tenth
-    less time, and its weights twice the memory. Raises what ONNX Runtime does.
+    less time, and its weights twice the memory. So are the weights of a file that holds them in
+    fewer bits (`narrow`), or they would be widened for each photo. Raises what ONNX Runtime does.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -76,7 +79,9 @@ def open_session(model: Path | bytes, fold: bool = False) -> onnxruntime.Inferen
     # and planned memory the most of all steps at once. It costs no time that could be measured.
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     options.add_session_config_entry("session.load_model_format", "ONNX")  # whatever its name
-    if not fold:
+    if narrow:  # ONNX Runtime keeps what is quantized as it is, to compute in whole numbers
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
+    elif not fold:
         kept = "optimization.disable_specified_optimizers"
         options.add_session_config_entry(kept, "ConstantFolding")
     source = model if isinstance(model, bytes) else str(model)
@@ -110,7 +115,7 @@ def _opened(
 ) -> Callable[[Image.Image], Prediction]:
     """Return the function from a picture to its Prediction, tried out on a plain one."""
     try:
-        session = open_session(path, fold)
+        session = open_session(path, fold, compiled.narrow)
     except Exception as error:  # ONNX Runtime's errors have no class in common
         raise UnusableModel(
             f"{shown(path)} can't be opened: ONNX Runtime {onnxruntime.__version__} finds it "

@@ -89,7 +89,8 @@ export class WorkerAsker extends EventTarget {
       this.break(new PageError("noPart"));
     };
     const { base, served } = this.#host;
-    this.#order({ kind: "start", files: this.#model.files, base, reload, served: served() });
+    const { files, weights = 32 } = this.#model;
+    this.#order({ kind: "start", files, narrow: weights < 32, base, reload, served: served() });
     return true;
   }
 

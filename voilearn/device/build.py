@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from voilearn.compiled.description import WIDE
 from voilearn.device.examples import Example, read_examples
 from voilearn.device.icon import draw_icon
 from voilearn.device.large import Large, Say, pack
@@ -62,16 +63,18 @@ def build(
     out: Path,
     runtime: Path | None = None,
     say: Say = lambda line: None,
+    weights: int = 8,
 ) -> str:
     """Write the page into `out`, in the place of an older one; return what was written.
 
     `model` is an export.pkl, which is compiled for this, or an export.onnx, or a folder that has
-    one. `runtime` is the runtime's package as a file, where it is not to come from npm. `say` is
+    one. `weights` is how many bits those of an export.pkl are to have, if its answers stay the
+    same. `runtime` is the runtime's package as a file, where it is not to come from npm. `say` is
     told what takes long. Raises CannotBuild, and what makes a model or an app.toml unusable.
     """
     _check_out(out)
     script, large = get_runtime(runtime, say)
-    with _compiled(model, say) as compiled:
+    with _compiled(model, weights, say) as compiled:
         network, facts = read_model(compiled)
     author = read_author(notebook, facts["classes"], facts["size"])
     parts = read_parts(script)
@@ -104,7 +107,7 @@ def build(
 
 
 @contextmanager
-def _compiled(model: Path, say: Say) -> Iterator[Path]:
+def _compiled(model: Path, weights: int, say: Say) -> Iterator[Path]:
     """Yield the export.onnx of a model; of an export.pkl, one that is there for now."""
     if model.is_dir():
         yield model / "export.onnx"
@@ -114,7 +117,7 @@ def _compiled(model: Path, say: Say) -> Iterator[Path]:
         from voilearn.compiled.compile import compile_learner
 
         with tempfile.TemporaryDirectory() as folder:
-            compile_learner(model, Path(folder), say=say)
+            compile_learner(model, Path(folder), say=say, weights=weights)
             yield Path(folder, "export.onnx")
 
 
@@ -164,12 +167,14 @@ def _facts(told: Any, beside: Path) -> dict[str, Any]:
         facts = {key: told["model"][key] for key in ("name", "sha256", "task", "classes")}
         facts["thresholds"] = told["thresholds"]
         facts["size"] = told["preprocessing"]["size"]
+        facts["weights"] = told["onnx"].get("weights", WIDE)
         facts["agreement"] = told.get("agreement", {}).get("max_difference")
         if told.get("scope") is not None:
             scope = scope_from(told["scope"]).to_dict()
             facts["scope"] = {key: scope[key] for key in ("temperature", "activation", "terms")}
         right = (
             isinstance(told["onnx"]["sha256"], str)
+            and facts["weights"] in (8, 16, WIDE)
             and facts["task"] in ("single-label", "multi-label")
             and all(isinstance(name, str) for name in facts["classes"])
             and len(facts["classes"]) > 0

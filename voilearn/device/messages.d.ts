@@ -11,6 +11,7 @@ import type { Outputs } from "./scope.js";
 
 export interface Described extends Model {
   size: number | null; // of the longest side that the model resizes photos to
+  weights?: number; // bits of a weight in the model's file
   files: Files;
   settings: Pick<Settings, "classes">;
   examples: { name: string; thumb: string; photo: string }[]; // with the paths of both pictures
@@ -30,6 +31,7 @@ export type Order =
 
 export interface Start {
   files: Files;
+  narrow: boolean; // the model holds its weights in fewer bits than it computes with
   base: string; // the address of the page's folder
   reload: boolean; // ask the server anew, and no cache
   served: boolean; // a service worker answers for the page

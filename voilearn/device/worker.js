@@ -46,7 +46,7 @@ function fail(error) {
  * @param {Start} order
  * @returns {Promise<Ready>}
  */
-async function start({ files: { network, runtime }, base, reload, served }) {
+async function start({ files: { network, runtime }, narrow, base, reload, served }) {
   const total = network.packed + runtime.packed;
   let loaded = 0;
   /** @param {number} bytes */
@@ -62,7 +62,7 @@ async function start({ files: { network, runtime }, base, reload, served }) {
     Promise.all([import("./ort.js").catch(noRuntime), binary]).then(startRuntime),
   ]);
   tell("starting", {});
-  const session = await createSession(ort, weights);
+  const session = await createSession(ort, weights, narrow);
   const bytes = await binary;
   /** @type {Got[]} */
   const got = [[network, weights]];
@@ -91,14 +91,16 @@ async function startRuntime([ort, binary]) {
   return ort;
 }
 
-/** @param {Runtime} ort @param {Uint8Array} weights */
-async function createSession(ort, weights) {
+/** @param {Runtime} ort @param {Uint8Array} weights @param {boolean} narrow */
+async function createSession(ort, weights, narrow) {
   try {
     return await ort.InferenceSession.create(weights, {
       graphOptimizationLevel: "all",
       executionProviders: ["wasm"],
-      // the compiled graph has no constants left to fold
-      extra: { optimization: { disable_specified_optimizers: "ConstantFolding" } },
+      // Narrow weights are widened now, and not for each photo; else nothing is left to fold.
+      extra: narrow
+        ? { session: { disable_quant_qdq: "1" } }
+        : { optimization: { disable_specified_optimizers: "ConstantFolding" } },
     });
   } catch (error) {
     const told = inWords(error);

@@ -196,7 +196,8 @@ def opened(path: Path, trust: bool) -> tuple[Model, ModelInfo, list[float]]:
         from voilearn.compiled.load import load_classify, open_session, run
 
         load_classify(path)  # which looks through it, and tries it out
-        compiled, session = read_compiled(path), open_session(path)
+        compiled = read_compiled(path)
+        session = open_session(path, narrow=compiled.narrow)
         model = Model(
             lambda picture: run(session, picture, heard=True), compiled.size, granted_cores()
         )

@@ -115,12 +115,23 @@ def darker(photo: Picture, rng: Random) -> Picture:
     return photo.point([round(255 * (level / 255) ** gamma) for level in range(256)] * 3)
 
 
+def brown(photo: Picture, rng: Random) -> Picture:
+    """Make what is dark brown, cinnamon to chocolate, as some coats are; leave the rest."""
+    pixels = _floats(photo)
+    level = pixels.mean(axis=2, keepdims=True)
+    dark = ((rng.uniform(0.4, 0.55) - level) / 0.2).clip(0, 1)
+    coat = np.array([1.25, rng.uniform(0.8, 0.95), rng.uniform(0.45, 0.7)], dtype=np.float32)
+    return _picture(pixels * (1 - dark) + level ** rng.uniform(0.5, 0.8) * coat * dark)
+
+
 def discoloured(photo: Picture, rng: Random) -> Picture:
-    """Return the photo grey or of other hues, darker or not, so that colour tells less."""
+    """Return the photo grey, brown or of other hues, or darker, so that colour tells less."""
     chance = rng.random()
-    if chance < 0.5:
+    if chance < 0.25:
+        return brown(photo, rng)
+    if chance < 0.6:
         photo = grey(photo, rng)
-    elif chance < 0.8:
+    elif chance < 0.85:
         photo = other_hues(photo, rng)
     return darker(photo, rng) if rng.random() < 0.35 else photo
 
@@ -204,6 +215,7 @@ def measured_conditions(backgrounds: Sequence[Path]) -> dict[str, Hardening]:
         "grey": grey,
         "grey and dark": lambda photo, rng: darker(grey(photo, rng), rng),
         "other hues": other_hues,
+        "dark is brown": brown,
         "part of the bear": lambda photo, rng: crop_in(photo, rng, 0.2, 0.4),
     }
 
