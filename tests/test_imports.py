@@ -90,7 +90,7 @@ MAY_LOAD: dict[str, set[str]] = {
     **dict.fromkeys(
         (
             f"compiled/{name}"
-            for name in ("compile", "graph", "int8", "nodes", "resize", "transforms")
+            for name in ("compile", "graph", "int8", "nodes", "resize", "transforms", "weights")
         ),
         HEAVY - {"ipywidgets", "anywidget", "fastapi", "uvicorn"},
     ),

@@ -349,6 +349,13 @@ def _add_device(commands: "Commands") -> None:
         help="npm's package of ONNX Runtime Web, downloaded elsewhere (default: download it)",
     )
     device.add_argument(
+        "--decoder",
+        type=as_path,
+        metavar="FILE",
+        help="the same of libheif, which opens HEIC photos where a browser can't "
+        "(default: download it)",
+    )
+    device.add_argument(
         "--weights",
         type=int,
         choices=(8, 16, 32),
@@ -627,7 +634,17 @@ def _device(options: argparse.Namespace) -> int:
         options.usage("--weights is for an export.pkl: what is compiled already is taken as it is")
     notebook = options.notebook or folder / "app.ipynb"
     weights = options.weights or 8
-    put(build(model, notebook, options.folder, options.runtime, _say, weights))
+    put(
+        build(
+            model,
+            notebook,
+            options.folder,
+            options.runtime,
+            _say,
+            weights,
+            options.decoder,
+        )
+    )
     return 0
 
 

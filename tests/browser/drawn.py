@@ -3,6 +3,7 @@
 In: a seed or a size; out: the bytes a visitor would upload.
 """
 
+import base64
 import io
 import random
 
@@ -29,6 +30,20 @@ DISCS = (
     (124, 88, 7, 7, BLACK),
     (176, 88, 7, 7, BLACK),
     (150, 109, 11, 8, BLACK),
+)
+# 300 x 200 pixels, red in the top left quarter, stored on its side as iPhones do (irot). Written by
+# pillow-heif 1.8.1 with quality 30; nothing else here can write HEIC.
+HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAaFtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAA"
+    "AAAAAAAAADRpbG9jAAAAAERAAAIAAQAAAAABxQABAAAAAAAAAIgAAgAAAAACTQABAAAAAAAAACQAAAA4aWluZgAAAAAA"
+    "AgAAABVpbmZlAgAAAAABAABodmMxAAAAABVpbmZlAgAAAQACAABFeGlmAAAAAA5waXRtAAAAAAABAAAA4GlwcnAAAADA"
+    "aXBjbwAAAHhodmNDAQNwAAAAkAAAAAAAPPAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAPLoCQGEAAQAr"
+    "QgEBA3AAAAMAkAAAAwAAAwA8oBkgEx95bqSSmubgIaDAgAAADIAAAAMAhGIAAQAHRAHBcrBiQAAAABNjb2xybmNseAAB"
+    "AA0ABoAAAAAUaXNwZQAAAAAAAADIAAABLAAAABBwaXhpAAAAAAMICAgAAAAJaXJvdAMAAAAYaXBtYQAAAAAAAAABAAEF"
+    "gQIDBIUAAAAaaXJlZgAAAAAAAAAOY2RzYwACAAEAAQAAALRtZGF0AAAAhCgBrxkpzAmKIvd8hTf/+MJRHR17+tBXis/y"
+    "xso86gAADcimtzqAeoVoAAso1bB4Pcf1Q0YYjWB5D3mFDcv8v+ijGm5azFkRc4yHJoEeTDv/ck1/1LJndkgrxQt+WJxX"
+    "Qi7A39Sqmrp0wzaoY36IJEAA/5iCHyGiFGAEVJMA3B7T0MMJeAAAAAZFeGlmAABNTQAqAAAACAABARIAAwAAAAEABgAA"
+    "AAAAAA=="
 )
 SIDEWAYS = 6  # the camera was turned a quarter, as most phones' photos are
 

@@ -148,6 +148,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from voilearn.device import build
 from voilearn.device.large import pack
+from voilearn.device.npm import Brought
 
 class Handler(SimpleHTTPRequestHandler):
     def do_GET(self):
@@ -164,7 +165,7 @@ own = str(Path("prediction.js").resolve())
 page = build.SCRIPTS["page.js"]
 build.SCRIPTS["page.js"] = tuple(own if "prediction" in name else name for name in page)
 build.SCRIPTS["worker.js"] = (str(Path("worker.js").resolve()),)
-build.get_runtime = lambda *_: (b"", pack("runtime", "ort", "wasm", b"stub"))
+build.get_package = lambda *_: Brought(b"", pack("runtime", "ort", "wasm", b"stub"), b"")
 model = {{"name": "stub", "sha256": "0" * 64, "task": "single-label", "classes": ["grizzly"]}}
 told = {{"model": model, "thresholds": None, "preprocessing": {{"size": 224}}}}
 Path("export.onnx").write_bytes(b"stub")

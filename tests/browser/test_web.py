@@ -180,7 +180,8 @@ def test_a_cold_visit_costs_the_model_the_runtime_and_little_else(
     context = browser.new_context(service_workers="block")  # it comes after the first answer
     device = Device(context.new_page(), host.url).open()
     assert device.ask(jpeg("top left"))
-    large = sum(file.stat().st_size for file in host.folder.glob("*.gz"))
+    both = [*host.folder.glob("model-*.gz"), *host.folder.glob("ort-*.gz")]
+    large = sum(file.stat().st_size for file in both)
     assert large < host.sent < large + SMALL_BYTES
     assert device.foreign_requests() == []
     context.close()
@@ -331,13 +332,47 @@ BAD = {
     "empty": (b"", "This file is empty."),
     "text": (b"dear diary, " * 99, "This file is not a picture this browser can open."),
     "cut": (jpeg("top left")[:900], "This picture is damaged or incomplete"),
-    "heic": (
-        b"\0\0\0\x18ftypheic" + bytes(99),
-        "This is a HEIC picture, which this browser can't open.",
-    ),
+    "heic": (b"\0\0\0\x18ftypheic" + bytes(99), "This picture is damaged or incomplete"),
+    "cut heic": (drawn.HEIC[:-60], "This picture is damaged or incomplete"),
     "tiff": (encode(red("top left"), "TIFF"), "This is a TIFF picture, which"),
     "pixels": (PNG_HEADER + b"\0\0\x40\0" * 2 + bytes(9), "has 268 megapixels; the limit is 50."),
 }
+
+
+def test_a_heic_photo_is_opened_by_a_decoder_that_only_it_downloads(
+    host: Host, context: BrowserContext
+) -> None:
+    device = Device(context.new_page(), host.url).open_ready()
+    expect(device.offline).to_be_visible(timeout=WITHIN)
+    device.ask(jpeg("top right"))
+    assert not [path for path in host.asked if "heif" in path or "heic" in path]
+    assert best(device.ask(drawn.HEIC)) == "top left"
+    of_heic = [path for path in host.asked if "heif" in path or "heic" in path]
+    assert len(of_heic) == 3
+    assert sum((host.folder / path.lstrip("/")).stat().st_size for path in of_heic) < 600_000
+    assert best(device.ask(drawn.HEIC)) == "top left"
+    device.page.context.set_offline(True)
+    again = Device(context.new_page(), host.url).open_ready()
+    assert best(again.ask(drawn.HEIC)) == "top left"
+    assert len([path for path in host.asked if "heif" in path or "heic" in path]) == 3
+    device.page.context.set_offline(False)
+
+
+def test_a_heic_photo_is_refused_where_its_decoder_cannot_be_had(
+    host: Host, browser: Browser
+) -> None:
+    context = browser.new_context()
+    device = Device(context.new_page(), host.url).open_ready()
+    host.faults["libheif.js"] = lambda _: 404
+    try:
+        device.choose(drawn.HEIC)
+        told = "This is a HEIC picture, which this browser can't open."
+        expect(device.status).to_contain_text(told, timeout=WITHIN)
+    finally:
+        host.faults.clear()
+    device.choose(drawn.HEIC)  # once it can be had
+    assert best(device.answer()) == "top left"
+    context.close()
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -755,8 +790,8 @@ def test_the_reason_of_a_refusal_is_told_in_every_language(
 ) -> None:
     context = browser.new_context(locale=language)
     device = Device(context.new_page(), host.url).open()
-    device.choose(BAD["heic"][0])
-    expect(device.status).to_contain_text("HEIC", timeout=WITHIN)
+    device.choose(BAD["tiff"][0])
+    expect(device.status).to_contain_text("TIFF", timeout=WITHIN)
     expect(device.status).to_contain_text("JPEG")
     context.close()
 
@@ -821,7 +856,7 @@ def test_real_photos_are_answered_as_python_answers_them(
             far["export.onnx"] = max(far["export.onnx"], differ(answer, compiled_answer(data)))
     print(f"{len(chosen)} photos, all labels agree; greatest differences: {far}")
     assert far["export.onnx"] < 0.01
-    assert far["export.pkl"] < 0.03
+    assert far["export.pkl"] < 0.04  # 0.02, which its scope's temperature doubles
 
 
 def test_what_is_out_of_scope_for_python_is_so_on_the_device(

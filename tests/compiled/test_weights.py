@@ -168,7 +168,9 @@ def numbers(*shape: int) -> np.ndarray:
 )
 def test_rounded_weights_shift_no_layer_of_its_kind(network: ir.Model) -> None:
     """On what is the same everywhere, which is its own mean, the bias makes up for all of it."""
-    shape = [int(side) for side in network.graph.inputs[0].shape or ()]
+    sides = network.graph.inputs[0].shape
+    assert sides
+    shape = list(sides.numpy())
     given = np.broadcast_to(numbers(*shape[:2], *[1] * (len(shape) - 2)), shape).copy()
     means = mean_inputs(network, [given])
     narrow = narrow_weights(network, 0, means)

@@ -23,6 +23,8 @@ const MODEL = {
   classes: ["black", "grizzly"],
   thresholds: null,
   size: 224,
+  weights: 8,
+  heic: { module: "page-1/heic.js", file: file("runtime") },
   files: { network: file("model"), runtime: file("runtime") },
   settings: { classes: { grizzly: { name: "A grizzly bear" } } },
   examples: [{ name: "bear 1", thumb: "examples/a.jpg", photo: "examples/b.jpg" }],
@@ -89,7 +91,8 @@ const told = (/** @type {string} */ key) => (/** @type {unknown} */ error) =>
 test("the worker is told what to get, and the page what goes on, until it is there", () => {
   const { workers, said } = begun();
   const { network, runtime } = MODEL.files;
-  const start = { kind: "start", files: { network, runtime }, base: BASE, reload: false, served: true };
+  const narrow = true; // its weights have 8 bits
+  const start = { kind: "start", files: { network, runtime }, narrow, base: BASE, reload: false, served: true };
   assert.deepEqual(workers[0].orders, [start]);
   for (const loaded of [0, 1e6, 1.001e6, 1.3e6, 1.6e6, 1.7e7]) {
     workers[0].tell("downloading", { loaded, total: 1.6e7 });
@@ -125,7 +128,8 @@ test("a photo that waited is asked about before what came is kept", async () => 
 
 test("pixels go to the worker, and its numbers come back as a Prediction", async () => {
   const { asker, workers } = begun();
-  assert.deepEqual(asker.wants, { pixels: true, size: 224 });
+  const heic = { module: `${BASE}page-1/heic.js`, file: MODEL.heic?.file, base: BASE };
+  assert.deepEqual(asker.wants, { pixels: true, size: 224, heic });
   const answered = asker.ask(SENT, { signal: signal() });
   assert.deepEqual(workers[0].orders.at(-1), { kind: "photo", number: 1, pixels: PIXELS });
   workers[0].tell("answer", { number: 7, outputs: { probabilities: [1, 0] } }); // of another

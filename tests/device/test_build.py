@@ -19,13 +19,15 @@ from tests import onnx_files
 from tests.browser.device import build, run_build, write_model, write_notebook
 from tests.browser.drawn import png
 from tests.conftest import ROOT
-from voilearn.device import runtime
+from voilearn.device import npm
 from voilearn.device.build import read_model
-from voilearn.device.runtime import get_runtime
+from voilearn.device.npm import DECODER, RUNTIME, Package, get_package
 from voilearn.errors import CannotBuild
 from voilearn.page.title import UNTITLED
+from voilearn.users_folders import cache_folder
 
 DEVICE = ROOT / "voilearn" / "device"
+THIS_MACHINE = cache_folder()
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def test_large_files_are_packed_and_named_by_what_is_in_them(dist: Path, model: 
     for file in dist.glob("*.gz"):
         sha256 = hashlib.sha256(gzip.decompress(file.read_bytes())).hexdigest()
         assert sha256[:16] in file.name
-    assert len(list(dist.glob("*.gz"))) == 2
+    assert len(list(dist.glob("*.gz"))) == 3
     network = (model / "export.onnx").read_bytes()
     packed = next(dist.glob("model-*.onnx.gz"))
     assert gzip.decompress(packed.read_bytes()) == network
@@ -177,7 +179,7 @@ def test_all_that_the_page_names_is_there_and_relative(dist: Path) -> None:
         assert (dist / f"{name}.gz").is_file()
     files = {path.relative_to(dist).as_posix() for path in dist.rglob("*") if path.is_file()}
     unnamed = {"index.html", "sw.js", ".nojekyll", *(f"{name}.gz" for name in large)}
-    assert files - unnamed == set(small) - {"./"}
+    assert files - unnamed == {*small, *deployed(dist)["later"]} - {"./"}
 
 
 def test_nothing_is_left_to_fill_in_and_no_other_host_is_named(dist: Path) -> None:
@@ -257,9 +259,9 @@ def test_a_folder_with_other_files_is_left_alone(dist: Path, model: Path, tmp_pa
     assert (tmp_path / "thesis.txt").exists()
 
 
-def version() -> str:
+def version(name: str = "onnxruntime-web") -> str:
     pinned = json.loads((DEVICE / "package.json").read_text())["dependencies"]
-    return str(pinned["onnxruntime-web"])
+    return str(pinned[name])
 
 
 @pytest.fixture
@@ -310,27 +312,32 @@ def test_a_file_that_is_not_the_runtime_is_a_sentence(
     assert not (tmp_path / "dist").exists()
 
 
-def package(script: bytes, binary: bytes) -> bytes:
-    """The package of a runtime, as npm packs it."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, content in ((runtime.SCRIPT, script), (runtime.BINARY, binary)):
-            member = tarfile.TarInfo(f"package/dist/{name}")
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return packed.getvalue()
+def packed(package: Package, **content: bytes) -> bytes:
+    """A package, as npm packs it."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+        for what, each in content.items():
+            member = tarfile.TarInfo(f"package/{getattr(package, what)}")
+            member.size = len(each)
+            tar.addfile(member, io.BytesIO(each))
+    return data.getvalue()
 
 
 @pytest.fixture
-def pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """A small package that package.json names in the real one's place."""
-    data = package(b"script", b"binary")
-    integrity = "sha512-" + base64.b64encode(hashlib.sha512(data).digest()).decode()
-    named = {name: {"onnxruntime-web": version()} for name in ("dependencies", "integrity")}
-    named["integrity"]["onnxruntime-web"] = integrity
+def pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[Package, bytes]:
+    """Small packages that package.json names in the real ones' place."""
+    named: dict[str, dict[str, str]] = {"dependencies": {}, "integrity": {}}
+    found = {}
+    for package in (RUNTIME, DECODER):
+        parts = {"script": b"script", "binary": b"binary"}
+        data = packed(package, **parts, **({"licence": b"licence"} if package.licence else {}))
+        found[package] = data
+        hashed = base64.b64encode(hashlib.sha512(data).digest()).decode()
+        named["dependencies"][package.name] = version(package.name)
+        named["integrity"][package.name] = f"sha512-{hashed}"
     (tmp_path / "package.json").write_text(json.dumps(named))
-    monkeypatch.setattr(runtime, "PINNED", tmp_path / "package.json")
-    return data
+    monkeypatch.setattr(npm, "PINNED", tmp_path / "package.json")
+    return found
 
 
 def heard(line: str) -> None:
@@ -341,35 +348,68 @@ def unheard(line: str) -> None:
     raise AssertionError(line)
 
 
-def test_the_runtime_of_a_file_needs_no_network_and_is_kept(
-    registry: Path, pinned: bytes, tmp_path: Path
+@pytest.mark.parametrize("package", [RUNTIME, DECODER], ids=["runtime", "decoder"])
+def test_a_package_that_is_a_file_needs_no_network_and_is_kept(
+    registry: Path, pinned: dict[Package, bytes], package: Package, tmp_path: Path
 ) -> None:
-    (tmp_path / "runtime.tgz").write_bytes(pinned)
-    script, large = get_runtime(tmp_path / "runtime.tgz", unheard)
-    assert (script, gzip.decompress(large.packed)) == (b"script", b"binary")
-    assert get_runtime(None, unheard) == (script, large)
+    (tmp_path / "package.tgz").write_bytes(pinned[package])
+    brought = get_package(package, tmp_path / "package.tgz", unheard)
+    assert (brought.script, gzip.decompress(brought.binary.packed)) == (b"script", b"binary")
+    assert brought.licence == (b"licence" if package.licence else b"")
+    assert get_package(package, None, unheard) == brought
 
 
-def test_the_runtime_is_downloaded_once(registry: Path, pinned: bytes) -> None:
+def test_the_runtime_is_downloaded_once(registry: Path, pinned: dict[Package, bytes]) -> None:
     registry.parent.mkdir(parents=True)
-    registry.write_bytes(pinned)
+    registry.write_bytes(pinned[RUNTIME])
     said: list[str] = []
-    assert get_runtime(None, said.append) == get_runtime(None, unheard)
+    assert get_package(RUNTIME, None, said.append) == get_package(RUNTIME, None, unheard)
     assert len(said) == 1
 
 
 def test_the_runtime_is_had_where_nothing_can_be_kept_or_what_was_kept_is_damaged(
-    registry: Path, pinned: bytes, tmp_path: Path
+    registry: Path, pinned: dict[Package, bytes], tmp_path: Path
 ) -> None:
     registry.parent.mkdir(parents=True)
-    registry.write_bytes(pinned)
-    whole = get_runtime(None, heard)
+    registry.write_bytes(pinned[RUNTIME])
+    whole = get_package(RUNTIME, None, heard)
     (kept,) = tmp_path.glob("home/**/onnxruntime-web-*")
-    (kept / runtime.KEPT[1]).write_bytes(b"cut")
-    assert get_runtime(None, heard) == whole == get_runtime(None, unheard)
+    (kept / npm.KEPT[1]).write_bytes(b"cut")
+    assert get_package(RUNTIME, None, heard) == whole == get_package(RUNTIME, None, unheard)
     shutil.rmtree(tmp_path / "home")
     (tmp_path / "home").write_text("a file where the folder would be")
-    assert get_runtime(None, heard) == whole
+    assert get_package(RUNTIME, None, heard) == whole
+
+
+def test_a_page_without_a_decoder_is_made_and_says_what_it_lacks(
+    registry: Path, model: Path, tmp_path: Path
+) -> None:
+    """As where only the runtime was carried to a machine without a network."""
+    (kept,) = (THIS_MACHINE or Path()).glob(f"onnxruntime-web-{version()}-*")
+    shutil.copytree(kept, tmp_path / "home" / "voilearn" / kept.name)
+    done = run_build(model, "-o", tmp_path / "dist")
+    assert done.returncode == 0, done.stderr
+    assert "HEIC photos are opened only where the browser can: The decoder can't" in done.stderr
+    assert "name it with --decoder." in done.stderr
+    assert "heic" not in described(tmp_path / "dist")
+    assert not list((tmp_path / "dist").rglob("*heif*"))
+
+
+def test_a_file_that_is_not_the_decoder_is_a_sentence(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "decoder.tgz").write_bytes(b"not the package")
+    done = run_build(model, "-o", tmp_path / "dist", "--decoder", tmp_path / "decoder.tgz")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "decoder.tgz is not the package of the decoder: its hash is sha512-" in done.stderr
+
+
+def test_what_only_a_heic_photo_needs_is_not_kept_for_everybody(dist: Path) -> None:
+    told = deployed(dist)
+    assert {Path(name).name for name in told["later"]} == {
+        *("heic.js", "libheif.js", "libheif-licence.txt")
+    }
+    assert not set(told["later"]) & set(told["small"])
+    assert "GNU LESSER GENERAL PUBLIC LICENSE" in (dist / told["later"][2]).read_text()
+    assert len(told["large"]) == 3
 
 
 def test_a_model_alone_has_a_page_without_a_title_of_its_own(model: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ interface Deployed {
   build: string;
   small: string[];
   large: string[];
+  later: string[];
 }
 
 declare const DEPLOYED: Deployed;

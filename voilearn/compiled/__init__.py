@@ -15,6 +15,7 @@ To compile:
     transforms.py    what happens to a photo before the network, as nodes
     resize.py        Pillow's resize, to its rounding
     nodes.py         what nodes are written with
+    weights.py       the same with its weights in fewer bits
     int8.py          the same in whole numbers
     agreement.py     how far the answers of two models agree
 

@@ -54,7 +54,10 @@ export class WorkerAsker extends EventTarget {
 
   /** Pixels are what the worker takes: it opens no file. */
   get wants() {
-    return { pixels: /** @type {const} */ (true), size: this.#model.size };
+    const { size, heic } = this.#model;
+    const { base } = this.#host;
+    const decoder = heic && { ...heic, module: new URL(heic.module, base).href, base };
+    return { pixels: /** @type {const} */ (true), size, heic: decoder };
   }
 
   /** Begins anew, where that may help. */

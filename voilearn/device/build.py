@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voilearn.compiled.description import WIDE
 from voilearn.device.examples import Example, read_examples
 from voilearn.device.icon import draw_icon
 from voilearn.device.large import Large, Say, pack
-from voilearn.device.runtime import get_runtime
+from voilearn.device.npm import DECODER, RUNTIME, Brought, get_package
 from voilearn.errors import CannotBuild, printable, shown
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script, one_style
 from voilearn.page.document import as_data, document, fill
@@ -39,6 +38,7 @@ SCRIPTS = {
         "device/page.js",
     ),
     "photo_worker.js": PHOTO_WORKER,
+    "heic.js": ("device/errors.js", "device/download.js", "device/heic.js"),
     "worker.js": ("device/errors.js", "device/download.js", "device/worker.js"),
 }
 ICON_SIZES = (192, 512)
@@ -64,42 +64,50 @@ def build(
     runtime: Path | None = None,
     say: Say = lambda line: None,
     weights: int = 8,
+    decoder: Path | None = None,
 ) -> str:
     """Write the page into `out`, in the place of an older one; return what was written.
 
     `model` is an export.pkl, which is compiled for this, or an export.onnx, or a folder that has
     one. `weights` is how many bits those of an export.pkl are to have, if its answers stay the
-    same. `runtime` is the runtime's package as a file, where it is not to come from npm. `say` is
-    told what takes long. Raises CannotBuild, and what makes a model or an app.toml unusable.
+    same. `runtime` and `decoder` are packages as files, where they are not to come from npm. `say`
+    is told what takes long. Raises CannotBuild, and what makes a model or an app.toml unusable.
     """
     _check_out(out)
-    script, large = get_runtime(runtime, say)
+    brought = get_package(RUNTIME, runtime, say)
+    heic = _get_decoder(decoder, say)
     with _compiled(model, weights, say) as compiled:
         network, facts = read_model(compiled)
     author = read_author(notebook, facts["classes"], facts["size"])
-    parts = read_parts(script)
-    folder = f"page-{_digest(b''.join(parts.values()))}"
+    parts, later = read_parts(brought.script), read_heic(heic)
+    folder = f"page-{_digest(b''.join([*parts.values(), *later.values()]))}"
     files = {f"{folder}/{name}": content for name, content in parts.items()}
     for example in author.examples:
         files |= example.files
     facts |= {
-        "files": {"network": network.to_dict(), "runtime": large.to_dict()},
+        "files": {"network": network.to_dict(), "runtime": brought.binary.to_dict()},
+        **(
+            {"heic": {"module": f"{folder}/heic.js", "file": heic.binary.to_dict()}} if heic else {}
+        ),
         "settings": {"classes": author.classes},
         "examples": [example.to_dict() for example in author.examples],
     }
     files |= _fill_pages(author, folder, facts)
+    large = [network, brought.binary, *([heic.binary] if heic else [])]
     deployed = {
         "build": _digest(b"".join(files.values())),
         "small": ["./", *(name for name in files if name != "index.html")],
-        "large": [network.name, large.name],
+        "large": [each.name for each in large],
+        "later": [f"{folder}/{name}" for name in later],
     }
     worker = one_script(["device/sw.js"])
     files["sw.js"] = worker.replace("= DEPLOYED;", f"= {json.dumps(deployed)};").encode()
     visit = sum(len(gzip.compress(content)) for content in files.values())  # most hosts pack these
-    files |= {f"{each.name}.gz": each.packed for each in (network, large)}
+    files |= {f"{folder}/{name}": content for name, content in later.items()}
+    files |= {f"{each.name}.gz": each.packed for each in large}
     files[".nojekyll"] = b""  # GitHub Pages would look for a site to generate
     _write(out, files)
-    visit += len(network.packed) + len(large.packed)
+    visit += len(network.packed) + len(brought.binary.packed)
     return (
         f"{printable(str(out))}: {author.title}, {len(facts['classes'])} classes, "
         f"{len(author.examples)} examples; a first visit downloads {visit / 1e6:.1f} MB."
@@ -167,14 +175,14 @@ def _facts(told: Any, beside: Path) -> dict[str, Any]:
         facts = {key: told["model"][key] for key in ("name", "sha256", "task", "classes")}
         facts["thresholds"] = told["thresholds"]
         facts["size"] = told["preprocessing"]["size"]
-        facts["weights"] = told["onnx"].get("weights", WIDE)
+        facts["weights"] = told["onnx"].get("weights", 32)
         facts["agreement"] = told.get("agreement", {}).get("max_difference")
         if told.get("scope") is not None:
             scope = scope_from(told["scope"]).to_dict()
             facts["scope"] = {key: scope[key] for key in ("temperature", "activation", "terms")}
         right = (
             isinstance(told["onnx"]["sha256"], str)
-            and facts["weights"] in (8, 16, WIDE)
+            and facts["weights"] in (8, 16, 32)
             and facts["task"] in ("single-label", "multi-label")
             and all(isinstance(name, str) for name in facts["classes"])
             and len(facts["classes"]) > 0
@@ -191,9 +199,30 @@ def _facts(told: Any, beside: Path) -> dict[str, Any]:
     return facts
 
 
+def _get_decoder(file: Path | None, say: Say) -> Brought | None:
+    """Return the decoder of HEIC photos, without which the page does, too, unless it is a file."""
+    try:
+        return get_package(DECODER, file, say)
+    except CannotBuild as error:
+        if file:
+            raise
+        log.warning("HEIC photos are opened only where the browser can: %s", error)
+        return None
+
+
+def read_heic(decoder: Brought | None) -> dict[str, bytes]:
+    """Return the small files, by name, that the first HEIC photo of a visitor downloads."""
+    if decoder is None:
+        return {}
+    script = one_script(SCRIPTS["heic.js"]).encode()
+    library = decoder.script + b"\nexport default libheif;\n"
+    return {"heic.js": script, "libheif.js": library, "libheif-licence.txt": decoder.licence}
+
+
 def read_parts(runtime: bytes) -> dict[str, bytes]:
     """Return the page's small files by name; `runtime` is the script of it."""
-    parts = {name: one_script(modules).encode() for name, modules in SCRIPTS.items()}
+    modules = ((name, each) for name, each in SCRIPTS.items() if name != "heic.js")
+    parts = {name: one_script(each).encode() for name, each in modules}
     parts["page.css"] = one_style("page/page.css").encode()
     parts["ort.js"] = runtime  # not every host knows what a .mjs is
     return parts | {f"icon-{size}.png": draw_icon(size) for size in ICON_SIZES}

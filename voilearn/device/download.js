@@ -1,4 +1,4 @@
-// Gets one of the two large files, the model or the runtime.
+// Gets one of the large files: the model, the runtime, the decoder of HEIC photos.
 // In: its name, sizes and hash, as the build wrote them; out: its bytes, unpacked and checked.
 //
 // Checked, then kept: a broken download never is. They are kept here, unpacked, and not by the service
@@ -7,17 +7,7 @@
 
 import { PageError } from "./errors.js";
 
-/** @import { Key } from "../page/words.js" */
-
-/**
- * One of the two files, as the build wrote it.
- * @typedef {object} Large
- * @property {Key & ("model" | "runtime")} what
- * @property {string} name
- * @property {string} sha256
- * @property {number} bytes
- * @property {number} packed  bytes
- */
+/** @import { Large } from "../page/types.d.ts" */
 
 /**
  * Resolves to the bytes kept by an earlier visit, or those the server sends. Throws PageError if

@@ -1,10 +1,9 @@
 // What the build writes of the model, and what the page and its worker say to each other; types only,
 // which no visitor downloads.
 
-import type { Settings } from "../page/types.d.ts";
+import type { Heic, Large, Settings } from "../page/types.d.ts";
 import type { Pixels } from "../page/reduce.js";
 import type { Key } from "../page/words.js";
-import type { Large } from "./download.js";
 import type { Values } from "./errors.js";
 import type { Model } from "./prediction.js";
 import type { Outputs } from "./scope.js";
@@ -13,6 +12,7 @@ export interface Described extends Model {
   size: number | null; // of the longest side that the model resizes photos to
   weights?: number; // bits of a weight in the model's file
   files: Files;
+  heic?: Omit<Heic, "base">; // with the module's path
   settings: Pick<Settings, "classes">;
   examples: { name: string; thumb: string; photo: string }[]; // with the paths of both pictures
 }

@@ -2,9 +2,10 @@
 // In: what the build deployed, which it writes in place of DEPLOYED; out: two caches, the small
 // files' and the large ones' (which the page's worker fills, for it unpacks and checks them first).
 // index.html comes from the network at each visit; scripts and styles lie in a folder named by their
-// content, so no page is ever put together of two deployments.
+// content, so no page is ever put together of two deployments. What only some visitors need is kept
+// once it was fetched.
 
-const { build, small, large } = DEPLOYED;
+const { build, small, large, later } = DEPLOYED;
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 
@@ -12,7 +13,7 @@ const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (
 const SCOPE = worker.registration.scope;
 const SMALL = `${SCOPE} small ${build}`;
 const LARGE = `${SCOPE} large`;
-const ours = [...small, ...large];
+const ours = [...small, ...large, ...later];
 const PATIENCE = 3000; // milliseconds, on a network that neither answers nor fails
 
 /** @param {string} name */
@@ -68,5 +69,13 @@ async function kept(request) {
   const options = { ignoreSearch: true };
   const cache = await caches.open(SMALL);
   const found = await cache.match(request, options);
-  return found ?? (await (await caches.open(LARGE)).match(request, options)) ?? fetch(request);
+  return found ?? (await (await caches.open(LARGE)).match(request, options)) ?? fetched(request, cache);
+}
+
+/** @param {Request} request @param {Cache} cache */
+async function fetched(request, cache) {
+  const answer = await fetch(request);
+  const isLater = later.some((name) => request.url.startsWith(inScope(name)));
+  if (answer.ok && isLater) await cache.put(request, answer.clone()).catch(console.error);
+  return answer;
 }

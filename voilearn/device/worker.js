@@ -2,7 +2,7 @@
 // In: an Order to start, once, then one for each photo's pixels; out: News.
 
 /**
- * @import { Large } from "./download.js"
+ * @import { Large } from "../page/types.d.ts"
  * @import { News, Numbered, Order, Start } from "./messages.d.ts"
  * @import { InferenceSession } from "./ort.js"
  * @import { Pixels } from "../page/reduce.js"

@@ -79,7 +79,7 @@ async function opened(file, bytes, kind, wanted) {
   const { file: lying, orientation, plain } = unturned(file, bytes);
   const decoding = createImageBitmap(lying, plain ? {} : AS_PYTHON_DECODES).catch(() => undefined);
   const whole = isWhole(bytes); // while a thread of the browser's decodes
-  const picture = await decoding;
+  const picture = (await decoding) ?? (await decodedHeic(bytes, kind, wanted));
   if (!picture) throw undecodable(kind);
   try {
     if (whole === false) throw undecodable(kind);
@@ -100,6 +100,31 @@ async function opened(file, bytes, kind, wanted) {
   } finally {
     picture.close();
   }
+}
+
+/**
+ * Resolves to the picture of a HEIC photo, where the host brings a decoder; to undefined if there is
+ * none, or it can't be had just now.
+ * @param {Uint8Array} bytes
+ * @param {string} kind
+ * @param {Wanted} wanted
+ * @returns {Promise<ImageBitmap | undefined>}
+ */
+async function decodedHeic(bytes, kind, wanted) {
+  if (kind !== "HEIC" || !wanted.pixels || !wanted.heic) return undefined;
+  /** @param {number} width @param {number} height */
+  const check = (width, height) => checkSize("largePicture", tooManyPixels(width, height));
+  let picture;
+  try {
+    const { default: decode } = await import(wanted.heic.module);
+    picture = await decode(bytes, wanted.heic, check);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    console.error(error);
+    return undefined;
+  }
+  if (!picture) throw new Refusal("DamagedPhoto", "DamagedPhoto");
+  return picture;
 }
 
 /** @param {Pixels} pixels @param {Pixels} shown */

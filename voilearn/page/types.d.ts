@@ -91,8 +91,24 @@ export type Done = "answered" | "refused" | "cancelled";
 
 /** What a host wants of a photo: its pixels, or a file. */
 export type Wanted =
-  | { pixels: true; size: number | null } // the longest side that the model resizes photos to
+  | { pixels: true; size: number | null; heic?: Heic } // the longest side that the model resizes to
   | { pixels?: false; longest: number }; // pixels, about, on the longest side
+
+/** Whose `decode` opens HEIC photos where the browser can't. */
+export interface Heic {
+  module: string; // its address
+  base: string; // of the folder that `file` is in
+  file: Large;
+}
+
+/** A file of megabytes, as the build wrote it. */
+export interface Large {
+  what: Key & ("model" | "runtime"); // as it is told of where it can't be had
+  name: string;
+  sha256: string;
+  bytes: number;
+  packed: number; // bytes
+}
 
 /** What is sent for a photo: one of the two. */
 export interface Sent {
