@@ -92,7 +92,14 @@ test("the worker is told what to get, and the page what goes on, until it is the
   const { workers, said } = begun();
   const { network, runtime } = MODEL.files;
   const narrow = true; // its weights have 8 bits
-  const start = { kind: "start", files: { network, runtime }, narrow, base: BASE, reload: false, served: true };
+  const start = {
+    kind: "start",
+    files: { network, runtime },
+    narrow,
+    base: BASE,
+    reload: false,
+    served: true,
+  };
   assert.deepEqual(workers[0].orders, [start]);
   for (const loaded of [0, 1e6, 1.001e6, 1.3e6, 1.6e6, 1.7e7]) {
     workers[0].tell("downloading", { loaded, total: 1.6e7 });
