@@ -2,7 +2,8 @@
 
 In comes an engine's name; out go windows that open pages, are given files, run scripts and are
 looked at. Each speaks what its browser speaks without a part of somebody else's: Chromium by
-playwright, Firefox WebDriver BiDi, WebKitGTK WebDriver.
+playwright, Firefox WebDriver BiDi, WebKitGTK WebDriver. Where VOILEARN_PLAYWRIGHT is set, as on a
+Mac, all three are playwright's own.
 """
 
 import base64
@@ -30,7 +31,8 @@ from tests.waiting import WITHIN, wait_for
 
 ENGINES = ("chromium", "firefox", "webkit")
 STOPS_WITHIN = 15  # seconds, after which a browser is killed
-SIZES = {"wide": (1280, 900), "phone": (390, 844)}
+SIZES = {"wide": (1280, 900), "phone": (390, 844), "zoomed": (640, 450)}  # a desk's at 200 %
+KEYS = {"Tab": "\ue004", "Enter": "\ue007"}  # WebDriver's names of them
 # What each needs beside playwright: names of one program, and Debian's package of it.
 NEEDS = {
     "chromium": ((("chromium", "chromium-browser", "google-chrome"), "chromium"),),
@@ -95,6 +97,10 @@ class Window(ABC):
     @abstractmethod
     def click(self, selector: str) -> None:
         """Press what is there."""
+
+    @abstractmethod
+    def press(self, key: str) -> None:
+        """Press a key of KEYS."""
 
     @abstractmethod
     def picture(self) -> bytes:
@@ -173,31 +179,30 @@ def firefox(**preferences: Any) -> Iterator[Engine]:
 
 
 @contextlib.contextmanager
-def webkit() -> Iterator[Engine]:
-    """Run a WebKit, on a screen that nobody sees."""
+def webkit(**environment: str) -> Iterator[Engine]:
+    """Run a WebKit, on a screen that nobody sees, with these variables in its environment."""
     port = free_port()
     with _screen() as display, httpx.Client(timeout=WITHIN) as client:
         client.base_url = f"http://127.0.0.1:{port}"
         command = ["WebKitWebDriver", f"--port={port}"]
-        with _running(command, {"DISPLAY": display, **FOR_WEBKIT}) as alive:
+        with _running(command, {"DISPLAY": display, **FOR_WEBKIT, **environment}) as alive:
             wait_for(lambda: alive() and _answers(client))
             yield _WebKit(client, display)
 
 
-class Chromium(Engine):
-    """Chromium, which playwright drives."""
-
-    name = "chromium"
+class ByPlaywright(Engine):
+    """A browser that playwright drives: any Chromium, and its own builds of the other two."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
+        self.name = browser.browser_type.name
 
     def new_window(self, width: int, height: int) -> Window:
         context = self._browser.new_context(viewport={"width": width, "height": height})
-        return _ChromiumWindow(context.new_page())
+        return _PlaywrightWindow(context.new_page())
 
 
-class _ChromiumWindow(Window):
+class _PlaywrightWindow(Window):
     def __init__(self, page: Page) -> None:
         self._page = page
         page.context.set_default_timeout(1000 * WITHIN)
@@ -219,6 +224,9 @@ class _ChromiumWindow(Window):
 
     def click(self, selector: str) -> None:
         self._page.locator(selector).first.click()
+
+    def press(self, key: str) -> None:
+        self._page.keyboard.press(key)
 
     def picture(self) -> bytes:
         return self._page.screenshot()
@@ -285,6 +293,9 @@ class _FirefoxWindow(Window):
         press = [{"type": kind, "button": 0} for kind in ("pointerDown", "pointerUp")]
         mouse = {"type": "pointer", "id": "mouse", "actions": [moved, *press]}
         self._ask("input.performActions", context=self._page, actions=[mouse])
+
+    def press(self, key: str) -> None:
+        self._ask("input.performActions", context=self._page, actions=[_keyboard(key)])
 
     def picture(self) -> bytes:
         told = self._ask("browsingContext.captureScreenshot", context=self._page)
@@ -373,6 +384,9 @@ class _WebKitWindow(Window):
     def click(self, selector: str) -> None:
         self._ask("POST", f"/element/{self._element(selector)}/click")
 
+    def press(self, key: str) -> None:
+        self._ask("POST", "/actions", actions=[_keyboard(key)])
+
     def picture(self) -> bytes:
         # its driver's own /screenshot does not always answer
         picture = io.BytesIO()
@@ -389,6 +403,11 @@ class _WebKitWindow(Window):
     def _element(self, selector: str) -> str:
         (element,) = self._ask("POST", "/element", using="css selector", value=selector).values()
         return str(element)
+
+
+def _keyboard(key: str) -> dict[str, Any]:
+    pressed = [{"type": kind, "value": KEYS[key]} for kind in ("keyDown", "keyUp")]
+    return {"type": "key", "id": "keyboard", "actions": pressed}
 
 
 def _find(names: tuple[str, ...]) -> str | None:

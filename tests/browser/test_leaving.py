@@ -195,7 +195,7 @@ def test_a_page_that_says_no_goodbye_ends_its_kernel_all_the_same(
     """As of a machine that was switched off, or where the browser does not send it."""
     place = Place(stub.lay_out(app, tmp_path / "app"), tmp_path)
     with ways.running(way, place, cull_idle_timeout=0, gone_after=1) as server:
-        with engines.Chromium(browser).window() as window:
+        with engines.ByPlaywright(browser).window() as window:
             window.open(server.page)
             window.wait(HERE)
             wait_for(partial(_kernels, server, 1))

@@ -115,8 +115,8 @@ def darker(photo: Picture, rng: Random) -> Picture:
     return photo.point([round(255 * (level / 255) ** gamma) for level in range(256)] * 3)
 
 
-def brown(photo: Picture, rng: Random) -> Picture:
-    """Make what is dark brown, cinnamon to chocolate, as some coats are; leave the rest."""
+def brown_coat(photo: Picture, rng: Random) -> Picture:
+    """Make what is dark brown, cinnamon to chocolate, as many a black bear is; leave the rest."""
     pixels = _floats(photo)
     level = pixels.mean(axis=2, keepdims=True)
     dark = ((rng.uniform(0.4, 0.55) - level) / 0.2).clip(0, 1)
@@ -124,14 +124,26 @@ def brown(photo: Picture, rng: Random) -> Picture:
     return _picture(pixels * (1 - dark) + level ** rng.uniform(0.5, 0.8) * coat * dark)
 
 
+def black_coat(photo: Picture, rng: Random) -> Picture:
+    """Make what is brown nearly black, as many a grizzly is; leave the rest."""
+    pixels = _floats(photo)
+    red, green, blue = (pixels[:, :, at : at + 1] for at in range(3))
+    brown = ((red - blue) / 0.12).clip(0, 1) * ((red - green + 0.02) / 0.05).clip(0, 1)
+    level = pixels.mean(axis=2, keepdims=True)
+    coat = level ** rng.uniform(1.2, 1.8) * rng.uniform(0.35, 0.7)
+    return _picture(pixels * (1 - brown) + (coat * 0.8 + pixels * 0.1) * brown)
+
+
 def discoloured(photo: Picture, rng: Random) -> Picture:
-    """Return the photo grey, brown or of other hues, or darker, so that colour tells less."""
+    """Return the photo with another coat, grey, of other hues or darker: colour tells less then."""
     chance = rng.random()
-    if chance < 0.25:
-        return brown(photo, rng)
-    if chance < 0.6:
+    if chance < 0.2:
+        return brown_coat(photo, rng)
+    if chance < 0.4:
+        return black_coat(photo, rng)
+    if chance < 0.7:
         photo = grey(photo, rng)
-    elif chance < 0.85:
+    elif chance < 0.9:
         photo = other_hues(photo, rng)
     return darker(photo, rng) if rng.random() < 0.35 else photo
 
@@ -215,7 +227,8 @@ def measured_conditions(backgrounds: Sequence[Path]) -> dict[str, Hardening]:
         "grey": grey,
         "grey and dark": lambda photo, rng: darker(grey(photo, rng), rng),
         "other hues": other_hues,
-        "dark is brown": brown,
+        "brown coat": brown_coat,
+        "black coat": black_coat,
         "part of the bear": lambda photo, rng: crop_in(photo, rng, 0.2, 0.4),
     }
 
