@@ -104,8 +104,9 @@ bench: browser $(PEERS)/ready ## measure, side by side with fastai's own way and
 	if $(MAKE) web; then \
 		measure browser.py --page web/dist; \
 		measure one_answer.py --page web/dist; \
+		measure tab.py --page web/dist --peers $(PEERS)/bin/python; \
 	else \
-		failed="$$failed browser.py one_answer.py"; \
+		failed="$$failed browser.py one_answer.py tab.py"; \
 	fi; \
 	test -z "$$failed" || { echo "Not measured, for the reasons above:$$failed"; exit 1; }
 

@@ -101,6 +101,7 @@ def test_open_pages_tells_what_they_cost() -> None:
         "one_answer",
         "open_pages",
         "page",
+        "tab",
         "visitors",
     ],
 )

@@ -1,0 +1,129 @@
+"""Measure what one photo of 12 megapixels takes on the page for devices: memory and time.
+
+In comes the folder of a built page; out goes a table for people. Each photo is given to a tab that
+has answered another one, in a Chromium of its own, in turn; figures are medians. The memory is the
+most that the tab's process takes, its share of what it has in common with others included (PSS),
+and what it takes more than before the photo. A HEIC photo is written by pillow-heif of the peers'
+environment; the first one downloads the decoder, too.
+
+    python benchmarks/tab.py --page web/dist --peers .venv-peers/bin/python
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+from PIL import Image, ImageOps
+from playwright.sync_api import Playwright, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.browser import UPLOAD, Site, browser, classify, new_profile, visit  # noqa: E402
+from benchmarks.browser import draw as draw_small  # noqa: E402
+from benchmarks.page_visits import draw  # noqa: E402
+from benchmarks.processes import given_path, memory, peak  # noqa: E402
+from benchmarks.served import Host  # noqa: E402
+
+TO_HEIC = """
+import sys
+from PIL import Image
+from pillow_heif import register_heif_opener
+register_heif_opener()
+Image.open(sys.argv[1]).save(sys.argv[2], 'HEIF', quality=60)
+"""
+
+
+class Found(NamedTuple):
+    """What one photo took: seconds, and bytes of memory at the most and more than before."""
+
+    seconds: float
+    most: int
+    more: int
+
+
+def photos(folder: Path, peers: Path | None) -> dict[str, Path]:
+    """Write the photos to give, by what they are."""
+    jpeg = draw(folder / "photo.jpg")
+    found = {"12 MP, JPEG": jpeg}
+    if peers:
+        upright, heic = folder / "upright.png", folder / "photo.heic"
+        ImageOps.exif_transpose(Image.open(jpeg)).save(upright)
+        command = [str(each) for each in (peers, "-c", TO_HEIC, upright, heic)]
+        subprocess.run(command, check=True)
+        found["12 MP, HEIC, the first"] = found["12 MP, HEIC, the next"] = heic
+    return found
+
+
+def tab_of() -> psutil.Process:
+    """Return the process of the one tab that is open: the largest renderer of the browser."""
+    renderers = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if "--type=renderer" in " ".join(process.cmdline())
+    ]
+    return max(renderers, key=lambda process: process.memory_info().rss)
+
+
+def measure(playwright: Playwright, site: Site, small: Path, photo: Path, again: bool) -> Found:
+    """Give a photo to a tab that has answered a small one, and with `again` this one, too."""
+    with new_profile() as profile, browser(playwright, profile) as context:
+        page, _ = visit(context, site, small)
+        site.host.settle(1.0)
+        if again:
+            classify(page, UPLOAD, photo)
+        tab = tab_of()
+        before = _pss(tab)
+        with peak(lambda: _pss(tab), 0.02) as most:
+            asked = time.perf_counter()
+            classify(page, UPLOAD, photo)
+            seconds = time.perf_counter() - asked
+        return Found(seconds, most[0], most[0] - before)
+
+
+def _pss(process: psutil.Process) -> int:
+    taken = memory(process)
+    return taken.pss if taken else 0
+
+
+def table(found: Mapping[str, list[Found]]) -> Iterator[str]:
+    """Return the lines of the table."""
+    yield "| photo | seconds to the answer | MB at the most | more than before |"
+    yield "|---|---|---|---|"
+    for name, runs in found.items():
+        seconds, most, more = (statistics.median(each) for each in zip(*runs, strict=True))
+        yield f"| {name} | {seconds:.2f} | {most / 1e6:.0f} | {more / 1e6:.0f} |"
+
+
+def options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--page", type=given_path, default=ROOT / "web" / "dist")
+    parser.add_argument("--peers", type=given_path, help="a Python that has pillow-heif")
+    parser.add_argument("--rounds", type=int, default=3)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure in turn, print."""
+    chosen = options()
+    site = Site("ours", Host(chosen.page, None), UPLOAD, ".voilearn-answer")
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
+        small, given = draw_small(folder / "small.jpg"), photos(folder, chosen.peers)
+        found: dict[str, list[Found]] = {each: [] for each in given}
+        for _ in range(chosen.rounds):
+            for each, photo in given.items():
+                found[each].append(measure(playwright, site, small, photo, "next" in each))
+    print("\n".join(table(found)))
+
+
+if __name__ == "__main__":
+    main()
