@@ -2,7 +2,7 @@
 
 In come the folder of our built page and the export.pkl it was made from; out goes a table for
 people. Both pages get the same network, the same photo and the same server, in turn; every figure
-is the median of fresh browser profiles.
+is the median of fresh browser profiles. Of Chromium, and, where it is on this machine, of Firefox.
 
     python benchmarks/browser.py --page web/dist --model export.pkl
 """
@@ -29,6 +29,7 @@ from benchmarks.peer import RUNTIMES, TRANSFORMERS, make_peer  # noqa: E402
 from benchmarks.processes import given_path  # noqa: E402
 from benchmarks.resnet18 import PHOTOS  # noqa: E402
 from benchmarks.served import Answer, Host, split  # noqa: E402
+from tests.browser import engines  # noqa: E402
 from tests.browser.chromium import BROWSERS, QUIET  # noqa: E402
 
 LONGEST = 120  # seconds for an answer
@@ -59,6 +60,8 @@ class Site:
     cut: list[float | None] = field(default_factory=list)
     first: list[list[Answer]] = field(default_factory=list)
     whole: list[list[Answer]] = field(default_factory=list)
+    firefox_cold: list[float] = field(default_factory=list)
+    firefox_warm: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -139,6 +142,19 @@ def measure(playwright: Playwright, site: Site, photo: Path) -> None:
             site.cut.append(None)
         finally:
             host.back()
+
+
+def measure_firefox(site: Site, photo: Path) -> None:
+    """Visit a page twice in a Firefox of its own: cold and warm."""
+    with engines.firefox() as engine, engine.window() as window:
+        for found in (site.firefox_cold, site.firefox_warm):
+            window.open(site.host.url)
+            window.run(f"() => {{ {WATCH.replace('ANSWER', json.dumps(site.answer))} }}")
+            window.give(site.upload, photo)
+            answered = window.wait("() => document.documentElement.dataset.answeredAfter")
+            found.append(float(answered) / 1000)
+            stay(site.host)
+            window.open("about:blank")
 
 
 def stay(host: Host) -> None:
@@ -233,13 +249,18 @@ ROWS: dict[str, Callable[[Site], str]] = {
     "seconds from opening to the first answer, second visit": lambda site: seconds(site.warm),
     "with the network cut after the first visit": lambda site: cut_off(site.cut),
 }
+OF_FIREFOX: dict[str, Callable[[Site], str]] = {
+    "seconds to the first answer in Firefox, cold": lambda site: seconds(site.firefox_cold),
+    "second visit": lambda site: seconds(site.firefox_warm),
+}
 
 
 def table(sites: Sequence[Site], agreements: Sequence[str]) -> Iterator[str]:
     """Return the lines of the table."""
     yield "| | " + " | ".join(site.name for site in sites) + " |"
     yield "|---" * (len(sites) + 1) + "|"
-    for name, cell in ROWS.items():
+    of_firefox = OF_FIREFOX if all(site.firefox_cold for site in sites) else {}
+    for name, cell in (ROWS | of_firefox).items():
         yield f"| {name} | " + " | ".join(cell(site) for site in sites) + " |"
     yield "| largest difference of a probability from Python's | " + " | ".join(agreements) + " |"
 
@@ -286,6 +307,8 @@ def main() -> None:
         for _ in range(chosen.rounds):
             for site in sites:
                 measure(playwright, site, photo)
+                if not engines.lacking("firefox"):
+                    measure_firefox(site, photo)
     wire = f"{chosen.mbit:g} Mbit/s" if chosen.mbit else "this machine's own, with no delay"
     print(f"{chosen.model.name}: {chosen.model.stat().st_size / 1e6:.1f} MB; ", end="")
     print(f"{chosen.rounds} rounds; network: {wire}\n")
