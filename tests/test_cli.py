@@ -277,7 +277,7 @@ def test_compile_of_what_is_compiled_says_so(
 def test_compile_prints_no_warnings_of_libraries() -> None:
     script = (
         "import sys, types, warnings; from voilearn import cli\n"
-        "def compile_learner(*_):\n"
+        "def compile_learner(*_, **__):\n"
         "    with warnings.catch_warnings():\n"
         "        warnings.simplefilter('always')\n"
         "        warnings.warn('this will go', FutureWarning)\n"
