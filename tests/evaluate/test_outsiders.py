@@ -10,8 +10,7 @@ pytest.importorskip("sklearn", reason="scikit-learn, which comes with fastai, is
 from voilearn.evaluate.outsiders import (
     LEFT_OUT,
     MADE,
-    REFUSED,
-    REFUSED_PHOTOS,
+    STRICTNESS,
     Known,
     Others,
     Told,
@@ -21,6 +20,7 @@ from voilearn.evaluate.outsiders import (
 from voilearn.scope import Outputs, Term
 
 FEATURES, CLASSES = 24, 3
+REFUSED_PHOTOS, REFUSED = STRICTNESS[0]
 
 
 def told(rows: Any, logits: Any) -> Told:
@@ -87,6 +87,29 @@ def test_without_features_logits_are_all_there_is() -> None:
     bare = Known(Told(known.photos.logits, None), Told(known.harder.logits, None), known.truth)
     found = find_outsiders(bare, Told(others(60, -4).logits, None), {})
     assert {kind for way in found.ways for kind in way.kinds} == {"energy"}
+
+
+def test_a_few_photos_that_are_of_no_class_do_not_hide_what_tells() -> None:
+    """As labels are: one or two in a hundred are wrong."""
+    known = photos()
+    stray = np.arange(len(known.photos)) % 30 == 7  # 4 of 120, of something else
+    far = others(len(stray), -4)
+
+    def mixed(plain: Told) -> Told:
+        assert plain.features is not None
+        assert far.features is not None
+        return Told(
+            np.where(stray[:, None], far.logits, plain.logits),
+            np.where(stray[:, None], far.features, plain.features),
+        )
+
+    found = find_outsiders(
+        Known(mixed(known.photos), mixed(known.harder), known.truth), others(60, -4), {}
+    )
+    best = found.ways[0]
+    assert found.terms
+    assert best.passed[MADE].value < 0.1
+    assert REFUSED_PHOTOS < best.refused.value <= STRICTNESS[1][0]
 
 
 def test_where_nothing_tells_it_says_so() -> None:
