@@ -1,6 +1,5 @@
 """`compile` writes both files or neither, measures them, and keeps int8 only if it is good."""
 
-import copy
 import json
 import shutil
 from pathlib import Path
@@ -11,43 +10,24 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-import onnx
-import onnx_ir as ir
 
+from tests.compiled.conftest import SMALL
 from tests.conftest import EXPORTS, draw, encode
 from voilearn import model
 from voilearn.compiled import compile as module
 from voilearn.compiled import int8, load
 from voilearn.compiled.compile import compile_learner
 from voilearn.compiled.description import Agreement, read_compiled
-from voilearn.compiled.graph import graph_of
 from voilearn.errors import PhotoNotFound, UnusableModel
 from voilearn.export.file import read_export_file
-from voilearn.learner import load as learner
 from voilearn.scope import Outputs
 
 pytestmark = pytest.mark.model
-SMALL = EXPORTS / "2.8.12-from_folder.pkl"
 
 
 @pytest.fixture(scope="module")
 def classes() -> tuple[str, ...]:
     return read_export_file(SMALL).learner.classes
-
-
-@pytest.fixture(scope="module")
-def written() -> bytes:
-    """The graph of SMALL, which torch takes seconds to write."""
-    learn, _ = learner.open_learner(SMALL)
-    mode = learner.picture_kind(learn, SMALL)._open_args["mode"]
-    return bytes(ir.to_proto(graph_of(learn, mode)).SerializeToString())
-
-
-@pytest.fixture
-def quick(written: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the graph of SMALL at hand, for what is about the files and the numbers."""
-    graph = onnx.load_model_from_string(written)
-    monkeypatch.setattr(module, "graph_of", lambda *_: ir.from_proto(copy.deepcopy(graph)))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Weights in fewer bits: a smaller file whose answers stay, or the bits that they need."""
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,35 +9,19 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 
-from tests.conftest import EXPORTS, draw, encode
+from tests.compiled.conftest import SMALL
+from tests.conftest import draw, encode
 from voilearn import model
 from voilearn.compiled import compile as module
 from voilearn.compiled.compile import compile_learner
 from voilearn.compiled.description import Agreement, read_compiled
-from voilearn.compiled.graph import graph_of
 from voilearn.compiled.load import open_session
 from voilearn.compiled.weights import mean_inputs, narrow_weights
-from voilearn.learner import load as learner
 
 pytestmark = pytest.mark.model
-SMALL = EXPORTS / "2.8.12-from_folder.pkl"
 DICE = np.random.default_rng(7)
-
-
-@pytest.fixture(scope="module")
-def written() -> bytes:
-    learn, _ = learner.open_learner(SMALL)
-    mode = learner.picture_kind(learn, SMALL)._open_args["mode"]
-    return bytes(ir.to_proto(graph_of(learn, mode)).SerializeToString())
-
-
-@pytest.fixture
-def quick(written: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = onnx.load_model_from_string(written)
-    monkeypatch.setattr(module, "graph_of", lambda *_: ir.from_proto(copy.deepcopy(graph)))
 
 
 @pytest.mark.usefixtures("quick")
@@ -60,11 +43,8 @@ def test_a_file_with_fewer_bits_is_smaller_and_answers_the_same(
     assert other(photo).probability == pytest.approx(one(photo).probability, abs=0.02)
 
 
-def test_an_export_json_without_a_word_on_weights_is_of_whole_ones(
-    written: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    graph = onnx.load_model_from_string(written)
-    monkeypatch.setattr(module, "graph_of", lambda *_: ir.from_proto(copy.deepcopy(graph)))
+@pytest.mark.usefixtures("quick")
+def test_an_export_json_without_a_word_on_weights_is_of_whole_ones(tmp_path: Path) -> None:
     compile_learner(SMALL, tmp_path)
     beside = tmp_path / "export.json"
     beside.write_text(beside.read_text().replace(' "weights": 32', ' "other": 32'))

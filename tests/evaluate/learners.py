@@ -72,7 +72,7 @@ def draw_all(folder: Path, kinds: tuple[str, ...], each: int, seed: int) -> Path
     return folder
 
 
-def train(photos: Path, export: Path, epochs: int = 6) -> Path:
+def train(photos: Path, export: Path, epochs: int = 12) -> Path:
     """Train a learner on folders of pictures, and export it."""
     from fastai.callback import schedule  # noqa: F401  # gives Learner its fit_one_cycle
     from fastai.learner import Learner

@@ -57,7 +57,7 @@ def test_it_counts_what_is_right_and_says_what_it_left_out(evaluated: dict[str, 
     assert evaluated["photos"] == 90
     right = sum(row[at] for at, row in enumerate(evaluated["confusion"]))
     assert evaluated["accuracy"]["share"] == pytest.approx(right / 90, abs=1e-4)
-    assert right > 45  # it has learned; how well, so short a training does not promise
+    assert evaluated["accuracy"]["share"] > 0.8
     low, high = evaluated["accuracy"]["interval"]
     assert low < evaluated["accuracy"]["share"] <= high
     assert [row["label"] for row in evaluated["classes"]] == sorted(KINDS)
