@@ -63,13 +63,17 @@ def test_classify_json_is_one_line_a_photo_and_nothing_else(
 
 
 @pytest.mark.model
-def test_classify_in_words_is_one_line_a_photo(tmp_path: Path) -> None:
+def test_classify_in_words_is_one_line_a_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     photo = tmp_path / "bear.png"
     photo.write_bytes(encode(draw(), "PNG"))
-    done = run("classify", photo)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"{photo}: ")
-    assert all(name in done.stdout for name in ("black", "grizzly", "teddy"))
+    monkeypatch.chdir(ROOT)
+    assert main(["classify", str(photo)]) == 0
+    told = capsys.readouterr()
+    assert (told.out.count("\n"), told.err) == (1, "")
+    assert told.out.startswith(f"{photo}: ")
+    assert all(name in told.out for name in ("black", "grizzly", "teddy"))
 
 
 def test_classify_without_a_model_is_a_sentence(tmp_path: Path) -> None:
@@ -375,35 +379,42 @@ def test_help_prints_all_of_it_and_no_token(command: str, monkeypatch: pytest.Mo
 
 
 @with_fastai
-def test_inspect_tells_what_is_inside(export: Path) -> None:
+def test_inspect_tells_what_is_inside(export: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = run("inspect", export)
     assert (done.returncode, done.stderr) == (0, "")
     for told in ("single-label", "EfficientNet", "sha256"):
         assert told in done.stdout
-    told = json.loads(run("inspect", export, "--json").stdout)
-    assert told["task"] == "single-label"
+    assert main(["inspect", str(export), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["task"] == "single-label"
 
 
-def test_inspect_of_an_export_that_does_not_open_tells_why_and_exits_with_1() -> None:
+def test_inspect_of_an_export_that_does_not_open_tells_why_and_exits_with_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     author = ROOT / "tests" / "exports" / "2.8.12-author_network.pkl"
     done = run("inspect", author)
     assert done.returncode == 1
     assert "opens here       no" in done.stdout
     assert "__main__.MyNet" in done.stdout
-    told = json.loads(run("inspect", author, "--json").stdout)
+    assert main(["inspect", str(author), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
     assert told["opens"] is False
     assert "--trust" in told["hindrance"]
 
 
 @pytest.mark.model
 def test_trust_says_what_it_means_and_answers_the_same(
-    folder: Path, mine: Path, plain: "subprocess.CompletedProcess[str]"
+    folder: Path,
+    mine: Path,
+    plain: "subprocess.CompletedProcess[str]",
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    trusted = run("classify", "--model", mine, "--trust", "--json", folder / "bear.png")
-    assert trusted.returncode == 0
-    assert trusted.stderr.count("\n") == 1
-    assert "runs whatever code is in it" in trusted.stderr
-    assert json.loads(trusted.stdout) == json.loads(plain.stdout.splitlines()[-1])
+    photo = str(folder / "bear.png")
+    assert main(["classify", "--model", str(mine), "--trust", "--json", photo]) == 0
+    trusted = capsys.readouterr()
+    assert trusted.err.count("\n") == 1
+    assert "runs whatever code is in it" in trusted.err
+    assert json.loads(trusted.out) == json.loads(plain.stdout.splitlines()[-1])
 
 
 @pytest.mark.model
@@ -431,11 +442,14 @@ def test_inspect_of_no_model_exits_with_1(tmp_path: Path) -> None:
 
 
 @pytest.mark.model
-def test_all_odd_photos_are_a_line_each_and_no_traceback(photos: Path) -> None:
+def test_all_odd_photos_are_a_line_each_and_no_traceback(
+    photos: Path, export: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     odd = sorted(path for path in (photos / "odd").rglob("*") if path.is_file())
-    done = run("classify", "--json", *odd)
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert (done.returncode, done.stderr) == (1, "")
+    assert main(["classify", "--model", str(export), "--json", *map(str, odd)]) == 1
+    told = capsys.readouterr()
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    assert told.err == ""
     assert [line["photo"] for line in lines] == [str(path) for path in odd]
     assert all(("label" in line) != ("error" in line) for line in lines)
 

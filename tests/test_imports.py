@@ -90,7 +90,9 @@ MAY_LOAD: dict[str, set[str]] = {
     **dict.fromkeys(
         (
             f"compiled/{name}"
-            for name in ("compile", "graph", "int8", "nodes", "resize", "transforms", "weights")
+            for name in (
+                *("compile", "graph", "int8", "joined", "nodes", "resize", "transforms", "weights"),
+            )
         ),
         HEAVY - {"ipywidgets", "anywidget", "fastapi", "uvicorn"},
     ),

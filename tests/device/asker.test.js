@@ -96,6 +96,8 @@ test("the worker is told what to get, and the page what goes on, until it is the
     kind: "start",
     files: { network, runtime },
     narrow,
+    joined: false,
+    lacked: false,
     base: BASE,
     reload: false,
     served: true,
@@ -161,6 +163,25 @@ test("a photo that the runtime fails at is refused, and the runtime begun anew",
   await assert.rejects(answered, told("not enough free memory"));
   assert.deepEqual([workers.length, workers[0].ended], [2, true]);
   assert.equal(said.at(-1), "preparing Starting…");
+});
+
+test("where the runtime may lack something, the whole one is asked, with every photo", async () => {
+  const { asker, workers, said } = begun();
+  const visit = new Visit(asker, { read: async () => SENT });
+  visit.take([new File(["a"], "a.jpg")]);
+  workers[0].tell("ready", {});
+  while (!workers[0].kinds.endsWith("photo")) await new Promise(setImmediate);
+  workers[0].tell("lacking", {});
+  assert.deepEqual([workers.length, workers[0].ended], [2, true]);
+  const [order] = workers[1].orders;
+  assert.ok(order.kind === "start" && order.lacked && !order.reload);
+  workers[1].tell("ready", {});
+  while (!workers[1].kinds.endsWith("photo")) await new Promise(setImmediate);
+  assert.ok(!said.some((each) => each.startsWith("broken")));
+  assert.equal(visit.photos[0].error, undefined);
+  asker.begin();
+  assert.ok(workers[2].orders[0].kind === "start" && workers[2].orders[0].lacked); // it stays so
+  visit.end();
 });
 
 test("what can't be got is told, and got anew when the visitor tries again", async () => {

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from PIL import Image
 from tests import onnx_files
 from tests.browser.device import build, run_build, write_model, write_notebook
 from tests.browser.drawn import png
-from tests.conftest import ROOT
+from tests.conftest import ROOT, draw
 from voilearn.device import npm
 from voilearn.device.build import read_model
 from voilearn.device.npm import DECODER, RUNTIME, Package, get_package
@@ -59,10 +60,27 @@ def test_large_files_are_packed_and_named_by_what_is_in_them(dist: Path, model: 
     for file in dist.glob("*.gz"):
         sha256 = hashlib.sha256(gzip.decompress(file.read_bytes())).hexdigest()
         assert sha256[:16] in file.name
-    assert len(list(dist.glob("*.gz"))) == 3
-    network = (model / "export.onnx").read_bytes()
+    named = sorted({file.name.partition("-")[0] for file in dist.glob("*.gz")})
+    assert named == ["libheif", "model", "ort"]
+
+
+def test_the_pages_model_answers_as_the_one_it_was_made_of(dist: Path, model: Path) -> None:
+    load = pytest.importorskip("voilearn.compiled.load")
     packed = next(dist.glob("model-*.onnx.gz"))
-    assert gzip.decompress(packed.read_bytes()) == network
+    of_page = load.open_session(gzip.decompress(packed.read_bytes()))
+    for size in ((64, 64), (300, 200)):
+        told = load.run(of_page, draw(size)).probabilities
+        given = load.run(load.open_session(model / "export.onnx"), draw(size)).probabilities
+        assert told == pytest.approx(given, abs=1e-6)
+
+
+def test_without_what_joins_layers_the_model_goes_as_it_is(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "voilearn.compiled.joined", None)
+    network, facts = read_model(model / "export.onnx")
+    assert gzip.decompress(network.packed) == (model / "export.onnx").read_bytes()
+    assert facts["joined"] is False
 
 
 def test_the_page_knows_its_model(dist: Path) -> None:
@@ -409,7 +427,7 @@ def test_what_only_a_heic_photo_needs_is_not_kept_for_everybody(dist: Path) -> N
     }
     assert not set(told["later"]) & set(told["small"])
     assert "GNU LESSER GENERAL PUBLIC LICENSE" in (dist / told["later"][2]).read_text()
-    assert len(told["large"]) == 3
+    assert {name.partition("-")[0] for name in told["large"]} == {"libheif", "model", "ort"}
 
 
 def test_a_model_alone_has_a_page_without_a_title_of_its_own(model: Path, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import { stripsOf } from "../../voilearn/page/strips.js";
 
 /** @typedef {({ x: number, y: number, width: number, height: number })} Rect */
 
-const PICTURE = /** @type {ImageBitmap} */ (/** @type {unknown} */ ({ width: 4, height: 3 }));
+const SIZE = { width: 4, height: 3 };
+const PICTURE = { ...SIZE, file: SIZE, source: /** @type {ImageBitmap} */ ({}) };
 const DRAWN = 7; // what stands in each byte that a canvas tells
 /** @type {{ format?: string | null, codedWidth?: number, copies?: boolean, isFirefox?: boolean }} */
 let browser = {};

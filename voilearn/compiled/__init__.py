@@ -17,6 +17,7 @@ To compile:
     nodes.py         what nodes are written with
     weights.py       the same with its weights in fewer bits
     int8.py          the same in whole numbers
+    joined.py        the same with its layers joined, for the page of a device
     agreement.py     how far the answers of two models agree
 
 For who has an export.pkl:

@@ -9,7 +9,7 @@
  * @import { Described, News, Order } from "./messages.d.ts"
  * @import { Outputs } from "./scope.js"
  */
-import { Lost, Problem } from "../page/problem.js";
+import { Lost, Problem, Unseen } from "../page/problem.js";
 import { say } from "../page/words.js";
 import { PageError } from "./errors.js";
 import { predictFrom } from "./prediction.js";
@@ -30,6 +30,7 @@ export class WorkerAsker extends EventTarget {
   #awaited = new Map();
   /** @type {PageError | undefined} */
   #broken;
+  #lacked = false; // the model calls what a runtime lacks that is not whole
   #told = { words: "", percent: -1 }; // of the download
 
   /**
@@ -92,8 +93,9 @@ export class WorkerAsker extends EventTarget {
       this.break(new PageError("noPart"));
     };
     const { base, served } = this.#host;
-    const { files, weights = 32 } = this.#model;
-    this.#order({ kind: "start", files, narrow: weights < 32, base, reload, served: served() });
+    const { files, weights = 32, joined = false } = this.#model;
+    const model = { files, narrow: weights < 32, joined, lacked: this.#lacked };
+    this.#order({ kind: "start", ...model, base, reload, served: served() });
     return true;
   }
 
@@ -111,9 +113,14 @@ export class WorkerAsker extends EventTarget {
   end() {
     this.#worker?.terminate();
     this.#worker = undefined;
+    this.#giveBack(() => new Lost());
+  }
+
+  /** @param {() => Lost} why */
+  #giveBack(why) {
     const all = [...this.#awaited.values()];
     this.#awaited.clear();
-    for (const { reject } of all) reject(new Lost());
+    for (const { reject } of all) reject(why());
   }
 
   /**
@@ -215,7 +222,12 @@ export class WorkerAsker extends EventTarget {
       this.#say("here");
       this.#order({ kind: "keep" }); // after the photo that waited: writing takes the time of an answer
     },
-    kept: () => this.#say("kept"),
+    kept: (detail) => this.#say("kept", detail),
+    lacking: () => {
+      this.#lacked = true;
+      this.#giveBack(() => new Unseen()); // they are asked about again
+      this.begin();
+    },
     answer: ({ number, outputs }) => this.#take(number)?.resolve(outputs),
     unanswered: ({ number, key, values }) => {
       this.#take(number)?.reject(problemOf("VoilearnError", new PageError(key, { values })));

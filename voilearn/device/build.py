@@ -11,7 +11,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from typing import Any
 from voilearn.device.examples import Example, read_examples
 from voilearn.device.icon import draw_icon
 from voilearn.device.large import Large, Say, pack
+from voilearn.device.lean import lean
 from voilearn.device.npm import DECODER, RUNTIME, Brought, get_package
-from voilearn.errors import CannotBuild, printable, shown
+from voilearn.errors import CannotBuild, UnusableModel, printable, shown
 from voilearn.page.bundle import PAGE, PHOTO_WORKER, ROOMS, one_script, one_style
 from voilearn.page.document import as_data, document, fill
 from voilearn.page.title import UNTITLED, words_of
@@ -78,6 +79,7 @@ def build(
     heic = _get_decoder(decoder, say)
     with _compiled(model, weights, say) as compiled:
         network, facts = read_model(compiled)
+        runtimes = _runtimes(brought, compiled if facts["joined"] else None)
     author = read_author(notebook, facts["classes"], facts["size"])
     parts, later = read_parts(brought.script), read_heic(heic)
     folder = f"page-{_digest(b''.join([*parts.values(), *later.values()]))}"
@@ -85,7 +87,8 @@ def build(
     for example in author.examples:
         files |= example.files
     facts |= {
-        "files": {"network": network.to_dict(), "runtime": brought.binary.to_dict()},
+        "files": {"network": network.to_dict()}
+        | {name: runtime.to_dict() for name, runtime in runtimes.items()},
         **(
             {"heic": {"module": f"{folder}/heic.js", "file": heic.binary.to_dict()}} if heic else {}
         ),
@@ -93,7 +96,7 @@ def build(
         "examples": [example.to_dict() for example in author.examples],
     }
     files |= _fill_pages(author, folder, facts)
-    large = [network, brought.binary, *([heic.binary] if heic else [])]
+    large = [network, *runtimes.values(), *([heic.binary] if heic else [])]
     deployed = {
         "build": _digest(b"".join(files.values())),
         "small": ["./", *(name for name in files if name != "index.html")],
@@ -101,13 +104,13 @@ def build(
         "later": [f"{folder}/{name}" for name in later],
     }
     worker = one_script(["device/sw.js"])
-    files["sw.js"] = worker.replace("= DEPLOYED;", f"= {json.dumps(deployed)};").encode()
+    files["sw.js"] = worker.replace("= DEPLOYED;", f"= {as_data(deployed)};").encode()
     visit = sum(len(gzip.compress(content)) for content in files.values())  # most hosts pack these
     files |= {f"{folder}/{name}": content for name, content in later.items()}
     files |= {f"{each.name}.gz": each.packed for each in large}
     files[".nojekyll"] = b""  # GitHub Pages would look for a site to generate
     _write(out, files)
-    visit += len(network.packed) + len(brought.binary.packed)
+    visit += len(network.packed) + len(runtimes["runtime"].packed)
     return (
         f"{printable(str(out))}: {author.title}, {len(facts['classes'])} classes, "
         f"{len(author.examples)} examples; a first visit downloads {visit / 1e6:.1f} MB."
@@ -167,7 +170,35 @@ def read_model(file: Path) -> tuple[Large, dict[str, Any]]:
             f"{shown(file)} is not the file that {shown(beside)} beside it tells of. "
             "Compile the model again, so that the two belong together."
         )
-    return pack("model", "model", "onnx", network), facts
+    joined = _joined(network)
+    facts["joined"] = joined is not None
+    return pack("model", "model", "onnx", joined or network), facts
+
+
+def _runtimes(brought: Brought, model: Path | None) -> dict[str, Large]:
+    """Return the runtime for a model, and where that is not all of it, the whole one, too.
+
+    Without a model it is the whole one: what joins layers is left out of the other.
+    """
+    from voilearn.compiled.onnx_file import check_onnx_file
+
+    made = None
+    if model:
+        with suppress(UnusableModel):  # a graph by somebody else
+            operators = check_onnx_file(model).operators
+            made = lean(gzip.decompress(brought.binary.packed), operators)
+    if made is None:
+        return {"runtime": brought.binary}
+    return {"runtime": pack(RUNTIME.what, RUNTIME.stem, "wasm", made), "whole": brought.binary}
+
+
+def _joined(network: bytes) -> bytes | None:
+    """Return a graph as the page's runtime opens it soonest, if what does that is here."""
+    try:
+        from voilearn.compiled.joined import joined
+    except ImportError:  # an export.onnx needs neither ONNX nor its runtime to be packed
+        return None
+    return joined(network)
 
 
 def _facts(told: Any, beside: Path) -> dict[str, Any]:

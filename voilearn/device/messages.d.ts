@@ -11,6 +11,7 @@ import type { Outputs } from "./scope.js";
 export interface Described extends Model {
   size: number | null; // of the longest side that the model resizes photos to
   weights?: number; // bits of a weight in the model's file
+  joined?: boolean; // its layers are what a runtime makes of them
   files: Files;
   heic?: Omit<Heic, "base">; // with the module's path
   settings: Pick<Settings, "classes">;
@@ -20,6 +21,7 @@ export interface Described extends Model {
 export interface Files {
   network: Large;
   runtime: Large;
+  whole?: Large; // runtime, where the other is but what models like this one call of it
 }
 
 /** To the worker: to start, once; each photo, or that it is given up; to keep what it has got. */
@@ -32,6 +34,8 @@ export type Order =
 export interface Start {
   files: Files;
   narrow: boolean; // the model holds its weights in fewer bits than it computes with
+  joined: boolean; // its layers are joined already
+  lacked: boolean; // the runtime that is not whole was tried
   base: string; // the address of the page's folder
   reload: boolean; // ask the server anew, and no cache
   served: boolean; // a service worker answers for the page
@@ -47,7 +51,8 @@ export interface News {
   downloading: { loaded: number; total: number }; // bytes
   starting: object;
   ready: object;
-  kept: object; // for a visit without a network
+  kept: { runtime?: string }; // for a visit without a network; what is the runtime's name, if it came now
+  lacking: object; // it may be for what the runtime lacks that something failed
   answer: { number: number; outputs: Outputs };
   unanswered: { number: number } & Told;
   failed: { what?: Key; retry: boolean } & Told;

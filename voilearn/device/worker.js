@@ -9,7 +9,7 @@
  * @import { Outputs } from "./scope.js"
  * @typedef {typeof import("./ort.js")} Runtime
  * @typedef {[file: Large, bytes: Uint8Array<ArrayBuffer>]} Got
- * @typedef {({ ort: Runtime, session: InferenceSession, got: Got[], base: string })} Ready
+ * @typedef {({ ort: Runtime, session: InferenceSession, got: Got[], base: string, isLean: boolean })} Ready
  */
 import { addressOf, getFile, isKept, keepFiles } from "./download.js";
 import { inWords, PageError } from "./errors.js";
@@ -36,8 +36,12 @@ self.onmessage = ({ data }) => {
 /** @type {<Kind extends keyof News>(kind: Kind, facts: News[Kind]) => void} */
 const tell = (kind, facts) => self.postMessage({ kind, ...facts });
 
+/** Something failed, and it may be for what was left out of the runtime. */
+class Lacking extends Error {}
+
 /** @param {unknown} error */
 function fail(error) {
+  if (error instanceof Lacking) return tell("lacking", {});
   const { key, values, what, retry } = inWords(error);
   tell("failed", { key, values, what, retry });
 }
@@ -46,7 +50,10 @@ function fail(error) {
  * @param {Start} order
  * @returns {Promise<Ready>}
  */
-async function start({ files: { network, runtime }, narrow, base, reload, served }) {
+async function start({ files, narrow, joined, base, reload, served, lacked }) {
+  const { network, whole } = files;
+  const isLean = Boolean(whole) && !lacked && !(served && whole && (await isKept(whole, base)));
+  const runtime = isLean ? files.runtime : (whole ?? files.runtime);
   const total = network.packed + runtime.packed;
   let loaded = 0;
   /** @param {number} bytes */
@@ -62,13 +69,15 @@ async function start({ files: { network, runtime }, narrow, base, reload, served
     Promise.all([import("./ort.js").catch(noRuntime), binary]).then(startRuntime),
   ]);
   tell("starting", {});
-  const session = await createSession(ort, weights, narrow);
-  const bytes = await binary;
   /** @type {Got[]} */
   const got = [[network, weights]];
+  const session = await createSession(ort, weights, { narrow, joined }).catch(async (error) => {
+    throw isLean ? await lack(got, base) : error;
+  });
+  const bytes = await binary;
   if (typeof bytes !== "string") got.push([runtime, bytes]); // else it is kept already
   tell("ready", {});
-  return { ort, session, got, base };
+  return { ort, session, got, base, isLean };
 }
 
 /** @returns {never} */
@@ -91,11 +100,12 @@ async function startRuntime([ort, binary]) {
   return ort;
 }
 
-/** @param {Runtime} ort @param {Uint8Array} weights @param {boolean} narrow */
-async function createSession(ort, weights, narrow) {
+/** @param {Runtime} ort @param {Uint8Array} weights @param {Pick<Start, "narrow" | "joined">} model */
+async function createSession(ort, weights, { narrow, joined }) {
+  const left = narrow ? "basic" : "disabled"; // what is left to do where the layers are joined
   try {
     return await ort.InferenceSession.create(weights, {
-      graphOptimizationLevel: "all",
+      graphOptimizationLevel: joined ? left : "all",
       executionProviders: ["wasm"],
       // Narrow weights are widened now, and not for each photo; else nothing is left to fold.
       extra: narrow
@@ -108,10 +118,21 @@ async function createSession(ort, weights, narrow) {
   }
 }
 
+/**
+ * Returns the error, once the model is kept: it need not be downloaded anew.
+ * @param {Got[]} network
+ * @param {string} base
+ */
+async function lack(network, base) {
+  await keepFiles(network, base);
+  return new Lacking();
+}
+
 /** Keeps for the next visit what came, and lets go of it. */
 async function keep() {
   const model = await ready;
-  if (await keepFiles(model.got, model.base)) tell("kept", {});
+  const runtime = model.got.find(([file]) => file.what === "runtime")?.[0].name;
+  if (await keepFiles(model.got, model.base)) tell("kept", { runtime });
   model.got = [];
 }
 
@@ -123,6 +144,7 @@ async function answer({ number, pixels }) {
   try {
     tell("answer", { number, outputs: await predict(model, pixels) });
   } catch (error) {
+    if (model.isLean) return fail(await lack(model.got.slice(0, 1), model.base));
     const { key, values } = inWords(error);
     tell("unanswered", { number, key, values });
   }

@@ -19,6 +19,7 @@ Nothing here knows a host, and no script imports one from outside this folder.
     whole.js                  a file's bytes: is the whole of a picture there
     upright.js                the EXIF that is heeded here, and by no browser
     pixels.js                 whether this browser shows a page what its canvases hold
+    decode.js                 a file as a picture, of no more pixels than are wanted
     strips.js                 a picture's pixels, some rows at a time
     reduce.js                 averages of boxes, exactly those of Pillow's reduce
     answer.js               a Prediction as a sentence and bars

@@ -24,7 +24,7 @@ def document(template: Path, title: str, introduction: str, language: str, **val
         "introduction": paragraphs(introduction),
         "language": f' lang="{language}"' if language else "",
     }
-    return fill(template, **parts, **words, **values)
+    return re.sub(r"^ +", "", fill(template, **parts, **words, **values), flags=re.MULTILINE)
 
 
 def fill(template: Path, **values: str) -> str:
@@ -35,7 +35,7 @@ def fill(template: Path, **values: str) -> str:
 
 def as_data(told: Any) -> str:
     """Return JSON for an element of the document, which no word in it can end."""
-    return json.dumps(told).replace("<", "\\u003c")
+    return json.dumps(told, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def paragraphs(introduction: str) -> str:

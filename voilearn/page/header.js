@@ -1,6 +1,7 @@
 // What the beginning of a file tells of the picture in it, before any of it is decoded.
 // In: its bytes, or the first of them; out: its kind ("" for no picture we know) and, where told, its size.
 
+/** @typedef {({ kind: string, width: number, height: number })} Header */
 /** @typedef {(view: DataView) => [width: number, height: number]} SizeOf */
 
 /** @type {[kind: string, at: number, magic: string, sizeOf: SizeOf][]} */
@@ -21,6 +22,7 @@ for (const brand of ["heic", "heix", "heim", "heis", "hevc", "mif1", "msf1"]) {
 /**
  * Returns the kind of a picture, and its size; that is 0 where the header does not tell it.
  * @param {Uint8Array} bytes
+ * @returns {Header}
  */
 export function readHeader(bytes) {
   const found = KINDS.find(([, at, magic]) => textAt(bytes, at, magic.length) === magic);

@@ -8,8 +8,11 @@
 /**
  * @import { Read, Wanted } from "./types.d.ts"
  * @import { Key } from "./words.js"
+ * @import { Size } from "./decode.js"
+ * @import { Header } from "./header.js"
  * @import { Pixels } from "./reduce.js"
  */
+import { decoded, whole } from "./decode.js";
 import { readHeader } from "./header.js";
 import { tooManyBytes, tooManyPixels } from "./limits.js";
 import { showsPixels } from "./pixels.js";
@@ -21,15 +24,6 @@ const MOST_BYTES = 300_000;
 const [BEST, ...WORSE] = [0.92, 0.85, 0.75, 0.6, 0.45]; // qualities of a JPEG
 const PREVIEW = 1024; // pixels on the longest side
 const THUMBNAIL = 96; // pixels, of a square
-
-// Like the Python side: colour profiles are ignored, EXIF is not. Where there is neither, it is left
-// out: Chromium takes a third longer to convert nothing.
-/** @type {ImageBitmapOptions} */
-const AS_PYTHON_DECODES = {
-  imageOrientation: "from-image",
-  colorSpaceConversion: "none",
-  premultiplyAlpha: "premultiply",
-};
 
 /** A photo that can't be answered: the next one may be. */
 export class Refusal extends Error {
@@ -57,10 +51,10 @@ export async function readPhoto(file, wanted) {
   if (!file.size) throw new Refusal("EmptyPhoto", "EmptyPhoto");
   checkSize("largeFile", tooManyBytes(file.size));
   const bytes = await bytesOf(file);
-  const { kind, width, height } = readHeader(bytes);
-  checkSize("largePicture", tooManyPixels(width, height));
+  const header = readHeader(bytes);
+  checkSize("largePicture", tooManyPixels(header.width, header.height));
   try {
-    return await opened(file, bytes, kind, wanted);
+    return await opened(file, bytes, header, wanted);
   } catch (error) {
     if (wanted.pixels || (error instanceof Refusal && error.type === "PhotoTooLarge")) throw error;
     return { blob: file, width: 0, height: 0, scaled: false };
@@ -72,34 +66,43 @@ export function canReadPixels() {
   return showsPixels(penOf(new OffscreenCanvas(16, 16)));
 }
 
-/** @param {File} file @param {Uint8Array} bytes @param {string} kind @param {Wanted} wanted */
-async function opened(file, bytes, kind, wanted) {
+/** @param {File} file @param {Uint8Array} bytes @param {Header} header @param {Wanted} wanted */
+async function opened(file, bytes, header, wanted) {
   if (!canReadPixels()) throw new Refusal("HiddenPixels", "HiddenPixels");
+  const { kind } = header;
   if (!kind) throw undecodable(kind);
   const { file: lying, orientation, plain } = unturned(file, bytes);
-  const decoding = createImageBitmap(lying, plain ? {} : AS_PYTHON_DECODES).catch(() => undefined);
-  const whole = isWhole(bytes); // while a thread of the browser's decodes
-  const picture = (await decoding) ?? (await decodedHeic(bytes, kind, wanted));
+  const least = Math.min(...factors(wanted, header));
+  const decoding = decoded(lying, { ...header, plain }, least);
+  const isAll = isWhole(bytes) !== false; // while a thread of the browser decodes
+  const picture = (await decoding) ?? whole(await decodedHeic(bytes, kind, wanted));
   if (!picture) throw undecodable(kind);
   try {
-    if (whole === false) throw undecodable(kind);
-    const { width, height } = picture;
+    if (!isAll) throw undecodable(kind);
+    const { width, height } = picture.file;
     checkSize("largePicture", tooManyPixels(width, height));
-    const factor = wanted.pixels
-      ? factorFor(width, height, wanted.size)
-      : factorTo(wanted.longest, width, height);
+    const [factor, toShow] = factors(wanted, picture);
     /** @param {number} by */
     const reduced = async (by) => turned(await readReduced(picture, by, plain), orientation);
     const pixels = await reduced(factor);
     const size = isSideways(orientation) ? { width: height, height: width } : { width, height };
     if (wanted.pixels) {
-      const larger = factorTo(PREVIEW, width, height); // where the model looks at very little
-      return { ...size, ...(await asPixels(pixels, larger < factor ? await reduced(larger) : pixels)) };
+      return { ...size, ...(await asPixels(pixels, toShow === factor ? pixels : await reduced(toShow))) };
     }
     return { ...size, ...(await asFile(file, orientation === 1 ? file : undefined, pixels)) };
   } finally {
-    picture.close();
+    picture.source.close();
   }
+}
+
+/**
+ * Returns by how much a picture is made smaller for its host, and to be shown.
+ * @param {Wanted} wanted
+ * @param {Size} picture
+ */
+function factors(wanted, { width, height }) {
+  if (!wanted.pixels) return [factorTo(wanted.longest, width, height)];
+  return [factorFor(width, height, wanted.size), factorTo(PREVIEW, width, height)];
 }
 
 /**

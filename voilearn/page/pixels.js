@@ -3,7 +3,7 @@
 // In: a canvas's pen; out: whether what it draws can be read.
 
 const SIDE = 16; // pixels
-const LEVELS = 16; // of 255 that a channel may be off: Brave and Firefox's milder protection change one
+const LEVELS = 16; // of 255 that a channel may be off: the milder protection of Brave and Firefox changes one
 
 /**
  * Tells whether known pixels are read back as they were drawn.

@@ -3,6 +3,7 @@
 //
 // A canvas's own smoothing looks at a few pixels of many and differs between browsers.
 
+/** @import { Picture } from "./decode.js" */
 /** @import { Strip } from "./strips.js" */
 import { stripsOf } from "./strips.js";
 
@@ -40,7 +41,7 @@ export function factorTo(longest, width, height) {
 
 /**
  * Returns a picture's pixels, transparency laid over white.
- * @param {ImageBitmap} picture
+ * @param {Picture} picture
  * @param {number} factor
  * @param {boolean} [plain]  its pixels lie as they were decoded
  * @returns {Promise<Pixels>}
@@ -91,6 +92,7 @@ export function turned({ data, width, height }, orientation) {
  */
 export function averageBoxes({ data, width, height, blueFirst = false }, factor, into) {
   const pixels = new Uint32Array(data.buffer, data.byteOffset, width * height);
+  if (factor === 1) return takeColours(pixels, blueFirst, into);
   for (let top = 0, to = 0; top < height; top += factor) {
     const bottom = Math.min(top + factor, height);
     for (let left = 0; left < width; left += factor) {
@@ -111,6 +113,17 @@ export function averageBoxes({ data, width, height, blueFirst = false }, factor,
       into[to++] = average(middle, count);
       into[to++] = average(blueFirst ? low : high, count);
     }
+  }
+}
+
+/** @param {Uint32Array} pixels @param {boolean} blueFirst @param {Uint8Array} into */
+function takeColours(pixels, blueFirst, into) {
+  const [red, blue] = blueFirst ? [16, 0] : [0, 16]; // bits from the right
+  for (let at = 0, to = 0; at < pixels.length; at++) {
+    const pixel = pixels[at];
+    into[to++] = pixel >>> red;
+    into[to++] = pixel >>> 8;
+    into[to++] = pixel >>> blue;
   }
 }
 

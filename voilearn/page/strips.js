@@ -4,13 +4,14 @@
 // Chromium's VideoFrame gives what is in memory as it is; a canvas first has to draw it, which takes
 // five times as long. Firefox converts the whole picture for each strip, and is slower than by a canvas.
 
+/** @import { Picture } from "./decode.js" */
 /** @typedef {({ data: Uint8ClampedArray, width: number, height: number, blueFirst?: boolean })} Strip */
 /** @typedef {({ read: (top: number, rows: number) => Strip | Promise<Strip>, close: () => void })} Strips */
 
 const OPAQUE = ["RGBX", "BGRX"];
 
 /**
- * @param {ImageBitmap} picture
+ * @param {Picture} picture
  * @param {number} most  rows at a time
  * @param {boolean} plain  its pixels lie as they were decoded
  * @returns {Promise<Strips>}
@@ -21,7 +22,7 @@ export async function stripsOf(picture, most, plain) {
 }
 
 /**
- * @param {ImageBitmap} picture
+ * @param {Picture} picture
  * @param {number} most
  * @returns {Promise<Strips | undefined>}
  */
@@ -33,7 +34,7 @@ async function ofFrame(picture, most) {
   /** @type {VideoFrame | undefined} */
   let frame;
   try {
-    const made = new VideoFrame(picture, { timestamp: 0 });
+    const made = new VideoFrame(picture.source, { timestamp: 0 });
     frame = made;
     const { format, codedWidth, codedHeight } = made;
     if (OPAQUE.includes(format ?? "") && codedWidth === width && codedHeight === height) {
@@ -53,7 +54,7 @@ async function ofFrame(picture, most) {
 }
 
 /**
- * @param {ImageBitmap} picture
+ * @param {Picture} picture
  * @param {number} most
  * @returns {Strips}
  */
@@ -67,7 +68,7 @@ function ofCanvas(picture, most) {
   return {
     read: (top, rows) => {
       pen.fillRect(0, 0, width, rows);
-      pen.drawImage(picture, 0, -top);
+      pen.drawImage(picture.source, 0, -top);
       return pen.getImageData(0, 0, width, rows);
     },
     close: () => {
