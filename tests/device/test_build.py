@@ -74,6 +74,28 @@ def test_the_pages_model_answers_as_the_one_it_was_made_of(dist: Path, model: Pa
         assert told == pytest.approx(given, abs=1e-6)
 
 
+def test_a_graph_that_could_do_harm_is_packed_and_not_opened(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    file = Path(shutil.copytree(model, tmp_path / "model"), "export.onnx")
+    graph = onnx.load(file)
+    graph.graph.node[0].domain = "anybodys.code"
+    graph.opset_import.append(onnx.helper.make_opsetid("anybodys.code", 1))
+    file.write_bytes(graph.SerializeToString())
+    told = json.loads(file.with_suffix(".json").read_text())
+    told["onnx"]["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.with_suffix(".json").write_text(json.dumps(told))
+    opened: list[bytes] = []
+    monkeypatch.setattr("voilearn.compiled.joined.joined", opened.append)
+    read_model(model / "export.onnx")
+    assert len(opened) == 1
+    network, facts = read_model(file)
+    assert len(opened) == 1
+    assert gzip.decompress(network.packed) == file.read_bytes()
+    assert facts["joined"] is False
+
+
 def test_without_what_joins_layers_the_model_goes_as_it_is(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

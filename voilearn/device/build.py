@@ -11,7 +11,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,7 +170,7 @@ def read_model(file: Path) -> tuple[Large, dict[str, Any]]:
             f"{shown(file)} is not the file that {shown(beside)} beside it tells of. "
             "Compile the model again, so that the two belong together."
         )
-    joined = _joined(network)
+    joined = _joined(file, network)
     facts["joined"] = joined is not None
     return pack("model", "model", "onnx", joined or network), facts
 
@@ -182,21 +182,24 @@ def _runtimes(brought: Brought, model: Path | None) -> dict[str, Large]:
     """
     from voilearn.compiled.onnx_file import check_onnx_file
 
-    made = None
-    if model:
-        with suppress(UnusableModel):  # a graph by somebody else
-            operators = check_onnx_file(model).operators
-            made = lean(gzip.decompress(brought.binary.packed), operators)
+    binary = gzip.decompress(brought.binary.packed)
+    made = lean(binary, check_onnx_file(model).operators) if model else None
     if made is None:
         return {"runtime": brought.binary}
     return {"runtime": pack(RUNTIME.what, RUNTIME.stem, "wasm", made), "whole": brought.binary}
 
 
-def _joined(network: bytes) -> bytes | None:
-    """Return a graph as the page's runtime opens it soonest, if what does that is here."""
+def _joined(file: Path, network: bytes) -> bytes | None:
+    """Return a graph as the page's runtime opens it soonest; None where it may not be opened here.
+
+    That is so for a graph of somebody else's, and where ONNX and its runtime are not installed.
+    """
+    from voilearn.compiled.onnx_file import check_onnx_file
+
     try:
+        check_onnx_file(file)
         from voilearn.compiled.joined import joined
-    except ImportError:  # an export.onnx needs neither ONNX nor its runtime to be packed
+    except (UnusableModel, ImportError):
         return None
     return joined(network)
 
