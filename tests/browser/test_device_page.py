@@ -42,14 +42,15 @@ colour = "#a8591f"
 GIVEN_UP = """async (base) => {
   const own = document.querySelector('script[type=module]').src
   const worker = new Worker(new URL('worker.js', own), {type: 'module'})
-  const {files} = JSON.parse(document.querySelector('#model').textContent)
+  const {files, joined} = JSON.parse(document.querySelector('#model').textContent)
   const pixels = {data: new Uint8Array(12), width: 2, height: 2}
-  worker.postMessage({kind: 'start', files, base, reload: false, served: false})
+  worker.postMessage({kind: 'start', files, joined, base, reload: false, served: false})
   for (const number of [1, 2, 3]) worker.postMessage({kind: 'photo', number, pixels})
   worker.postMessage({kind: 'cancel', number: 2})
   const answered = []
-  await new Promise((resolve) => {
+  await new Promise((resolve, reject) => {
     worker.onmessage = ({data: {kind, number}}) => {
+      if (['failed', 'lacking', 'unanswered'].includes(kind)) reject(new Error(kind))
       if (kind === 'answer') answered.push(number)
       if (number === 3) resolve()
     }
