@@ -90,8 +90,7 @@ def test_an_authors_words_stand_in_the_shell_as_they_are(come: Come) -> None:
 
 def test_the_photo_worker_in_the_page_is_the_one_of_every_host(come: Come) -> None:
     script = come().page.locator(".voilearn-photo-worker").text_content() or ""
-    lines = [line for line in one_script(PHOTO_WORKER).splitlines() if line]
-    assert [line for line in script.splitlines() if line] == lines
+    assert "".join(script.splitlines()) == "".join(one_script(PHOTO_WORKER).splitlines())
 
 
 def test_scripts_are_compressed_where_the_server_can(stubbed: Server) -> None:
