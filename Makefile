@@ -58,7 +58,7 @@ js-test: $(VENV)/node ## test what of the page's scripts needs no browser
 	$(WITH_NODE) node --test $(SCRIPT_TESTS)
 
 matrix: browser ## the long matrices: every way of running, big networks, 10,000 damaged files
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m slow
+	PATH="$(abspath $(BIN)):$$PATH" VOILEARN_WHOLE_CHROMIUM=1 $(BIN)/python -m pytest -m slow
 
 installed: $(VENV)/test ## try the wheel in a fresh environment with nothing beside it, and weigh it
 	$(PIP) install uv pipx

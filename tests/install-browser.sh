@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install what the browser tests drive and the machine does not have yet: a Chromium, a Firefox,
-# WebKit's small browser, and the proxy of JupyterHub. Usage: tests/install-browser.sh VENV
+# Install what the browser tests drive and the machine does not have yet: a Chromium and its shell, a
+# Firefox, WebKit's small browser, and the proxy of JupyterHub. Usage: tests/install-browser.sh VENV
 set -eu
 venv=$1
 
@@ -23,6 +23,8 @@ has_chromium || "$venv/bin/playwright" install --with-deps chromium ||
     echo "No Chromium could be installed: the browser tests will be skipped." >&2
 
 has() { command -v "$1" >/dev/null; }
+# Chromium without its frame: lighter to drive. Where there is none, the tests drive Chromium itself.
+if has chromium; then has chromium-headless-shell || apt_install chromium-headless-shell || true; fi
 has firefox-esr || has firefox || apt_install firefox-esr || true
 { has WebKitWebDriver && has Xvfb; } || apt_install webkit2gtk-driver xvfb || true
 has WebKitWebDriver && { has firefox-esr || has firefox; } ||

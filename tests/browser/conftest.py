@@ -25,7 +25,7 @@ from playwright.sync_api import (
 )
 
 from tests.browser import drawn, engines, stub, ways
-from tests.browser.chromium import BROWSERS, QUIET
+from tests.browser.chromium import BROWSERS, QUIET, SHELL
 from tests.browser.device import Device, Host, build, hosting, write_model, write_notebook
 from tests.browser.engines import ByPlaywright, Engine, Window
 from tests.browser.visitor import ANSWER_WITHIN, Visitor
@@ -152,8 +152,9 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    """Find the machine's Chromium or playwright's own."""
-    for name in BROWSERS:
+    """Find Chromium's shell (unless VOILEARN_WHOLE_CHROMIUM), Chromium, or playwright's own."""
+    whole = os.environ.get("VOILEARN_WHOLE_CHROMIUM")
+    for name in BROWSERS if whole else (SHELL, *BROWSERS):
         if found := shutil.which(name):
             return found
     with sync_playwright() as playwright:

@@ -269,6 +269,24 @@ def test_a_heic_photo_is_answered_on_a_device(
         assert ask(window, tmp_path / "photo.heic").startswith("Top left")
 
 
+@pytest.mark.parametrize("script", ["heic.js", "libheif.js", ".wasm.gz"])
+def test_a_heic_photo_is_answered_once_its_decoder_can_be_had(
+    engine: Engine, alone: Host, tmp_path: Path, script: str
+) -> None:
+    """A browser remembers that a script failed; the photo is asked again without a reload."""
+    (tmp_path / "photo.heic").write_bytes(drawn.HEIC)
+    with engine.window() as window:
+        window.open(alone.url)
+        window.wait("() => Boolean(document.querySelector('.voilearn-offline'))")
+        alone.faults[script] = lambda _: 503
+        told = ask(window, tmp_path / "photo.heic")
+        alone.faults.clear()
+        assert "HEIC" in told or "sure" in told, told  # WebKit opens it by itself
+        (tmp_path / "again.heic").write_bytes(drawn.HEIC)
+        window.give("input[type=file]", tmp_path / "again.heic")
+        window.wait(f"() => ({TOLD})().includes('sure')")
+
+
 LOST = "() => document.querySelector('.voilearn-alert')?.textContent"
 
 

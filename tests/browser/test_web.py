@@ -341,11 +341,18 @@ def test_a_photo_refused_while_the_model_loads_keeps_its_sentence(
     expect(device.status).to_contain_text(BAD["text"][1])
 
 
-def test_a_line_tells_how_much_has_come_and_is_read_aloud_by_tenths(device: Device) -> None:
+def test_a_line_tells_how_much_has_come_and_is_read_aloud_by_tenths(
+    device: Device, host: Host
+) -> None:
     watch = WATCH.replace(".voilearn-status", ".voilearn-preparing p")
     watch = watch.replace(".voilearn-answering", ".voilearn-preparing")
     device.page.add_init_script(f"addEventListener('DOMContentLoaded', {watch})")
-    device.open_ready()
+    go_on = threading.Event()
+    host.faults[RUNTIME] = lambda data: data if go_on.wait(WITHIN / 1000) else None
+    device.open()
+    expect(device.preparing).to_contain_text("Downloading the model: 0.0 of")
+    go_on.set()
+    expect(device.preparing).to_be_hidden()
     said = device.page.evaluate("() => window.said")
     told = [line for line in said if line.startswith("Downloading the model: ")]
     assert 2 <= len(told) <= 11, told

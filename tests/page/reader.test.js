@@ -103,3 +103,19 @@ test("a worker that breaks leaves no photo unread, and the next photo has anothe
   reader.read(FILE, { longest: 1024 });
   assert.equal(StubWorker.all.length, 2);
 });
+
+test("a worker that could not get a script reads what it has, and the next photo has another", async () => {
+  const reader = new PhotoReader(start);
+  const found = [1, 2].map(() => reader.read(FILE, { pixels: true, size: 224 }));
+  const [worker] = StubWorker.all;
+  const [one, other] = worker.asked.map(({ number }) => number);
+  const refused = { type: "UnsupportedPhoto", key: /** @type {const} */ ("noPicture"), lacked: true };
+  worker.onmessage?.({ data: { number: one, refused } });
+  await assert.rejects(found[0], { type: "UnsupportedPhoto" });
+  assert.equal(worker.ended, false);
+  worker.onmessage?.({ data: { number: other, read: READ } });
+  assert.deepEqual(await found[1], READ);
+  assert.equal(worker.ended, true);
+  reader.read(FILE, { pixels: true, size: 224 });
+  assert.equal(StubWorker.all.length, 2);
+});

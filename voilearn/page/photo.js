@@ -31,12 +31,14 @@ export class Refusal extends Error {
    * @param {string} type  that of the same error in Python
    * @param {Key} key  of its sentence
    * @param {Record<string, string | number>} [values]
+   * @param {boolean} [lacked]  because a script could not be had: a worker begun anew asks for it again
    */
-  constructor(type, key, values = {}) {
+  constructor(type, key, values = {}, lacked = false) {
     super(key);
     this.type = type;
     this.key = key;
     this.values = values;
+    this.lacked = lacked;
   }
 }
 
@@ -107,7 +109,7 @@ function factors(wanted, { width, height }) {
 
 /**
  * Resolves to the picture of a HEIC photo, where the host brings a decoder; to undefined if there is
- * none, or it can't be had just now.
+ * none.
  * @param {Uint8Array} bytes
  * @param {string} kind
  * @param {Wanted} wanted
@@ -124,7 +126,7 @@ async function decodedHeic(bytes, kind, wanted) {
   } catch (error) {
     if (error instanceof Refusal) throw error;
     console.error(error);
-    return undefined;
+    throw undecodable(kind, true);
   }
   if (!picture) throw new Refusal("DamagedPhoto", "DamagedPhoto");
   return picture;
@@ -237,12 +239,12 @@ function checkSize(key, much) {
   if (much) throw new Refusal("PhotoTooLarge", key, much);
 }
 
-/** @param {string} kind  as the header tells it */
-function undecodable(kind) {
+/** @param {string} kind  as the header tells it @param {boolean} [lacked] */
+function undecodable(kind, lacked) {
   switch (kind) {
     case "HEIC":
     case "TIFF":
-      return new Refusal("UnsupportedPhoto", "unopenable", { kind });
+      return new Refusal("UnsupportedPhoto", "unopenable", { kind }, lacked);
     case "":
       return new Refusal("UnsupportedPhoto", "noPicture");
     default:

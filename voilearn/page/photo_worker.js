@@ -16,9 +16,9 @@ self.onmessage = async ({ data: { number, file, wanted } }) => {
   try {
     tell({ number, read: await readPhoto(file, wanted) });
   } catch (error) {
-    const { type, key, values } =
+    const { type, key, values, lacked } =
       error instanceof Refusal ? error : { type: "VoilearnError", key: keyOf(error) };
-    tell({ number, refused: { type, key, values } });
+    tell({ number, refused: { type, key, values, lacked } });
   }
 };
 

@@ -14,6 +14,7 @@ export class PhotoReader {
   /** @type {Map<number, Waiting>} */
   #waiting = new Map();
   #number = 0;
+  #lacks = false; // a script that only a worker begun anew asks for again
 
   /** @param {() => Worker} start  where the browser lets a page have a worker, starts the photos' own */
   constructor(start) {
@@ -67,14 +68,21 @@ export class PhotoReader {
   #hear({ number, read, refused }) {
     const waiting = this.#waiting.get(number);
     this.#waiting.delete(number);
+    this.#lacks ||= Boolean(refused?.lacked);
+    if (this.#lacks && !this.#waiting.size) this.#end(); // the next photo asks for it again
     if (read) return waiting?.resolve(read);
     const { type, key, values } = refused;
     waiting?.reject(new Problem({ type, words: say(key, values) }));
   }
 
-  #fail() {
+  #end() {
     this.#worker?.terminate();
     this.#worker = undefined;
+    this.#lacks = false;
+  }
+
+  #fail() {
+    this.#end();
     const all = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { unread } of all) unread();

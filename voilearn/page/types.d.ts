@@ -144,4 +144,5 @@ export interface Refused {
   type: string;
   key: Key;
   values?: Record<string, string | number>;
+  lacked?: boolean; // a script, which this worker may never get: browsers remember that they failed
 }
