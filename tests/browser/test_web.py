@@ -74,6 +74,22 @@ REDUCE = """async ([module, bytes, factor, plain]) => {
   const {data, width, height} = await readReduced(picture, factor, plain)
   return [width, height, btoa(Array.from(data, byte => String.fromCharCode(byte)).join(''))]
 }"""
+READ = """async ([module, sent]) => {
+  const asked = []
+  const Own = globalThis.ImageDecoder
+  globalThis.ImageDecoder = class extends Own {
+    constructor(init) { super(init); asked.push(init.desiredWidth) }
+  }
+  try {
+    const { readPhoto } = await import(module)
+    const bytes = Uint8Array.from(atob(sent), (sign) => sign.charCodeAt(0))
+    const file = new File([bytes], "photo.jpg")
+    const { width, height, picture } = await readPhoto(file, { pixels: true, size: 224 })
+    return [asked, width, height, picture.type]
+  } finally {
+    globalThis.ImageDecoder = Own
+  }
+}"""
 DECODE = """async ([folder, bytes, width, height, factor]) => {
   const {decoded} = await import(folder + 'decode.js')
   const {readReduced} = await import(folder + 'reduce.js')
@@ -503,6 +519,19 @@ def test_a_jpeg_is_decoded_small_as_python_decodes_it(
     found = Image.frombytes("RGB", expected.size, base64.b64decode(told[3]))
     apart = ImageStat.Stat(ImageChops.difference(found, expected.convert("RGB")))
     assert max(apart.mean) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("size", "width"),
+    [((4000, 3000), 1000), ((3000, 4000), 750), ((2048, 1536), 1024), ((1200, 900), None)],
+)
+def test_a_large_jpeg_is_read_by_asking_for_few_of_its_pixels(
+    settled: Device, size: tuple[int, int], width: int | None
+) -> None:
+    sent = base64.b64encode(encode(red("top right", size), "JPEG")).decode()
+    asked, *read = settled.page.evaluate(READ, [settled.url + "src/page/photo.js", sent])
+    assert asked == ([] if width is None else [width])
+    assert read == [*size, "image/jpeg"]
 
 
 @pytest.mark.parametrize("probabilities", [(0.2, 0.7, 0.1), (0.4, 0.3, 0.3), (0.004, 0.996, 0.0)])
