@@ -1,8 +1,9 @@
-"""Make the peer of our page: transformers.js with the same network, as its documentation has it.
+"""Make the peers of our page for devices: transformers.js, and the least that a page can do.
 
-In comes a learner; out goes a folder with a page of one input and one answer, transformers.js in
-its minified build, its default runtime, and the network as `pixel_values` to `logits`. Its
-preprocessing is set as near to the learner's as transformers.js has it.
+In comes a learner; out goes a folder with a page of one input and one answer, and the network as
+`pixel_values` to `logits`. transformers.js is as its documentation has it: its minified build, a
+runtime of its own, and its preprocessing set as near to the learner's as it has it. The least is to
+decode the photo, squeeze it and ask ONNX Runtime Web.
 """
 
 import json
@@ -72,6 +73,61 @@ classify();
 """
 
 
+# The least: the browser's own decoder, its own scaling, and the runtime, with nothing around them.
+LEAST = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>ONNX Runtime Web</title>
+</head>
+<body>
+<label>Photo <input id="photo" type="file" accept="image/*"></label>
+<p id="answer"></p>
+<ul id="bars"></ul>
+<script type="module">
+import * as ort from "./ort.wasm.min.mjs";
+
+const { classes, height, width, mean, std } = LEARNER;
+const model = ort.InferenceSession.create("/model.onnx", { executionProviders: ["wasm"] });
+const photo = document.getElementById("photo");
+const pen = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+
+async function classify() {
+  if (!photo.files.length) return;
+  const picture = await createImageBitmap(photo.files[0]);
+  pen.drawImage(picture, 0, 0, width, height);
+  picture.close();
+  const { data } = pen.getImageData(0, 0, width, height);
+  const plane = width * height;
+  const pixels = new Float32Array(3 * plane);
+  for (let band = 0; band < 3; band++)
+    for (let at = 0; at < plane; at++)
+      pixels[band * plane + at] = (data[4 * at + band] / 255 - mean[band]) / std[band];
+  const input = new ort.Tensor("float32", pixels, [1, 3, height, width]);
+  const logits = Array.from((await (await model).run({ pixel_values: input })).logits.data);
+  const powers = logits.map((logit) => Math.exp(logit - Math.max(...logits)));
+  const sum = powers.reduce((a, b) => a + b);
+  const found = powers.map((power, place) => [power / sum, classes[place]]);
+  found.sort((a, b) => b[0] - a[0]);
+  document.getElementById("answer").textContent = found[0][1];
+  document.getElementById("bars").replaceChildren(...found.map(bar));
+}
+
+function bar([probability, label]) {
+  const item = document.createElement("li");
+  Object.assign(item.dataset, { label, probability });
+  item.textContent = `${label}: ${(100 * probability).toFixed(1)} %`;
+  return item;
+}
+
+photo.addEventListener("change", classify);
+classify();
+</script>
+</body>
+</html>
+"""
+
+
 def fetch(package: str, names: dict[str, str], folder: Path) -> None:
     """Put files of an npm package into a folder, each under its new name.
 
@@ -133,20 +189,51 @@ def export_network(learn: Any, size: tuple[int, int], path: Path) -> None:
     )
 
 
+def transforms(learn: Any) -> tuple[Any, Any]:
+    """Return a learner's resizing, and its normalizing or None."""
+    resize = next(t for t in learn.dls.after_item.fs if type(t).__name__ == "Resize")
+    norms = [t for t in learn.dls.after_batch.fs if type(t).__name__ == "Normalize"]
+    return resize, norms[0] if norms else None
+
+
+def make_least(model: Path, folder: Path) -> None:
+    """Write the page that does the least for an export.pkl into a folder.
+
+    It squeezes a photo to the network's size, as `squish` does; the time of that is what it is for.
+    """
+    from voilearn.learner.load import load_learner, model_info
+
+    learn = load_learner(model)
+    resize, normalize = transforms(learn)
+    height, width = resize.size
+    told = {
+        "classes": list(model_info(learn, model, "").classes),
+        "height": height,
+        "width": width,
+        "mean": normalize.mean.flatten().tolist() if normalize else [0, 0, 0],
+        "std": normalize.std.flatten().tolist() if normalize else [1, 1, 1],
+    }
+    folder.mkdir()
+    export_network(learn, resize.size, folder / "model.onnx")
+    (folder / "index.html").write_text(LEAST.replace("LEARNER", json.dumps(told)))
+    name = RUNTIMES["plain"]
+    parts = ("ort.wasm.min.mjs", f"{name}.mjs", f"{name}.wasm")
+    fetch(RUNTIME, {part: part for part in parts}, folder)
+
+
 def make_peer(model: Path, folder: Path, runtime: str = "default") -> None:
     """Write the peer's page for an export.pkl into a folder."""
     from voilearn.learner.load import load_learner, model_info
 
     learn = load_learner(model)
-    resize = next(t for t in learn.dls.after_item.fs if type(t).__name__ == "Resize")
-    norms = [t for t in learn.dls.after_batch.fs if type(t).__name__ == "Normalize"]
+    resize, normalize = transforms(learn)
     home = folder / "models" / "learner"
     (home / "onnx").mkdir(parents=True)
     export_network(learn, resize.size, home / "onnx" / "model.onnx")
     classes = model_info(learn, model, "").classes
     config = {"model_type": "resnet", "id2label": dict(enumerate(classes))}
     (home / "config.json").write_text(json.dumps(config))
-    prepared = preprocessing(resize, norms[0] if norms else None)
+    prepared = preprocessing(resize, normalize)
     (home / "preprocessor_config.json").write_text(json.dumps(prepared))
     name = RUNTIMES[runtime]
     (folder / "index.html").write_text(PAGE.replace("RUNTIME", name))

@@ -5,9 +5,10 @@ has answered another one, in a Chromium of its own, in turn; figures are medians
 the choice of the file to the answer, on the page's own clock. The memory is the most that the tab's
 process takes until two seconds after that, its share of what it has in common with others included
 (PSS), and what it takes more than before the photo. A HEIC photo is written by pillow-heif of the
-peers' environment; the first one downloads the decoder, too.
+peers' environment; the first one downloads the decoder, too. A JPEG is given in turn to the page
+that does the least, too: it decodes the photo and asks ONNX Runtime Web, with nothing around that.
 
-    python benchmarks/tab.py --page web/dist --peers .venv-peers/bin/python
+    python benchmarks/tab.py --page web/dist --model export.pkl --peers .venv-peers/bin/python
 """
 
 import argparse
@@ -30,6 +31,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.browser import UPLOAD, Site, browser, new_profile, visit  # noqa: E402
 from benchmarks.browser import draw as draw_small  # noqa: E402
 from benchmarks.page_visits import draw  # noqa: E402
+from benchmarks.peer import make_least  # noqa: E402
 from benchmarks.processes import given_path, memory, peak  # noqa: E402
 from benchmarks.served import Host  # noqa: E402
 
@@ -57,6 +59,7 @@ TOOK = """() => {
     new MutationObserver(watch).observe(document.body, { subtree: true, childList: true })
   })
 }"""
+LEAST = "12 MP, JPEG, decoded and asked of ONNX Runtime Web with nothing around it"
 SETTLES = 2.0  # seconds, in which the browser still compiles what the photo needed
 
 
@@ -97,20 +100,20 @@ def measure(playwright: Playwright, site: Site, small: Path, photo: Path, again:
         page, _ = visit(context, site, small)
         site.host.settle(1.0)
         if again:
-            answered(page, photo)
+            answered(page, site, photo)
         tab = tab_of()
         before = _pss(tab)
         with peak(lambda: _pss(tab), 0.02) as most:
-            seconds = answered(page, photo)
+            seconds = answered(page, site, photo)
             time.sleep(SETTLES)
         return Found(seconds, most[0], most[0] - before)
 
 
-def answered(page: Page, photo: Path) -> float:
+def answered(page: Page, site: Site, photo: Path) -> float:
     """Give a photo to a page; return the seconds until its answer is there."""
     page.evaluate(TOOK)
-    page.set_input_files(UPLOAD, [])  # else the photo of the visit is no other one
-    page.set_input_files(UPLOAD, photo)
+    page.set_input_files(site.upload, [])  # else the photo of the visit is no other one
+    page.set_input_files(site.upload, photo)
     seconds: float = page.evaluate("took")
     return seconds
 
@@ -133,6 +136,7 @@ def options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", type=given_path, default=ROOT / "web" / "dist")
+    parser.add_argument("--model", type=given_path, default=ROOT / "export.pkl")
     parser.add_argument("--peers", type=given_path, help="a Python that has pillow-heif")
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
@@ -141,13 +145,17 @@ def options() -> argparse.Namespace:
 def main() -> None:
     """Measure in turn, print."""
     chosen = options()
-    site = Site("ours", Host(chosen.page, None), UPLOAD, ".voilearn-answer")
+    ours = Site("ours", Host(chosen.page, None), UPLOAD, ".voilearn-answer")
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         small, given = draw_small(folder / "small.jpg"), photos(folder, chosen.peers)
-        found: dict[str, list[Found]] = {each: [] for each in given}
+        make_least(chosen.model, folder / "least")
+        least = Site("least", Host(folder / "least", None), "#photo", "#answer")
+        turns = [(each, ours, photo) for each, photo in given.items()]
+        turns.insert(1, (LEAST, least, next(iter(given.values()))))
+        found: dict[str, list[Found]] = {each: [] for each, _, _ in turns}
         for _ in range(chosen.rounds):
-            for each, photo in given.items():
+            for each, site, photo in turns:
                 found[each].append(measure(playwright, site, small, photo, "next" in each))
     print("\n".join(table(found)))
 

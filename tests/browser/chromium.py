@@ -5,7 +5,7 @@ In comes nothing; out go names to look for, and arguments. The benchmarks drive 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # The same engine without a window's frame, menus and extensions: tests take a quarter less of the
-# processors. `make matrix` and the benchmarks drive the whole browser, as visitors have it.
+# processors. What is asked of all engines, `make matrix` and the benchmarks have the whole browser.
 SHELL = "chromium-headless-shell"
 QUIET = (
     "--no-sandbox",

@@ -151,10 +151,16 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session")
-def chromium_path() -> str:
-    """Find Chromium's shell (unless VOILEARN_WHOLE_CHROMIUM), Chromium, or playwright's own."""
-    whole = os.environ.get("VOILEARN_WHOLE_CHROMIUM")
-    for name in BROWSERS if whole else (SHELL, *BROWSERS):
+def chromium_path(whole_chromium: str) -> str:
+    """Find what most tests drive: Chromium's shell, unless VOILEARN_WHOLE_CHROMIUM is set."""
+    shell = None if os.environ.get("VOILEARN_WHOLE_CHROMIUM") else shutil.which(SHELL)
+    return shell or whole_chromium
+
+
+@pytest.fixture(scope="session")
+def whole_chromium() -> str:
+    """Find the machine's Chromium or playwright's own."""
+    for name in BROWSERS:
         if found := shutil.which(name):
             return found
     with sync_playwright() as playwright:
@@ -200,7 +206,11 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if lack := engines.lacking(name):
         _missing(lack)
     if name == "chromium":
-        yield ByPlaywright(request.getfixturevalue("browser"))
+        # the shell sends no goodbye as a page is closed
+        path: str = request.getfixturevalue("whole_chromium")
+        started = request.getfixturevalue("playwright").chromium
+        with started.launch(executable_path=path, args=list(QUIET)) as running:
+            yield ByPlaywright(running)
     else:
         with engines.firefox() if name == "firefox" else engines.webkit() as running:
             yield running

@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 from PIL import ImageGrab
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -32,6 +32,7 @@ from tests.waiting import WITHIN, wait_for
 ENGINES = ("chromium", "firefox", "webkit")
 STOPS_WITHIN = 15  # seconds, after which a browser is killed
 SIZES = {"wide": (1280, 900), "phone": (390, 844), "zoomed": (640, 450)}  # a desk's at 200 %
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # what WebDriver calls one by
 KEYS = {"Tab": "\ue004", "Enter": "\ue007"}  # WebDriver's names of them
 # What each needs beside playwright: names of one program, and Debian's package of it.
 NEEDS = {
@@ -97,6 +98,10 @@ class Window(ABC):
     @abstractmethod
     def click(self, selector: str) -> None:
         """Press what is there."""
+
+    @abstractmethod
+    def tap(self, selector: str) -> None:
+        """Touch what is there with a finger."""
 
     @abstractmethod
     def press(self, key: str) -> None:
@@ -198,7 +203,8 @@ class ByPlaywright(Engine):
         self.name = browser.browser_type.name
 
     def new_window(self, width: int, height: int) -> Window:
-        context = self._browser.new_context(viewport={"width": width, "height": height})
+        viewport: ViewportSize = {"width": width, "height": height}
+        context = self._browser.new_context(viewport=viewport, has_touch=width < 500)
         return _PlaywrightWindow(context.new_page())
 
 
@@ -224,6 +230,9 @@ class _PlaywrightWindow(Window):
 
     def click(self, selector: str) -> None:
         self._page.locator(selector).first.click()
+
+    def tap(self, selector: str) -> None:
+        self._page.locator(selector).first.tap()
 
     def press(self, key: str) -> None:
         self._page.keyboard.press(key)
@@ -288,11 +297,14 @@ class _FirefoxWindow(Window):
         )
 
     def click(self, selector: str) -> None:
+        self._point("mouse", selector)
+
+    def tap(self, selector: str) -> None:
+        self._point("touch", selector)
+
+    def _point(self, kind: str, selector: str) -> None:
         element = {"type": "element", "element": {"sharedId": self._element(selector)}}
-        moved = {"type": "pointerMove", "x": 0, "y": 0, "origin": element}
-        press = [{"type": kind, "button": 0} for kind in ("pointerDown", "pointerUp")]
-        mouse = {"type": "pointer", "id": "mouse", "actions": [moved, *press]}
-        self._ask("input.performActions", context=self._page, actions=[mouse])
+        self._ask("input.performActions", context=self._page, actions=[_pointer(kind, element)])
 
     def press(self, key: str) -> None:
         self._ask("input.performActions", context=self._page, actions=[_keyboard(key)])
@@ -384,6 +396,11 @@ class _WebKitWindow(Window):
     def click(self, selector: str) -> None:
         self._ask("POST", f"/element/{self._element(selector)}/click")
 
+    def tap(self, selector: str) -> None:
+        element = {ELEMENT: self._element(selector)}
+        self.run(f"(at) => void ({IN_SIGHT})(at)", selector)
+        self._ask("POST", "/actions", actions=[_pointer("touch", element)])
+
     def press(self, key: str) -> None:
         self._ask("POST", "/actions", actions=[_keyboard(key)])
 
@@ -403,6 +420,13 @@ class _WebKitWindow(Window):
     def _element(self, selector: str) -> str:
         (element,) = self._ask("POST", "/element", using="css selector", value=selector).values()
         return str(element)
+
+
+def _pointer(kind: str, element: dict[str, Any]) -> dict[str, Any]:
+    moved = {"type": "pointerMove", "x": 0, "y": 0, "origin": element}
+    press = [{"type": each, "button": 0} for each in ("pointerDown", "pointerUp")]
+    told = {"parameters": {"pointerType": kind}, "actions": [moved, *press]}
+    return {"type": "pointer", "id": kind, **told}
 
 
 def _keyboard(key: str) -> dict[str, Any]:

@@ -146,6 +146,36 @@ def test_an_example_is_answered_by_keyboard_alone(window: Window, page: str) -> 
     assert is_answer(str(window.wait(TOLD)))
 
 
+TOUCHED = """() => {
+  window.pointers = []
+  addEventListener('pointerup', (event) => window.pointers.push(event.pointerType), true)
+}"""
+
+
+def test_a_finger_asks_again_chooses_a_photo_and_opens_an_example(
+    engine: Engine, page: str, tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.png").write_bytes(drawn.png(number))
+    with engine.window("phone") as phone:
+        phone.open(page)
+        phone.wait(LISTENS)
+        phone.run(TOUCHED)
+        phone.give("input[type=file]", tmp_path / "1.png", tmp_path / "2.png")
+        phone.wait(f"{OF_VISIT % 'is-answer'} === 2")
+        first = phone.run("() => document.querySelector('.voilearn-preview img').src")
+        phone.tap(".voilearn-history button[aria-current=false]")
+        phone.wait("(src) => document.querySelector('.voilearn-preview img').src !== src", first)
+        phone.wait("() => !document.querySelector('.voilearn-classify').hidden")
+        phone.tap(".voilearn-classify")
+        assert is_answer(str(phone.wait(TOLD)))
+        phone.tap(".voilearn-gallery button")
+        phone.wait(f"{OF_VISIT % 'is-answer'} === 3")
+        # WebKitGTK's driver makes a mouse of a finger
+        assert phone.run("() => [...new Set(pointers)]") == ["touch"] or engine.name == "webkit"
+        assert not phone.run(TOO_WIDE)
+
+
 @pytest.fixture
 def zoomed(engine: Engine) -> Iterator[Window]:
     with engine.window("zoomed") as opened:

@@ -67,7 +67,7 @@ async function worksOffline({ runtime }) {
 async function keepCompiled(workers, runtime) {
   const takenOver = new Promise((resolve) => workers.addEventListener("controllerchange", resolve));
   if (!isServed()) await takenOver;
-  await WebAssembly.compileStreaming(fetch(new URL(runtime, base)));
+  new Worker(beside("compiler.js")).postMessage(new URL(runtime, base).href);
 }
 
 /** What keeps the page for a visit without a network, where there is that. */

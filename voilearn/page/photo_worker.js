@@ -12,7 +12,10 @@ canReadPixels(); // what takes time once, the first photo need not wait for
 /** @param {MessageEvent<Asked>} event */
 self.onmessage = async ({ data: { number, file, wanted } }) => {
   /** @type {(told: Told) => void} */
-  const tell = (told) => self.postMessage(told);
+  const tell = (told) => {
+    const pixels = told.read?.pixels?.data.buffer; // given away: a phone has no room for copies
+    self.postMessage(told, { transfer: pixels ? [pixels] : [] });
+  };
   try {
     tell({ number, read: await readPhoto(file, wanted) });
   } catch (error) {
