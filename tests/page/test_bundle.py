@@ -87,7 +87,7 @@ def test_a_module_imports_only_what_stands_before_it(script: str, name: str) -> 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_no_name_is_taken_twice(script: str) -> None:
     names = [name for module in SCRIPTS[script] for name in TOP.findall(text(module))]
-    assert len(names) > 20
+    assert len(names) > 20 or len(SCRIPTS[script]) == 1
     assert sorted(names) == sorted(set(names))
 
 
