@@ -30,6 +30,14 @@ def as_the_page_opens(network: bytes, narrow: bool) -> onnxruntime.InferenceSess
     return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
 
 
+def to_float(node: ir.Node) -> bool:
+    return node.attributes["to"].as_int() == ir.DataType.FLOAT
+
+
+def is_constant(node: ir.Node) -> bool:
+    return node.inputs[0] is not None and node.inputs[0].const_value is not None
+
+
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("bits", [8, 16, 32])
 def test_it_answers_the_same_with_fewer_operators_and_is_no_larger(
@@ -43,6 +51,10 @@ def test_it_answers_the_same_with_fewer_operators_and_is_no_larger(
     before, after = (ir.load(write(tmp_path, each)).graph for each in (network, made))
     assert len(after) < len(before)
     assert {node.op_type for node in after} - {node.op_type for node in before} >= {"FusedConv"}
+    # what is left is of the two numbers of a size, and of weights that are all in 16 bits
+    wide = [each for each in after.all_nodes() if each.op_type == "Cast" and to_float(each)]
+    assert [bits == 16 and is_constant(each) for each in wide] == [True] * len(wide)
+    assert bits != 16 or wide
     picture = {"photo": np.asarray(draw((300, 200)))}
     (told,) = as_the_page_opens(made, bits < 32).run(["probabilities"], picture)
     (given,) = open_session(network, narrow=bits < 32).run(["probabilities"], picture)
