@@ -22,36 +22,26 @@ RUNTIME = "onnxruntime-web@1.31.0-dev.20260914-8d85527a0"
 RUNTIMES = {"default": "ort-wasm-simd-threaded.asyncify", "plain": "ort-wasm-simd-threaded"}
 CACHE = Path(tempfile.gettempdir()) / "voilearn-benchmark-npm"
 
-# A page as in "Building a Vanilla JS application", with two things in its favour: a photo that is
-# chosen before the model is there waits for it, and nothing is drawn but the answer.
+# A page with one input and one answer.
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>transformers.js</title>
+<title>Peer</title>
 </head>
 <body>
 <label>Photo <input id="photo" type="file" accept="image/*"></label>
 <p id="answer"></p>
 <ul id="bars"></ul>
 <script type="module">
-import { env, pipeline } from "./transformers.min.js";
-
-env.allowLocalModels = true;
-env.allowRemoteModels = false;
-env.localModelPath = "/models/";
-env.backends.onnx.wasm.wasmPaths = { mjs: "/RUNTIME.mjs", wasm: "/RUNTIME.wasm" };
-
-const classifier = pipeline("image-classification", "learner", { device: "wasm", dtype: "fp32" });
+SCRIPT
 const photo = document.getElementById("photo");
 const answer = document.getElementById("answer");
 const bars = document.getElementById("bars");
 
 async function classify() {
   if (!photo.files.length) return;
-  const url = URL.createObjectURL(photo.files[0]);
-  const found = await (await classifier)(url, { top_k: null });
-  URL.revokeObjectURL(url);
+  const found = await ask(photo.files[0]);
   answer.textContent = `${found[0].label}: ${percent(found[0].score)}`;
   bars.replaceChildren(...found.map(bar));
 }
@@ -72,29 +62,36 @@ classify();
 </html>
 """
 
+# As in "Building a Vanilla JS application", with two things in its favour: a photo that is chosen
+# before the model is there waits for it, and nothing is drawn but the answer.
+TRANSFORMERS_JS = """
+import { env, pipeline } from "./transformers.min.js";
 
-# The least: the browser's own decoder, its own scaling, and the runtime, with nothing around them.
-LEAST = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>ONNX Runtime Web</title>
-</head>
-<body>
-<label>Photo <input id="photo" type="file" accept="image/*"></label>
-<p id="answer"></p>
-<ul id="bars"></ul>
-<script type="module">
+env.allowLocalModels = true;
+env.allowRemoteModels = false;
+env.localModelPath = "/models/";
+env.backends.onnx.wasm.wasmPaths = { mjs: "/RUNTIME.mjs", wasm: "/RUNTIME.wasm" };
+
+const classifier = pipeline("image-classification", "learner", { device: "wasm", dtype: "fp32" });
+
+async function ask(file) {
+  const url = URL.createObjectURL(file);
+  const found = await (await classifier)(url, { top_k: null });
+  URL.revokeObjectURL(url);
+  return found;
+}
+"""
+
+# The browser's own decoder, its own scaling, and the runtime, with nothing around them.
+LEAST = """
 import * as ort from "./ort.wasm.min.mjs";
 
 const { classes, height, width, mean, std } = LEARNER;
 const model = ort.InferenceSession.create("/model.onnx", { executionProviders: ["wasm"] });
-const photo = document.getElementById("photo");
 const pen = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
 
-async function classify() {
-  if (!photo.files.length) return;
-  const picture = await createImageBitmap(photo.files[0]);
+async function ask(file) {
+  const picture = await createImageBitmap(file);
   pen.drawImage(picture, 0, 0, width, height);
   picture.close();
   const { data } = pen.getImageData(0, 0, width, height);
@@ -107,24 +104,9 @@ async function classify() {
   const logits = Array.from((await (await model).run({ pixel_values: input })).logits.data);
   const powers = logits.map((logit) => Math.exp(logit - Math.max(...logits)));
   const sum = powers.reduce((a, b) => a + b);
-  const found = powers.map((power, place) => [power / sum, classes[place]]);
-  found.sort((a, b) => b[0] - a[0]);
-  document.getElementById("answer").textContent = found[0][1];
-  document.getElementById("bars").replaceChildren(...found.map(bar));
+  const found = powers.map((power, place) => ({ score: power / sum, label: classes[place] }));
+  return found.sort((a, b) => b.score - a.score);
 }
-
-function bar([probability, label]) {
-  const item = document.createElement("li");
-  Object.assign(item.dataset, { label, probability });
-  item.textContent = `${label}: ${(100 * probability).toFixed(1)} %`;
-  return item;
-}
-
-photo.addEventListener("change", classify);
-classify();
-</script>
-</body>
-</html>
 """
 
 
@@ -215,7 +197,8 @@ def make_least(model: Path, folder: Path) -> None:
     }
     folder.mkdir()
     export_network(learn, resize.size, folder / "model.onnx")
-    (folder / "index.html").write_text(LEAST.replace("LEARNER", json.dumps(told)))
+    script = LEAST.replace("LEARNER", json.dumps(told))
+    (folder / "index.html").write_text(PAGE.replace("SCRIPT", script))
     name = RUNTIMES["plain"]
     parts = ("ort.wasm.min.mjs", f"{name}.mjs", f"{name}.wasm")
     fetch(RUNTIME, {part: part for part in parts}, folder)
@@ -236,6 +219,7 @@ def make_peer(model: Path, folder: Path, runtime: str = "default") -> None:
     prepared = preprocessing(resize, normalize)
     (home / "preprocessor_config.json").write_text(json.dumps(prepared))
     name = RUNTIMES[runtime]
-    (folder / "index.html").write_text(PAGE.replace("RUNTIME", name))
+    script = TRANSFORMERS_JS.replace("RUNTIME", name)
+    (folder / "index.html").write_text(PAGE.replace("SCRIPT", script))
     fetch(TRANSFORMERS, {"transformers.min.js": "transformers.min.js"}, folder)
     fetch(RUNTIME, {f"{name}.{kind}": f"{name}.{kind}" for kind in ("mjs", "wasm")}, folder)
