@@ -44,7 +44,7 @@ GIVEN_UP = """async (base) => {
   const worker = new Worker(new URL('worker.js', own), {type: 'module'})
   const {files, joined} = JSON.parse(document.querySelector('#model').textContent)
   const pixels = {data: new Uint8Array(12), width: 2, height: 2}
-  worker.postMessage({kind: 'start', files, joined, base, reload: false, served: false})
+  worker.postMessage({kind: 'start', files, joined, base, reload: false})
   for (const number of [1, 2, 3]) worker.postMessage({kind: 'photo', number, pixels})
   worker.postMessage({kind: 'cancel', number: 2})
   const answered = []

@@ -32,7 +32,6 @@ from tests.browser.device import (
     write_model,
     write_notebook,
 )
-from tests.browser.visitor import wait_in
 from tests.conftest import ROOT, encode
 from voilearn.image import decode_photo
 from voilearn.prediction import ModelInfo, predict_from
@@ -200,24 +199,6 @@ def test_a_photo_is_answered_with_a_sentence_and_a_bar_for_every_class(
     expect(device.status).to_have_text(f"{corner.capitalize()}, over 99 % sure")
     expect(device.status).to_have_class("voilearn-status voilearn-answer")
     expect(device.page.locator(".voilearn-privacy")).to_contain_text("never leaves this device")
-
-
-def has_compiled(device: Device) -> bool:
-    """Tell whether a page has had the browser compile the runtime for the next visit."""
-    asked = " ".join(request.url for request in device.requests)
-    return "/compiler.js" in asked and ".wasm" in asked.partition("/compiler.js")[2]
-
-
-def test_a_first_visit_has_the_runtime_kept_compiled_and_a_later_one_not_again(
-    host: Host, context: BrowserContext
-) -> None:
-    """Chromium does so for what it compiles as it comes, by the service worker."""
-    first = Device(context.new_page(), host.url).open_kept()
-    wait_in(first.page, lambda: has_compiled(first))
-    assert not [path for path in host.asked if path.endswith(".wasm")]
-    later = Device(context.new_page(), host.url).open_kept()
-    assert best(later.ask(jpeg("top left"))) == "top left"
-    assert not [request.url for request in later.requests if "/compiler.js" in request.url]
 
 
 def test_a_cold_visit_costs_the_model_the_runtime_and_little_else(

@@ -73,7 +73,7 @@ function begun(starting) {
     workers.push(new Stub());
     return /** @type {any} */ (workers.at(-1));
   };
-  const asker = new WorkerAsker(MODEL, reader, { start, base: BASE, served: () => true });
+  const asker = new WorkerAsker(MODEL, reader, { start, base: BASE });
   for (const kind of ["here", "preparing", "broken", "kept"]) {
     asker.addEventListener(kind, (event) => {
       const { words, share } = /** @type {CustomEvent} */ (event).detail ?? {};
@@ -100,7 +100,6 @@ test("the worker is told what to get, and the page what goes on, until it is the
     lacked: false,
     base: BASE,
     reload: false,
-    served: true,
   };
   assert.deepEqual(workers[0].orders, [start]);
   for (const loaded of [0, 1e6, 1.001e6, 1.3e6, 1.6e6, 1.7e7]) {

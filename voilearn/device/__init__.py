@@ -15,7 +15,6 @@ serves. In the browser, in comes a photo; out goes a Prediction, and nothing lea
     messages.d.ts   what the build writes, and what page and worker say to each other
     lean.py         the runtime with only the functions that models call; called.json names them
     worker.js       everything heavy: the model, and each photo's way through it
-    compiler.js     has Chromium keep the runtime compiled, for the next visit
     download.js     model, runtime, decoder: kept, or fetched, unpacked and checked
     heic.js         a HEIC photo's picture, where the browser can't open it
     prediction.js   probabilities as the Prediction that prediction.py makes

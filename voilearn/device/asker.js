@@ -39,7 +39,6 @@ export class WorkerAsker extends EventTarget {
    * @param {object} host
    * @param {() => Worker} host.start
    * @param {string} host.base  the address of the page's folder
-   * @param {() => boolean} host.served  whether a service worker answers for the page
    */
   constructor(model, reader, host) {
     super();
@@ -92,10 +91,10 @@ export class WorkerAsker extends EventTarget {
       event.preventDefault();
       this.break(new PageError("noPart"));
     };
-    const { base, served } = this.#host;
+    const { base } = this.#host;
     const { files, weights = 32, joined = false } = this.#model;
     const model = { files, narrow: weights < 32, joined, lacked: this.#lacked };
-    this.#order({ kind: "start", ...model, base, reload, served: served() });
+    this.#order({ kind: "start", ...model, base, reload });
     return true;
   }
 
@@ -222,7 +221,7 @@ export class WorkerAsker extends EventTarget {
       this.#say("here");
       this.#order({ kind: "keep" }); // after the photo that waited: writing takes the time of an answer
     },
-    kept: (detail) => this.#say("kept", detail),
+    kept: () => this.#say("kept"),
     lacking: () => {
       this.#lacked = true;
       this.#giveBack(() => new Unseen()); // they are asked about again

@@ -39,7 +39,6 @@ SCRIPTS = {
         "device/page.js",
     ),
     "photo_worker.js": PHOTO_WORKER,
-    "compiler.js": ("device/compiler.js",),
     "heic.js": ("device/errors.js", "device/download.js", "device/heic.js"),
     "worker.js": ("device/errors.js", "device/download.js", "device/worker.js"),
 }

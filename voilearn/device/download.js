@@ -61,7 +61,7 @@ export async function isKept(file, base) {
  * @param {Large} file
  * @param {string} base
  */
-export function addressOf(file, base) {
+function addressOf(file, base) {
   return new URL(file.name, base).href;
 }
 

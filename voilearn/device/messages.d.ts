@@ -38,7 +38,6 @@ export interface Start {
   lacked: boolean; // the runtime that is not whole was tried
   base: string; // the address of the page's folder
   reload: boolean; // ask the server anew, and no cache
-  served: boolean; // a service worker answers for the page
 }
 
 export interface Numbered {
@@ -51,7 +50,7 @@ export interface News {
   downloading: { loaded: number; total: number }; // bytes
   starting: object;
   ready: object;
-  kept: { runtime?: string }; // for a visit without a network; what is the runtime's name, if it came now
+  kept: object; // for a visit without a network
   lacking: object; // it may be for what the runtime lacks that something failed
   answer: { number: number; outputs: Outputs };
   unanswered: { number: number } & Told;

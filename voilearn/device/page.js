@@ -1,7 +1,7 @@
 // The page on the visitor's own device: nothing of a photo leaves it.
 // In: what the build wrote of the model into the document; out: a page with that model.
 
-/** @import { Described, News } from "./messages.d.ts" */
+/** @import { Described } from "./messages.d.ts" */
 import { showPage } from "../page/page.js";
 import { PhotoReader } from "../page/reader.js";
 import { translate } from "../page/translate.js";
@@ -17,12 +17,10 @@ const el = /** @type {HTMLElement} */ (document.querySelector(".voilearn-page"))
 
 /** @param {string} name */
 const beside = (name) => new URL(name, import.meta.url);
-const isServed = () => Boolean(keeper()?.controller);
 const reader = new PhotoReader(() => new Worker(beside("photo_worker.js")));
 const asker = new WorkerAsker(model, reader, {
   start: () => new Worker(beside("worker.js"), { type: "module" }),
   base,
-  served: isServed,
 });
 const visit = new Visit(asker, {
   read: async (file, wanted) => {
@@ -30,10 +28,7 @@ const visit = new Visit(asker, {
     return reader.read(file, wanted);
   },
 });
-asker.addEventListener("kept", (event) => {
-  const { detail } = /** @type {CustomEvent<News["kept"]>} */ (event);
-  worksOffline(detail).catch(console.error); // it answers all the same
-});
+asker.addEventListener("kept", () => worksOffline().catch(console.error)); // it answers all the same
 const lack = lacking();
 if (lack) asker.break(lack);
 else asker.begin();
@@ -43,11 +38,8 @@ document.title = document.querySelector("h1")?.textContent ?? "";
 showPage(el, visit, { everywhere: true, privacy: "onDevice" });
 reader.prepare();
 
-/**
- * Once the large files are kept, the service worker keeps the small ones.
- * @param {News["kept"]} kept
- */
-async function worksOffline({ runtime }) {
+/** Once the large files are kept, the service worker keeps the small ones. */
+async function worksOffline() {
   const workers = keeper();
   if (!workers) return;
   await workers.register(new URL("sw.js", base));
@@ -55,19 +47,6 @@ async function worksOffline({ runtime }) {
   const note = document.createElement("span");
   Object.assign(note, { className: "voilearn-offline", textContent: say("offline") });
   if (!el.querySelector(".voilearn-offline")) el.querySelector(".voilearn-privacy")?.append(" ", note);
-  if (runtime && "userAgentData" in navigator) await keepCompiled(workers, runtime);
-}
-
-/**
- * Has Chromium keep the runtime compiled, so that the next visit begins a third sooner. It does that
- * for what it compiles as it comes; what it has compiled before, it does not compile once more.
- * @param {ServiceWorkerContainer} workers
- * @param {string} runtime  its name
- */
-async function keepCompiled(workers, runtime) {
-  const takenOver = new Promise((resolve) => workers.addEventListener("controllerchange", resolve));
-  if (!isServed()) await takenOver;
-  new Worker(beside("compiler.js")).postMessage(new URL(runtime, base).href);
 }
 
 /** What keeps the page for a visit without a network, where there is that. */

@@ -13,7 +13,7 @@ const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (
 const SCOPE = worker.registration.scope;
 const SMALL = `${SCOPE} small ${build}`;
 const LARGE = `${SCOPE} large`;
-const ours = [...small, ...large, ...later];
+const ours = [...small, ...later];
 const PATIENCE = 3000; // milliseconds, on a network that neither answers nor fails
 
 /** @param {string} name */
@@ -66,10 +66,8 @@ async function newest(request) {
  * @param {Request} request
  */
 async function kept(request) {
-  const options = { ignoreSearch: true };
   const cache = await caches.open(SMALL);
-  const found = await cache.match(request, options);
-  return found ?? (await (await caches.open(LARGE)).match(request, options)) ?? fetched(request, cache);
+  return (await cache.match(request, { ignoreSearch: true })) ?? fetched(request, cache);
 }
 
 /** @param {Request} request @param {Cache} cache */

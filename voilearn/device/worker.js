@@ -11,9 +11,11 @@
  * @typedef {[file: Large, bytes: Uint8Array<ArrayBuffer>]} Got
  * @typedef {({ ort: Runtime, session: InferenceSession, got: Got[], base: string, isLean: boolean })} Ready
  */
-import { addressOf, getFile, isKept, keepFiles } from "./download.js";
+import { getFile, isKept, keepFiles } from "./download.js";
 import { inWords, PageError } from "./errors.js";
 
+const script = import("./ort.js"); // while the page still says what to get
+script.catch(() => {}); // told where it is waited for
 /** @type {Promise<Ready>} */
 let ready;
 let turn = Promise.resolve(); // one photo after the other
@@ -50,9 +52,9 @@ function fail(error) {
  * @param {Start} order
  * @returns {Promise<Ready>}
  */
-async function start({ files, narrow, joined, base, reload, served, lacked }) {
+async function start({ files, narrow, joined, base, reload, lacked }) {
   const { network, whole } = files;
-  const isLean = Boolean(whole) && !lacked && !(served && whole && (await isKept(whole, base)));
+  const isLean = Boolean(whole) && !lacked && !(whole && (await isKept(whole, base)));
   const runtime = isLean ? files.runtime : (whole ?? files.runtime);
   const total = network.packed + runtime.packed;
   let loaded = 0;
@@ -60,22 +62,20 @@ async function start({ files, narrow, joined, base, reload, served, lacked }) {
   const progressed = (bytes) => tell("downloading", { loaded: (loaded += bytes), total });
   /** @param {Large} file */
   const get = (file) => getFile(file, { base, reload, progressed });
-  // `served`: a service worker answers for the page. What it serves, the browser compiles as it
-  // comes, and keeps compiled once it has run often; bytes are compiled anew at each visit.
-  const binary = (async () =>
-    served && !reload && (await isKept(runtime, base)) ? addressOf(runtime, base) : get(runtime))();
+  const binary = get(runtime);
   const [weights, ort] = await Promise.all([
     get(network),
-    Promise.all([import("./ort.js").catch(noRuntime), binary]).then(startRuntime),
+    Promise.all([script.catch(noRuntime), binary]).then(startRuntime),
   ]);
   tell("starting", {});
   /** @type {Got[]} */
-  const got = [[network, weights]];
+  const got = [
+    [network, weights],
+    [runtime, await binary],
+  ];
   const session = await createSession(ort, weights, { narrow, joined }).catch(async (error) => {
     throw isLean ? await lack(got, base) : error;
   });
-  const bytes = await binary;
-  if (typeof bytes !== "string") got.push([runtime, bytes]); // else it is kept already
   tell("ready", {});
   return { ort, session, got, base, isLean };
 }
@@ -88,13 +88,12 @@ function noRuntime() {
 /**
  * Compiles the runtime while the model is still on its way. There is no call for that, but a
  * session of nothing starts it and then fails.
- * @param {[Runtime, string | Uint8Array<ArrayBuffer>]} parts
+ * @param {[Runtime, Uint8Array<ArrayBuffer>]} parts
  */
 async function startRuntime([ort, binary]) {
   ort.env.logLevel = "fatal";
   ort.env.wasm.numThreads = 1; // more need a page that is isolated from other origins
-  if (typeof binary === "string") ort.env.wasm.wasmPaths = { wasm: binary };
-  else ort.env.wasm.wasmBinary = binary.buffer;
+  ort.env.wasm.wasmBinary = binary.buffer;
   await ort.InferenceSession.create(new Uint8Array(0)).catch(() => {});
   ort.env.wasm.wasmBinary = undefined;
   return ort;
@@ -120,19 +119,18 @@ async function createSession(ort, weights, { narrow, joined }) {
 
 /**
  * Returns the error, once the model is kept: it need not be downloaded anew.
- * @param {Got[]} network
+ * @param {Got[]} got  the model first, where it is not kept yet
  * @param {string} base
  */
-async function lack(network, base) {
-  await keepFiles(network, base);
+async function lack(got, base) {
+  await keepFiles(got.slice(0, 1), base);
   return new Lacking();
 }
 
 /** Keeps for the next visit what came, and lets go of it. */
 async function keep() {
   const model = await ready;
-  const runtime = model.got.find(([file]) => file.what === "runtime")?.[0].name;
-  if (await keepFiles(model.got, model.base)) tell("kept", { runtime });
+  if (await keepFiles(model.got, model.base)) tell("kept", {});
   model.got = [];
 }
 
@@ -144,7 +142,7 @@ async function answer({ number, pixels }) {
   try {
     tell("answer", { number, outputs: await predict(model, pixels) });
   } catch (error) {
-    if (model.isLean) return fail(await lack(model.got.slice(0, 1), model.base));
+    if (model.isLean) return fail(await lack(model.got, model.base));
     const { key, values } = inWords(error);
     tell("unanswered", { number, key, values });
   }
