@@ -56,6 +56,16 @@ def _own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             process.kill()
 
 
+@pytest.fixture(autouse=True)
+def _process_as_it_was() -> Iterator[None]:
+    """Fail a test that changes its process for all tests after it."""
+    from tests.process_state import changed, process_state
+
+    before = process_state()
+    yield
+    assert not changed(before, process_state())
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep tests together as `parallel` says, when several processes run them."""

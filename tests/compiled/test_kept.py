@@ -263,6 +263,7 @@ def test_an_export_that_does_not_compile_is_remembered_with_its_reason(
         raise UnusableModel("It has a layer that ONNX has not.")
 
     monkeypatch.setattr(compiling, "compile_learner", fail)
+    monkeypatch.setattr(kept, "_give_way", str)  # the tests after this one do not
     assert kept.main(str(SMALL)) == 1
     assert "has no compiled form: It has a layer that ONNX has not." in capsys.readouterr().err
     assert look(SHA256) == NotKept("It has a layer that ONNX has not.")
@@ -270,6 +271,13 @@ def test_an_export_that_does_not_compile_is_remembered_with_its_reason(
     monkeypatch.setattr(compiling, "compile_learner", None)  # it is not asked again
     assert isinstance(make(SMALL), NotKept)
     assert not begin(SMALL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, whoever begins it says how much it may")
+def test_who_makes_a_form_lets_all_others_come_first() -> None:
+    script = "import os; from voilearn.compiled import kept; kept._give_way(); print(os.nice(0))"
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout == "19\n"
 
 
 def test_a_form_that_is_less_good_is_not_kept(
