@@ -45,6 +45,8 @@ new MutationObserver((_, observer) => {
   }
 }).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
 """
+# The milliseconds since the navigation began when there was first something to see.
+PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 
 
 @dataclass
@@ -58,6 +60,7 @@ class Site:
     cold: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
     cut: list[float | None] = field(default_factory=list)
+    painted: list[float | None] = field(default_factory=list)  # then
     first: list[list[Answer]] = field(default_factory=list)
     whole: list[list[Answer]] = field(default_factory=list)
     firefox_cold: list[float] = field(default_factory=list)
@@ -137,11 +140,14 @@ def measure(playwright: Playwright, site: Site, photo: Path) -> None:
         try:
             with browser(playwright, profile) as context:
                 context.set_default_timeout(15000)
-                site.cut.append(visit(context, site, photo)[1])
+                page, answered = visit(context, site, photo)
+                painted = page.evaluate(PAINTED) / 1000
         except Error:
-            site.cut.append(None)
+            painted = answered = None
         finally:
             host.back()
+        site.cut.append(answered)
+        site.painted.append(painted)
 
 
 def measure_firefox(site: Site, photo: Path) -> None:
@@ -227,12 +233,12 @@ def seconds(found: Sequence[float]) -> str:
     return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
 
 
-def cut_off(found: Sequence[float | None]) -> str:
-    """Return in words how often a page answered without a network, and how fast."""
-    answered = [value for value in found if value is not None]
-    if not answered:
-        return "no answer"
-    return f"{len(answered)} of {len(found)} answer, {seconds(answered)} s"
+def cut_off(found: Sequence[float | None], there: str) -> str:
+    """Return in words how often something was there without a network, and how soon."""
+    came = [value for value in found if value is not None]
+    if not came:
+        return f"no {there}"
+    return f"{len(came)} of {len(found)}: {seconds(came)}"
 
 
 def middle(runs: Sequence[list[Answer]]) -> list[Answer]:
@@ -247,7 +253,10 @@ ROWS: dict[str, Callable[[Site], str]] = {
     "MB over the wire at the first visit in all": lambda site: megabytes(middle(site.whole)),
     "seconds from opening to the first answer, cold": lambda site: seconds(site.cold),
     "seconds from opening to the first answer, second visit": lambda site: seconds(site.warm),
-    "with the network cut after the first visit": lambda site: cut_off(site.cut),
+    "seconds to the first paint, with the network cut": (
+        lambda site: cut_off(site.painted, "page")
+    ),
+    "seconds to the first answer, with the network cut": lambda site: cut_off(site.cut, "answer"),
 }
 OF_FIREFOX: dict[str, Callable[[Site], str]] = {
     "seconds to the first answer in Firefox, cold": lambda site: seconds(site.firefox_cold),

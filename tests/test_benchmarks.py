@@ -260,16 +260,17 @@ def test_agreement_is_the_largest_difference_and_the_equal_labels() -> None:
 
 def test_the_table_of_the_browser_has_a_column_for_each_page(host: Host) -> None:
     first, whole = [Answer("/m.onnx", 200, 2_000_000)], [Answer("/m.onnx", 200, 3_000_000)]
-    ours = browser.Site(
-        "ours", host, "#f", "p", [1.0, 3.0, 2.0], [1.0], [0.5, None], [first], [whole]
-    )
-    theirs = browser.Site("theirs", host, "#f", "p", [4.0], [2.0], [None], [first], [whole])
+    ours = browser.Site("ours", host, "#f", "p", [1.0, 3.0, 2.0], [1.0], [0.5, None], [0.2, None])
+    theirs = browser.Site("theirs", host, "#f", "p", [4.0], [2.0], [None], [None])
+    for site in (ours, theirs):
+        site.first, site.whole = [first], [whole]
     rows = [row.split(" | ") for row in browser.table([ours, theirs], ["0.1", "0.2"])]
     assert rows[0][-2:] == ["ours", "theirs |"]
     cells = {row[0].removeprefix("| "): row[1:] for row in rows[2:]}
     assert ["2.00 = 0.00 + 0.00 + 2.00", "2.00 = 0.00 + 0.00 + 2.00 |"] in cells.values()
     assert ["2.00 (1.00 to 3.00)", "4.00 (4.00 to 4.00) |"] in cells.values()
-    assert ["1 of 2 answer, 0.50 (0.50 to 0.50) s", "no answer |"] in cells.values()
+    assert ["1 of 2: 0.50 (0.50 to 0.50)", "no answer |"] in cells.values()
+    assert ["1 of 2: 0.20 (0.20 to 0.20)", "no page |"] in cells.values()
 
 
 def test_a_wheel_is_weighed_as_a_file_and_as_what_it_holds(tmp_path: Path) -> None:
