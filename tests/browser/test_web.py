@@ -83,8 +83,10 @@ READ = """async ([module, sent]) => {
     const { readPhoto } = await import(module)
     const bytes = Uint8Array.from(atob(sent), (sign) => sign.charCodeAt(0))
     const file = new File([bytes], "photo.jpg")
-    const { width, height, picture } = await readPhoto(file, { pixels: true, size: 224 })
-    return [asked, width, height, picture.type]
+    const parts = []
+    for await (const part of readPhoto(file, { pixels: true, size: 224 })) parts.push(part)
+    const [{ read }, { shown }] = parts
+    return [asked, read.width, read.height, shown.picture.type]
   } finally {
     globalThis.ImageDecoder = Own
   }

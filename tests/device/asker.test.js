@@ -10,7 +10,7 @@ import { Visit } from "../../voilearn/page/visit.js";
 
 /**
  * @import { Described, News, Order } from "../../voilearn/device/messages.d.ts"
- * @import { Prediction } from "../../voilearn/page/types.d.ts"
+ * @import { Prediction, Show } from "../../voilearn/page/types.d.ts"
  */
 
 const file = (/** @type {"model" | "runtime"} */ what) =>
@@ -67,7 +67,13 @@ function begun(starting) {
   const workers = [];
   /** @type {string[]} */
   const said = [];
-  const reader = { read: async () => ({ ...SENT, picture: new Blob(["picture"]) }) };
+  const reader = {
+    /** @type {(...given: [File, unknown, Show?]) => Promise<typeof SENT>} */
+    read: async (_file, _wanted, show) => {
+      show?.(new Blob(["picture"]));
+      return SENT;
+    },
+  };
   const start = () => {
     starting?.();
     workers.push(new Stub());

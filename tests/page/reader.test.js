@@ -5,10 +5,10 @@ import { beforeEach, test } from "node:test";
 import "../scripts/english.js";
 import { PhotoReader } from "../../voilearn/page/reader.js";
 
-/** @import { Asked, Read, Told } from "../../voilearn/page/types.d.ts" */
+/** @import { Asked, Sent, Told } from "../../voilearn/page/types.d.ts" */
 
 const FILE = new File(["a"], "a.jpg");
-const READ = /** @type {Read} */ ({ blob: FILE, width: 4, height: 3, scaled: false });
+const READ = /** @type {Sent} */ ({ blob: FILE, width: 4, height: 3, scaled: false });
 const WHOLE = { blob: FILE, width: 0, height: 0, scaled: false };
 
 class StubWorker {
@@ -56,6 +56,26 @@ test("one worker reads all photos, and each gets what was read of it", async () 
     (await Promise.all(found)).map(({ width }) => width),
     [4, 5],
   );
+});
+
+test("what is shown of a photo comes after what is asked about, where there is that", async () => {
+  const reader = new PhotoReader(start);
+  /** @type {unknown[][]} */
+  const shown = [];
+  const found = [1, 2].map((at) =>
+    reader.read(FILE, { longest: 1024 }, (...given) => shown.push([at, ...given])),
+  );
+  const [worker] = StubWorker.all;
+  const [one, other] = worker.asked.map(({ number }) => number);
+  worker.onmessage?.({ data: { number: one, read: READ } });
+  assert.deepEqual(await found[0], READ);
+  assert.deepEqual(shown, []);
+  const [picture, thumb] = [new Blob(["p"]), new Blob(["t"])];
+  worker.onmessage?.({ data: { number: one, shown: { picture, thumb } } });
+  worker.onmessage?.({ data: { number: other, read: READ } });
+  worker.onmessage?.({ data: { number: other, shown: {} } }); // it can't be opened here
+  await found[1];
+  assert.deepEqual(shown, [[1, picture, thumb]]);
 });
 
 test("a worker that was started before the first photo is the one that reads it", async () => {
@@ -115,6 +135,8 @@ test("a worker that could not get a script reads what it has, and the next photo
   assert.equal(worker.ended, false);
   worker.onmessage?.({ data: { number: other, read: READ } });
   assert.deepEqual(await found[1], READ);
+  assert.equal(worker.ended, false); // what is shown of it is still to come
+  worker.onmessage?.({ data: { number: other, shown: {} } });
   assert.equal(worker.ended, true);
   reader.read(FILE, { pixels: true, size: 224 });
   assert.equal(StubWorker.all.length, 2);

@@ -7,7 +7,7 @@ import { Lost, Problem, Unseen } from "../../voilearn/page/problem.js";
 import { Visit } from "../../voilearn/page/visit.js";
 
 /**
- * @import { AskOptions, Asker, Photo, Prediction, Settings } from "../../voilearn/page/types.d.ts"
+ * @import { AskOptions, Asker, Photo, Prediction, Sent, Settings, Show } from "../../voilearn/page/types.d.ts"
  * @typedef {{ resolve: (told: Prediction) => void, reject: (error: unknown) => void } & AskOptions} Asked
  */
 
@@ -279,6 +279,31 @@ test("of a host that wants pixels, few are held at a time, and none of a photo t
   assert.equal(read, 5);
   stub.asked[2].resolve(PREDICTION);
   await until(visit, () => states(visit).startsWith("answered"));
+});
+
+test("what is shown of a photo may come after its answer, and not of one that is given up or gone", async () => {
+  const stub = new Stub();
+  /** @type {Show[]} */
+  const shows = [];
+  /** @type {(file: File, wanted: unknown, show?: Show) => Promise<Sent>} */
+  const read = async (file, _, show) => {
+    if (show) shows.push(show);
+    return { blob: file, width: 4, height: 3, scaled: false };
+  };
+  const visit = new Visit(stub, { read });
+  visit.take(["a", "b", "c"].map((name) => new File([name], name)));
+  stub.say("here");
+  await until(visit, () => stub.asked.length === 1 && shows.length === 3);
+  const [one, other, gone] = visit.photos;
+  stub.asked[0].resolve(PREDICTION);
+  await until(visit, () => one.state === "answered");
+  assert.equal(one.url, undefined);
+  visit.cancel(other);
+  visit.photos = [one, other];
+  for (const show of shows) show(new Blob(["picture"]), new Blob(["thumb"]));
+  assert.match(one.url ?? "", /^blob:/);
+  assert.notEqual(one.thumb, one.url);
+  assert.deepEqual([other.url, gone.url], [undefined, undefined]);
 });
 
 test("a host whose model is there before anybody is asks it, and speaks of no loading", (t) => {

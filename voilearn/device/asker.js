@@ -154,9 +154,8 @@ export class WorkerAsker extends EventTarget {
   async #open(index, signal, preview) {
     const { name, photo } = this.#model.examples[index];
     const file = new File([await this.#fetch(photo, signal)], name);
-    const { pixels, picture } = await this.#reader.read(file, this.wants);
+    const { pixels } = await this.#reader.read(file, this.wants, preview);
     signal.throwIfAborted();
-    if (picture) preview?.(picture);
     return pixels;
   }
 

@@ -23,9 +23,9 @@ const asker = new WorkerAsker(model, reader, {
   base,
 });
 const visit = new Visit(asker, {
-  read: async (file, wanted) => {
+  read: async (file, wanted, show) => {
     if (asker.hopeless) throw asker.hopeless; // to wait would be in vain
-    return reader.read(file, wanted);
+    return reader.read(file, wanted, show);
   },
 });
 asker.addEventListener("kept", () => worksOffline().catch(console.error)); // it answers all the same

@@ -1,12 +1,12 @@
 // Opens whatever a visitor chose as one picture: upright, RGB, not much larger than it has to be.
-// In: a file, whatever its name claims, and what the model's host wants of it; out: that, and pictures
+// In: a file, whatever its name claims, and what the model's host wants of it; out: that, then pictures
 // to show, or a Refusal.
 //
 // A phone's photo has 4 MB, of which a model sees 224 pixels. Every browser scales in another way, so
 // what is sent is made here: by the averages of boxes, which are Pillow's too.
 
 /**
- * @import { Read, Wanted } from "./types.d.ts"
+ * @import { Part, Shown, Wanted } from "./types.d.ts"
  * @import { Key } from "./words.js"
  * @import { Size } from "./decode.js"
  * @import { Header } from "./header.js"
@@ -43,23 +43,25 @@ export class Refusal extends Error {
 }
 
 /**
- * Resolves to what a host wants of a photo. Where that is a file, a small one stays as it is; so does
- * one that this browser can't open, for the host knows more kinds, and what is wrong with a file.
+ * Yields what a host wants of a photo, so that it can be asked about, and then what is shown of it.
+ * Where a file is wanted, a small one stays as it is; so does one that this browser can't open, for the
+ * host knows more kinds, and what is wrong with a file.
  * @param {File} file
  * @param {Wanted} wanted
- * @returns {Promise<Read>}
+ * @returns {AsyncGenerator<Part>}
  */
-export async function readPhoto(file, wanted) {
+export async function* readPhoto(file, wanted) {
   if (!file.size) throw new Refusal("EmptyPhoto", "EmptyPhoto");
   checkSize("largeFile", tooManyBytes(file.size));
   const bytes = await bytesOf(file);
   const header = readHeader(bytes);
   checkSize("largePicture", tooManyPixels(header.width, header.height));
   try {
-    return await opened(file, bytes, header, wanted);
+    yield* opened(file, bytes, header, wanted);
   } catch (error) {
     if (wanted.pixels || (error instanceof Refusal && error.type === "PhotoTooLarge")) throw error;
-    return { blob: file, width: 0, height: 0, scaled: false };
+    yield { read: { blob: file, width: 0, height: 0, scaled: false } };
+    yield { shown: {} };
   }
 }
 
@@ -68,8 +70,14 @@ export function canReadPixels() {
   return showsPixels(penOf(new OffscreenCanvas(16, 16)));
 }
 
-/** @param {File} file @param {Uint8Array} bytes @param {Header} header @param {Wanted} wanted */
-async function opened(file, bytes, header, wanted) {
+/**
+ * @param {File} file
+ * @param {Uint8Array} bytes
+ * @param {Header} header
+ * @param {Wanted} wanted
+ * @returns {AsyncGenerator<Part>}
+ */
+async function* opened(file, bytes, header, wanted) {
   if (!canReadPixels()) throw new Refusal("HiddenPixels", "HiddenPixels");
   const { kind } = header;
   if (!kind) throw undecodable(kind);
@@ -89,9 +97,16 @@ async function opened(file, bytes, header, wanted) {
     const pixels = await reduced(factor);
     const size = isSideways(orientation) ? { width: height, height: width } : { width, height };
     if (wanted.pixels) {
-      return { ...size, ...(await asPixels(pixels, toShow === factor ? pixels : await reduced(toShow))) };
+      const same = toShow === factor && canvasOf(pixels); // they are given away
+      yield { read: { ...size, pixels, scaled: true } };
+      yield { shown: await shownOf(same || canvasOf(await reduced(toShow))) };
+    } else {
+      const canvas = canvasOf(pixels);
+      const smaller = file.size > MOST_BYTES ? await smallJpegOf(canvas) : file;
+      const blob = smaller.size < file.size ? smaller : file;
+      yield { read: { ...size, blob, scaled: blob !== file } };
+      yield { shown: await shownOf(canvas, blob !== file || orientation === 1 ? blob : undefined) };
     }
-    return { ...size, ...(await asFile(file, orientation === 1 ? file : undefined, pixels)) };
   } finally {
     picture.source.close();
   }
@@ -132,31 +147,22 @@ async function decodedHeic(bytes, kind, wanted) {
   return picture;
 }
 
-/** @param {Pixels} pixels @param {Pixels} shown */
-async function asPixels(pixels, shown) {
-  const canvas = canvasOf(shown);
-  return {
-    pixels,
-    scaled: true,
-    picture: await jpegOf(within(canvas, PREVIEW), 0.85),
-    ...(await thumbOf(canvas)),
-  };
-}
-
 /**
- * @param {File} file
- * @param {File | undefined} upright  the same, if it can be shown as it is
- * @param {Pixels} pixels
+ * Resolves to what is shown; without it, a photo is answered all the same.
+ * @param {OffscreenCanvas} canvas
+ * @param {Blob} [picture]  a file that is upright
+ * @returns {Promise<Shown>}
  */
-async function asFile(file, upright, pixels) {
-  const canvas = canvasOf(pixels);
-  const thumb = await thumbOf(canvas);
-  if (file.size > MOST_BYTES) {
-    const blob = await smallJpegOf(canvas);
-    if (blob.size < file.size) return { blob, scaled: true, picture: blob, ...thumb };
+async function shownOf(canvas, picture) {
+  try {
+    return {
+      picture: picture ?? (await jpegOf(within(canvas, PREVIEW), 0.85)),
+      thumb: await thumbOf(canvas),
+    };
+  } catch (error) {
+    console.error(error);
+    return {};
   }
-  const picture = upright ?? (await jpegOf(within(canvas, PREVIEW), 0.85));
-  return { blob: file, scaled: false, picture, ...thumb };
 }
 
 /** @param {File} file */
@@ -194,7 +200,7 @@ function within(canvas, longest) {
 }
 
 /** @param {OffscreenCanvas} canvas */
-async function thumbOf(canvas) {
+function thumbOf(canvas) {
   const { width, height } = canvas;
   const least = Math.min(width, height);
   const small = new OffscreenCanvas(THUMBNAIL, THUMBNAIL);
@@ -209,7 +215,7 @@ async function thumbOf(canvas) {
     THUMBNAIL,
     THUMBNAIL,
   );
-  return { thumb: await jpegOf(small, 0.8) };
+  return jpegOf(small, 0.8);
 }
 
 /** @param {OffscreenCanvas} canvas */

@@ -1,11 +1,17 @@
 // Has photos read in a worker (photo.js), one visit's by one.
 // In: files, and what the asker wants of them; out: what is sent and shown, or a Problem.
 
-/** @import { Read, Told, Wanted } from "./types.d.ts" */
+/** @import { Sent, Show, Told, Wanted } from "./types.d.ts" */
 import { Problem } from "./problem.js";
 import { say } from "./words.js";
 
-/** @typedef {({ resolve: (read: Read) => void, reject: (problem: Problem) => void, unread: () => void })} Waiting */
+/**
+ * @typedef {object} Waiting
+ * @property {(sent: Sent) => void} resolve
+ * @property {(problem: Problem) => void} reject
+ * @property {() => void} unread
+ * @property {Show} [show]
+ */
 
 export class PhotoReader {
   #start;
@@ -34,16 +40,17 @@ export class PhotoReader {
    * Resolves to what is wanted of a photo. A browser without what that takes sends the whole file.
    * @param {File} file
    * @param {Wanted} wanted
-   * @returns {Promise<Read>}
+   * @param {Show} [show]  called later, with what is shown of it
+   * @returns {Promise<Sent>}
    */
-  read(file, wanted) {
+  read(file, wanted, show) {
     const number = ++this.#number;
     return new Promise((resolve, reject) => {
       const unread = () => {
         if (wanted.pixels) reject(new Problem({ type: "VoilearnError", words: say("noPart") }));
         else resolve({ blob: file, width: 0, height: 0, scaled: false });
       };
-      this.#waiting.set(number, { resolve, reject, unread });
+      this.#waiting.set(number, { resolve, reject, unread, show });
       try {
         this.#worker ??= this.#open();
         this.#worker.postMessage({ number, file, wanted });
@@ -65,12 +72,14 @@ export class PhotoReader {
   }
 
   /** @param {Told} told */
-  #hear({ number, read, refused }) {
+  #hear({ number, read, shown, refused }) {
     const waiting = this.#waiting.get(number);
+    if (read) return waiting?.resolve(read);
     this.#waiting.delete(number);
     this.#lacks ||= Boolean(refused?.lacked);
     if (this.#lacks && !this.#waiting.size) this.#end(); // the next photo asks for it again
-    if (read) return waiting?.resolve(read);
+    if (shown?.picture) waiting?.show?.(shown.picture, shown.thumb);
+    if (!refused) return;
     const { type, key, values } = refused;
     waiting?.reject(new Problem({ type, words: say(key, values) }));
   }

@@ -71,7 +71,7 @@ export interface Photo {
   file?: File;
   example?: number;
   given?: string; // the address of an example's picture, which is the gallery's
-  sent?: Read;
+  sent?: Sent;
   url?: string; // the address of a picture that can be shown
   thumb?: string; // of a small one
   prediction?: Prediction;
@@ -119,11 +119,12 @@ export interface Sent {
   scaled: boolean; // `blob` is another file than the original
 }
 
-/** What was read of a photo: what is sent, and what is shown where the browser can open it. */
-export interface Read extends Sent {
+/** What is shown of a photo, where the browser can open it. */
+export interface Shown {
   picture?: Blob;
   thumb?: Blob; // a small square
 }
+export type Show = (picture: Blob, thumb?: Blob) => void;
 
 /** What goes on before anybody can be asked, in a sentence, with the share that is done. */
 export interface Preparing {
@@ -137,9 +138,12 @@ export interface Asked {
   file: File;
   wanted: Wanted;
 }
-export type Told =
-  | { number: number; read: Read; refused?: undefined }
-  | { number: number; read?: undefined; refused: Refused };
+/** Of each photo: `read`, and last `shown`, or that it is `refused`. */
+export type Told = { number: number } & Part;
+export type Part =
+  | { read: Sent; shown?: undefined; refused?: undefined }
+  | { read?: undefined; shown: Shown; refused?: undefined }
+  | { read?: undefined; shown?: undefined; refused: Refused };
 export interface Refused {
   type: string;
   key: Key;

@@ -4,7 +4,7 @@
 // The asker is handed a photo and gives back the Prediction, wherever the model is: types.d.ts.
 
 /**
- * @import { Asker, Photo, Picture, Preparing, Read, Settings, State } from "./types.d.ts"
+ * @import { Asker, Photo, Picture, Preparing, Sent, Settings, State } from "./types.d.ts"
  * @import { PhotoReader } from "./reader.js"
  */
 import { Lost, Problem, Unseen } from "./problem.js";
@@ -194,17 +194,17 @@ export class Visit extends EventTarget {
     this.#update(photo, { state: "reading" });
     const wanted = this.#asker.wants ?? { longest: this.settings.photo_size };
     const sent = await this.#reader
-      .read(/** @type {File} */ (photo.file), wanted)
+      .read(/** @type {File} */ (photo.file), wanted, (...shown) => this.#picture(photo, ...shown))
       .catch((error) => this.#update(photo, { state: "refused", error }));
     if (!sent) return this.#work();
     if (photo.state === "cancelled") return;
     this.#update(photo, { sent, state: "queued" });
-    if (sent.picture) this.#picture(photo, sent.picture, sent.thumb);
     this.#work();
   }
 
   /** @param {Photo} photo @param {Blob} picture @param {Blob} [thumb] */
   #picture(photo, picture, thumb) {
+    if (photo.state === "cancelled" || !this.photos.includes(photo)) return;
     freePictures(photo);
     const url = address(picture);
     this.#update(photo, { url, thumb: photo.given ?? (thumb ? address(thumb) : url) });
@@ -261,7 +261,7 @@ export class Visit extends EventTarget {
       this.#update(photo, { progress: share });
       if (share === 1) this.#look(photo);
     };
-    const sent = /** @type {Read} */ (photo.sent);
+    const sent = /** @type {Sent} */ (photo.sent);
     return this.#asker.ask(sent, { signal, progress, preview: sent.width ? undefined : preview });
   }
 
