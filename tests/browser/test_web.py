@@ -70,7 +70,7 @@ REDUCE = """async ([module, bytes, factor, plain]) => {
   const file = Uint8Array.from(atob(bytes), letter => letter.charCodeAt(0))
   const source = await createImageBitmap(new Blob([file]))
   const picture = {source, width: source.width, height: source.height}
-  const {data, width, height} = await readReduced(picture, factor, plain)
+  const [{data, width, height}] = await readReduced(picture, [factor], plain)
   return [width, height, btoa(Array.from(data, byte => String.fromCharCode(byte)).join(''))]
 }"""
 READ = """async ([module, sent]) => {
@@ -96,7 +96,7 @@ DECODE = """async ([folder, bytes, width, height, factor]) => {
   const {readReduced} = await import(folder + 'reduce.js')
   const file = new Blob([Uint8Array.from(atob(bytes), letter => letter.charCodeAt(0))])
   const picture = await decoded(file, {plain: true, width, height}, factor)
-  const {data, width: across, height: down} = await readReduced(picture, 1, true)
+  const [{data, width: across, height: down}] = await readReduced(picture, [1], true)
   const kind = picture.source.constructor.name
   picture.source.close()
   return [kind, across, down, btoa(Array.from(data, byte => String.fromCharCode(byte)).join(''))]

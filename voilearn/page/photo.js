@@ -87,39 +87,38 @@ async function* opened(file, bytes, header, wanted) {
   const isAll = isWhole(bytes) !== false; // while a thread of the browser decodes
   const picture = (await decoding) ?? whole(await decodedHeic(bytes, kind, wanted));
   if (!picture) throw undecodable(kind);
+  const { width, height } = picture.file;
+  let made;
   try {
     if (!isAll) throw undecodable(kind);
-    const { width, height } = picture.file;
     checkSize("largePicture", tooManyPixels(width, height));
-    const [factor, toShow] = factors(wanted, picture);
-    /** @param {number} by */
-    const reduced = async (by) => turned(await readReduced(picture, by, plain), orientation);
-    const pixels = await reduced(factor);
-    const size = isSideways(orientation) ? { width: height, height: width } : { width, height };
-    if (wanted.pixels) {
-      const same = toShow === factor && canvasOf(pixels); // they are given away
-      yield { read: { ...size, pixels, scaled: true } };
-      yield { shown: await shownOf(same || canvasOf(await reduced(toShow))) };
-    } else {
-      const canvas = canvasOf(pixels);
-      const smaller = file.size > MOST_BYTES ? await smallJpegOf(canvas) : file;
-      const blob = smaller.size < file.size ? smaller : file;
-      yield { read: { ...size, blob, scaled: blob !== file } };
-      yield { shown: await shownOf(canvas, blob !== file || orientation === 1 ? blob : undefined) };
-    }
+    made = await readReduced(picture, factors(wanted, picture), plain);
   } finally {
     picture.source.close();
+  }
+  const [pixels, toShow = pixels] = made.map((each) => turned(each, orientation));
+  const size = isSideways(orientation) ? { width: height, height: width } : { width, height };
+  if (wanted.pixels) {
+    const canvas = toShow === pixels && canvasOf(pixels); // they are given away
+    yield { read: { ...size, pixels, scaled: true } };
+    yield { shown: await shownOf(canvas || canvasOf(toShow)) };
+  } else {
+    const canvas = canvasOf(pixels);
+    const smaller = file.size > MOST_BYTES ? await smallJpegOf(canvas) : file;
+    const blob = smaller.size < file.size ? smaller : file;
+    yield { read: { ...size, blob, scaled: blob !== file } };
+    yield { shown: await shownOf(canvas, blob !== file || orientation === 1 ? blob : undefined) };
   }
 }
 
 /**
- * Returns by how much a picture is made smaller for its host, and to be shown.
+ * Returns by how much a picture is made smaller for its host, and, if that is another, to be shown.
  * @param {Wanted} wanted
  * @param {Size} picture
  */
 function factors(wanted, { width, height }) {
   if (!wanted.pixels) return [factorTo(wanted.longest, width, height)];
-  return [factorFor(width, height, wanted.size), factorTo(PREVIEW, width, height)];
+  return [...new Set([factorFor(width, height, wanted.size), factorTo(PREVIEW, width, height)])];
 }
 
 /**

@@ -1,5 +1,5 @@
 // Makes a large picture smaller by the averages of boxes, as Pillow's Image.reduce does.
-// In: a decoded picture and a factor; out: its pixels as RGB bytes, row by row.
+// In: a decoded picture and factors; out: its pixels as RGB bytes, row by row, for each.
 //
 // A canvas's own smoothing looks at a few pixels of many and differs between browsers.
 
@@ -40,24 +40,29 @@ export function factorTo(longest, width, height) {
  */
 
 /**
- * Returns a picture's pixels, transparency laid over white.
+ * Resolves to a picture's pixels, transparency laid over white, for each factor.
  * @param {Picture} picture
- * @param {number} factor
+ * @param {number[]} factors
  * @param {boolean} [plain]  its pixels lie as they were decoded
- * @returns {Promise<Pixels>}
+ * @returns {Promise<Pixels[]>}
  */
-export async function readReduced(picture, factor, plain = false) {
-  const width = Math.ceil(picture.width / factor);
-  const height = Math.ceil(picture.height / factor);
-  const data = new Uint8Array(3 * width * height);
-  const rows = factor * Math.max(1, Math.floor(STRIP / (picture.width * factor)));
+export async function readReduced(picture, factors, plain = false) {
+  const found = factors.map((factor) => {
+    const width = Math.ceil(picture.width / factor);
+    const height = Math.ceil(picture.height / factor);
+    return { data: new Uint8Array(3 * width * height), width, height };
+  });
+  const step = factors.reduce((product, factor) => product * factor); // whole boxes of each
+  const rows = step * Math.max(1, Math.floor(STRIP / (picture.width * step)));
   const strips = await stripsOf(picture, rows, plain);
   for (let top = 0; top < picture.height; top += rows) {
     const strip = await strips.read(top, Math.min(rows, picture.height - top));
-    averageBoxes(strip, factor, data.subarray((3 * width * top) / factor));
+    for (const [at, { data, width }] of found.entries()) {
+      averageBoxes(strip, factors[at], data.subarray((3 * width * top) / factors[at]));
+    }
   }
   strips.close();
-  return { data, width, height };
+  return found;
 }
 
 /**
