@@ -5,9 +5,9 @@ binary in which each function that is not called is a single instruction, which 
 (`unreachable`). Nothing else is touched: a function keeps its number. A model may call what none of
 those did that were tried; the page then goes on with the whole runtime, which lies beside this one.
 
-Which functions are called was found out by running 107 models in a browser with a binary that counts
-(`benchmarks/called.py`, which writes called.json). 18 of them call some, up to 17, that no other
-does; so about one in six other models may need the whole runtime.
+Which functions are called was found out by running 107 models in a browser with a binary that
+counts (`benchmarks/called.py`, which writes called.json). 18 of them call some, up to 17, that no
+other does; so about one in six other models may need the whole runtime.
 """
 
 import base64
