@@ -54,7 +54,7 @@ function fail(error) {
  */
 async function start({ files, narrow, joined, base, reload, lacked }) {
   const { network, whole } = files;
-  const isLean = Boolean(whole) && !lacked && !(whole && (await isKept(whole, base)));
+  const isLean = whole !== undefined && !lacked && !(await isKept(whole, base));
   const runtime = isLean ? files.runtime : (whole ?? files.runtime);
   const total = network.packed + runtime.packed;
   let loaded = 0;
